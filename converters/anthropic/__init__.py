@@ -1,0 +1,1 @@
+"""Anthropic Messages and the endpoints compatible with it."""

@@ -1,0 +1,171 @@
+"""How a provider departs from its protocol, as typed flags; each says what breaks without it.
+
+The defaults are the protocol as its inventor serves it. A provider's data (`addons/providers.toml`, the user's routes file)
+sets what differs; no code asks for a provider's name. Facts behind the flags: the providers' documentation and recorded
+answers, 2026.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from converters.jsontext import Json
+
+type Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+
+EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""All efforts that a client may ask for, weakest first; others (`ultra`, a typo) are clamped."""
+
+
+class Dialect(BaseModel):
+    """What every protocol's providers may differ in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    images: bool = True
+    """False: the model takes text only; images become a placeholder (else 400 on every later turn too)."""
+
+    web_search: Literal["drop", "native"] = "drop"
+    """`native`: the upstream runs a search tool of its own under this protocol. `drop`: left out, listed as a loss."""
+
+    web_search_tool: Json | None = None
+    """The tool to offer where `web_search` is native, as the upstream spells it."""
+
+    continue_on_length: bool = False
+    """An answer cut by the length limit tells Codex to go on by itself, a few times a turn, instead of an error."""
+
+    extra_body: Json = Field(default_factory=dict)
+    """Merged into every request body, last: what a provider wants that no flag names."""
+
+    max_tokens: int | None = None
+    """Sent where the client gives no limit of its own (Anthropic demands one; Moonshot counts it against the quota)."""
+
+
+class ChatDialect(Dialect):
+    """OpenAI Chat Completions."""
+
+    instructions_role: Literal["system", "developer"] = "system"
+    """Only OpenAI and Azure know `developer`; others answer 400 or ignore it."""
+
+    late_instructions: Literal["keep", "merge", "user"] = "user"
+    """Instructions after the first turn. Qwen's and others' templates refuse a second system message. `keep`: in place,
+    as `instructions_role`; `merge`: into the first; `user`: in place, as a marked user message (keeps the prefix stable,
+    hence the default)."""
+
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """OpenAI's reasoning models refuse `max_tokens`; Mistral, Moonshot and others refuse the other."""
+
+    stream_usage: bool = True
+    """Ask for usage in the stream. False where `stream_options` is refused or usage comes anyway."""
+
+    reasoning_back: Literal["none", "text", "exact", "calls", "details", "parts", "think"] = "none"
+    """How earlier thinking goes back on assistant messages:
+    `none`: not at all. `text`: as `reasoning_content` where there is some.
+    `exact`: as `reasoning_content` on every assistant message once thinking is on, "" where lost (DeepSeek, MiMo: 400
+    without). `calls`: as `reasoning_content` on every message with calls, "." where lost (Kimi: 400 without).
+    `details`: `reasoning_details` unmodified where there are some, else `reasoning` (OpenRouter, MiniMax).
+    `parts`: as `thinking` content parts (Mistral). `think`: inside `<think>` tags in the content (MiniMax without split)."""
+
+    effort: Literal["none", "reasoning_effort", "reasoning", "thinking", "enable_thinking", "template"] = "none"
+    """How the client's effort is told: not at all; `reasoning_effort: "high"`; `reasoning: {"effort": "high"}`
+    (OpenRouter, Kilo); `thinking: {"type": "enabled"}` (+ `reasoning_effort` where `efforts` are listed; DeepSeek, Z.AI,
+    Moonshot); `enable_thinking: true` (DashScope); `chat_template_kwargs: {"enable_thinking": true}` (vLLM, NIM)."""
+
+    efforts: tuple[Effort, ...] = ()
+    """The depths that the upstream knows; what the client asks for is clamped to the nearest. Empty: on or off only."""
+
+    thinking_off: bool = True
+    """False: the model always thinks and refuses to be switched off (K2.7-code, GLM-5.3): `none` then means the least."""
+
+    tool_choice: Literal["full", "strings", "auto"] = "full"
+    """`strings`: an object is refused (llama.cpp, LM Studio): a named tool becomes the only one, `required`.
+    `auto`: nothing but the default is taken (DeepSeek thinking), the field is left out."""
+
+    parallel_tool_calls: bool = False
+    """The field is known. False: it is sent only to forbid parallel calls."""
+
+    strict_tools: bool = False
+    """`strict` in a function is known; else left out (Moonshot refuses it)."""
+
+    response_format: Literal["json_schema", "json_object", "prompt", "none"] = "json_schema"
+    """What of structured output is known. `json_object` and `prompt` also put the schema into the instructions."""
+
+    verbosity: bool = False
+    prompt_cache_key: bool = False
+    store: bool = False
+    """`store: false` is known (OpenAI; Google's shim answers 400 Unknown name)."""
+
+    call_ids: Literal["opaque", "nine", "kimi"] = "opaque"
+    """`nine`: exactly nine of [a-zA-Z0-9] (Mistral). `kimi`: `functions.NAME:INDEX`, as the model was trained."""
+
+    result_names: bool = False
+    """Tool messages need the tool's `name` (Mistral)."""
+
+    bridge_after_tool: bool = False
+    """A user message may not follow a tool message: an assistant message stands between (Mistral, Devstral)."""
+
+    empty_content: Literal["null", "empty"] = "null"
+    """`content` of an assistant message that only calls (Kimi and DeepSeek want a string)."""
+
+    schema_subset: Literal["full", "no_const", "plain"] = "full"
+    """Tool schemas: `no_const`: const becomes enum and validators go (Moonshot). `plain`: also no bare `true` schemas."""
+
+    think_tags: bool = True
+    """`<think>` at the start of the content is thinking (MiniMax, local servers without a parser)."""
+
+    cumulative: bool = False
+    """Each delta holds the whole text so far (MiniMax without split)."""
+
+    call_signatures: bool = False
+    """`extra_content` of tool calls goes back (Gemini's OpenAI-compatible endpoint: thought signatures)."""
+
+
+class AnthropicDialect(Dialect):
+    """Anthropic Messages."""
+
+    max_tokens: int | None = 32000
+
+    thinking: Literal["none", "budget", "adaptive", "enabled"] = "none"
+    """`budget`: `{"type": "enabled", "budget_tokens": N}` (Sonnet 3.7 to 4.5, Opus 4 to 4.5). `adaptive`: with
+    `output_config.effort` (4.6 and later). `enabled`: on or off, without a budget (compatible hosts)."""
+
+    efforts: tuple[Effort, ...] = ()
+    """What `output_config.effort` knows; empty: the field is not sent."""
+
+    thinking_off: bool = True
+    """False: `thinking: {"type": "disabled"}` is refused; it is left out and the least effort asked for."""
+
+    thinking_display: bool = False
+    """Ask for `display: "summarized"`: where omitted thinking is the default (Opus 4.7 and later); others refuse it."""
+
+    interleaved_beta: bool = False
+    """Send the interleaved-thinking beta header (budget models of Anthropic; other hosts refuse unknown betas)."""
+
+    unsigned_thinking: bool = False
+    """Thinking without a signature is taken, and wanted, back (Z.AI, DeepSeek, MiniMax)."""
+
+    forced_tool_choice: Literal["full", "without_thinking", "never"] = "without_thinking"
+    """Whether any/tool is taken: always, only with thinking off (which a forced choice then switches off), never."""
+
+    cache: bool = True
+    """`cache_control` breakpoints are known."""
+
+    result_ids: bool = False
+    """tool_result also wants `id` (Z.AI)."""
+
+    strict_tools: bool = False
+    output_format: bool = False
+    """`output_config.format` is known; else the schema goes into the instructions."""
+
+    sampling: bool = True
+    """`temperature` and `top_p` are known (Opus 4.7 and later refuse them)."""
+
+
+class ResponsesDialect(Dialect):
+    """The Responses API itself, elsewhere: what is passed on but for model, address and key."""
+
+    drop: tuple[str, ...] = ()
+    """Body keys that this host refuses (xAI: reasoning.summary, ...), as dotted paths."""
+
+    downgrade_custom: bool = False
+    """Custom tools are refused."""

@@ -1,0 +1,44 @@
+"""JSON text, read leniently and written compactly.
+
+orjson is strict where the field is not: a lone surrogate (half an emoji, cut by somebody's tokenizer) makes it refuse a
+whole message. Such text is read by the standard library instead, and the halves become U+FFFD, which every upstream takes.
+"""
+
+import json
+from typing import Any
+
+import orjson
+
+type Json = dict[str, Any]
+
+dumps = orjson.dumps
+
+
+def loads(text: bytes | str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: the text is not JSON (`orjson.JSONDecodeError` is one).
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        if "\\u" not in _as_text(text):
+            raise
+        return _without_lone_surrogates(json.loads(_as_text(text)))
+
+
+def _as_text(text: bytes | str) -> str:
+    return text if isinstance(text, str) else text.decode("utf-8", "replace")
+
+
+def _without_lone_surrogates(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-8", "replace").decode("utf-8") if not value.isascii() else value
+        case list():
+            return [_without_lone_surrogates(one) for one in value]
+        case dict():
+            return {_without_lone_surrogates(k): _without_lone_surrogates(v) for k, v in value.items()}
+        case _:
+            return value

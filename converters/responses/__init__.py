@@ -1,0 +1,1 @@
+"""The hub: OpenAI's Responses API, the protocol that Codex speaks."""

@@ -1,0 +1,235 @@
+"""A request's items, regrouped into what every other protocol demands of a conversation.
+
+Codex's history is a flat list: reasoning, texts, calls and outputs as they came, with messages in between. Elsewhere one
+assistant message holds all that the model did in one step, and the outputs of all its calls follow at once. So:
+
+- what a model did in one step (reasoning, texts, calls) becomes one `Step`, and each call holds its own output;
+- a message that stands between a call and its output comes after the outputs, nothing is lost;
+- a call without an output says so; an output without a call is told as the user's words;
+- what only a Responses upstream understands is listed as a loss.
+
+Paths are JSON paths into the client's body.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from converters import jsontext, seal
+from converters.losses import Losses
+from converters.responses import wire
+
+
+@dataclass(slots=True)
+class Message:
+    """What the user or the developer said; `parts` is never empty."""
+
+    role: Literal["user", "developer"]
+    parts: list[wire.Part]
+    path: str
+
+
+@dataclass(slots=True)
+class Call:
+    """A call and its output. `id` is unique in the history (some models count their ids from 0 in every turn)."""
+
+    id: str
+    item: wire.CallItem
+    path: str
+    output: wire.AnyOutputItem | None = None
+    output_path: str = ""
+
+
+@dataclass(slots=True)
+class Step:
+    """What the model did between two inputs; at least one of the three is there."""
+
+    reasoning: list[wire.ReasoningItem] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    path: str = ""
+
+
+type Turn = Message | Step
+
+
+@dataclass(slots=True)
+class Conversation:
+    """`instructions` are the texts before the first turn, in order; later ones are developer messages among the turns."""
+
+    instructions: list[str]
+    turns: list[Turn]
+
+
+def conversation(request: wire.Request, losses: Losses) -> Conversation:
+    instructions = [request.instructions] if request.instructions else []
+    turns: list[Turn] = []
+    for turn in _turns(request.input, losses):
+        if not turns and isinstance(turn, Message) and turn.role == "developer":
+            instructions += [part.text for part in turn.parts if isinstance(part, wire.TextPart)]
+        else:
+            turns.append(turn)
+    return Conversation(instructions, turns)
+
+
+def parts_of(content: object) -> list[wire.Part]:
+    """The parts of a message's content or a tool's output, whatever its form; empty texts are left out."""
+    match content:
+        case None:
+            return []
+        case str():
+            return [wire.TextPart(type="input_text", text=content)] if content else []
+        case list():
+            return [part for part in content if not (isinstance(part, wire.TextPart) and not part.text)]
+        case _:
+            return [wire.TextPart(type="input_text", text=jsontext.dumps(content).decode())]
+
+
+def _turns(items: list[wire.Item], losses: Losses) -> Iterator[Turn]:
+    outputs, answered = _pair(items)
+    ids = _Ids()
+    step: Step | None = None
+    step_answered = False  # an output of this step has been passed: the next thing the model says is a new step
+    for index, item in enumerate(items):
+        path = f"input[{index}]"
+        if isinstance(item, wire.OutputItem | wire.ToolSearchOutputItem) and index in answered:
+            step_answered = True
+            continue
+        if _is_step_item(item):
+            if step is None or step_answered:
+                if step:
+                    yield step
+                step, step_answered = Step(path=path), False
+            _add(step, item, path, outputs.get(index), items, ids, losses)
+            continue
+        message = _message(item, path, losses)
+        if message is None:
+            continue
+        if step:
+            yield step
+            step, step_answered = None, False
+        yield message
+    if step:
+        yield step
+
+
+def _pair(items: list[wire.Item]) -> tuple[dict[int, int], set[int]]:
+    """call's index -> its output's index, and the outputs so taken. Ids may repeat: the first open call wins."""
+    waiting: dict[str, list[int]] = defaultdict(list)
+    outputs: dict[int, int] = {}
+    for index, item in enumerate(items):
+        match item:
+            case wire.FunctionCallItem() | wire.CustomCallItem() | wire.ToolSearchCallItem():
+                waiting[item.call_id or ""].append(index)
+            case wire.OutputItem() | wire.ToolSearchOutputItem() if waiting.get(item.call_id or ""):
+                outputs[waiting[item.call_id or ""].pop(0)] = index
+    return outputs, set(outputs.values())
+
+
+class _Ids:
+    """Gives each call an id of its own: the client's, with a number where it was taken."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    def unique(self, wanted: str) -> str:
+        name, number = wanted, 2
+        while name in self._seen:
+            name, number = f"{wanted}_{number}", number + 1
+        self._seen.add(name)
+        return name
+
+
+def _is_step_item(item: wire.Item) -> bool:
+    match item:
+        case wire.MessageItem(role="assistant"):
+            return bool(parts_of(item.content))
+        case wire.ReasoningItem() | wire.FunctionCallItem() | wire.CustomCallItem() | wire.ToolSearchCallItem():
+            return True
+        case _:
+            return False
+
+
+def _add(
+    step: Step,
+    item: wire.Item,
+    path: str,
+    output: int | None,
+    items: list[wire.Item],
+    ids: _Ids,
+    losses: Losses,
+) -> None:
+    match item:
+        case wire.ReasoningItem():
+            step.reasoning.append(item)
+        case wire.MessageItem():
+            step.texts += [text for part in parts_of(item.content) if (text := _assistant_text(part, path, losses))]
+        case wire.FunctionCallItem() | wire.CustomCallItem() | wire.ToolSearchCallItem():
+            call = Call(ids.unique(item.call_id or f"call_{path}"), item, path)
+            if output is not None:
+                found = items[output]
+                assert isinstance(found, wire.OutputItem | wire.ToolSearchOutputItem)
+                call.output, call.output_path = found, f"input[{output}]"
+            step.calls.append(call)
+
+
+def _assistant_text(part: wire.Part, path: str, losses: Losses) -> str:
+    match part:
+        case wire.TextPart(text=text) | wire.RefusalPart(refusal=text):
+            return text
+        case _:
+            losses.note(path, f"{part.type} of the assistant", "assistants only say text upstream")
+            return ""
+
+
+def _message(item: wire.Item, path: str, losses: Losses) -> Message | None:
+    """What a message-like item says upstream; None where it says nothing (a loss is noted) or is no message."""
+    match item:
+        case wire.MessageItem(role="assistant"):
+            return None
+        case wire.MessageItem():
+            parts = parts_of(item.content)
+            return Message("user" if item.role == "user" else "developer", parts, path) if parts else None
+        case wire.AgentMessageItem():
+            return Message("user", _agent_parts(item), path)
+        case wire.OutputItem():
+            note = _text(f"[Output of the earlier tool call {item.call_id}, whose request is no longer in the history]")
+            return Message("user", [note, *parts_of(item.output)], path)
+        case wire.CompactionItem():
+            return _summary(item, path, losses)
+        case wire.AdditionalToolsItem() | wire.ToolSearchOutputItem() | wire.CompactionTriggerItem():
+            return None
+        case _:
+            losses.note(path, str(item.type), "only a Responses upstream understands this item")
+            return None
+
+
+def _text(text: str) -> wire.TextPart:
+    return wire.TextPart(type="input_text", text=text)
+
+
+def _agent_parts(item: wire.AgentMessageItem) -> list[wire.Part]:
+    head = _text(f"[Message from agent {item.author or '?'} to {item.recipient or '?'}]")
+    body = [
+        _text(part.encrypted_content) if isinstance(part, wire.EncryptedPart) else part
+        for part in parts_of(item.content)
+    ]
+    return [head, *body]
+
+
+SUMMARY_FAMILY = "summary"
+SUMMARY_PREFIX = (
+    "Another language model started to solve this problem and produced a summary of its work. Build on what it has done "
+    "and do not repeat it. The summary:\n\n"
+)
+
+
+def _summary(item: wire.CompactionItem, path: str, losses: Losses) -> Message | None:
+    summary = seal.unwrap(SUMMARY_FAMILY, item.encrypted_content)
+    if not isinstance(summary, str):
+        losses.note(path, item.type, "another provider encrypted this summary")
+        return Message(
+            "user", [_text("[An earlier part of this conversation was compacted by another provider.]")], path
+        )
+    return Message("user", [_text(SUMMARY_PREFIX + summary)], path)

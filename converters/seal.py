@@ -1,0 +1,39 @@
+"""Opaque upstream state carried inside a reasoning item's `encrypted_content`.
+
+Codex sends its whole history every turn and drops fields that it does not know, but it keeps `encrypted_content` as it is.
+What an upstream wants back (signatures, exact reasoning text) travels there, so that the proxy needs no memory:
+
+    tcx1.<family>.<base64url of the payload's JSON>
+
+`family` names who understands the payload (`chat`, `anthropic`, `summary`), not where it came from: a payload that only
+one host accepts says so itself. A seal of another family is dropped, never sent on.
+"""
+
+import base64
+import binascii
+from typing import Any
+
+from converters import jsontext
+
+PREFIX = "tcx1."
+
+
+def wrap(family: str, payload: Any) -> str:
+    body = base64.urlsafe_b64encode(jsontext.dumps(payload)).decode().rstrip("=")
+    return f"{PREFIX}{family}.{body}"
+
+
+def unwrap(family: str, sealed: str | None) -> Any:
+    """The payload of our own intact seal of this family, else None: foreign, truncated and missing are all the same."""
+    start = f"{PREFIX}{family}."
+    if not sealed or not sealed.startswith(start):
+        return None
+    body = sealed[len(start) :]
+    try:
+        return jsontext.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    except (binascii.Error, ValueError):
+        return None
+
+
+def is_ours(sealed: str | None) -> bool:
+    return bool(sealed) and str(sealed).startswith(PREFIX)
