@@ -1,9 +1,9 @@
 """Whose fault it is, and what the client is told.
 
-One table (`_TELL`) says for each kind of fault what Codex is told, before the stream and within it, and what other clients
-are told. The codes are chosen by what Codex does with them: `invalid_prompt` and `model_not_found` show our message and
-stop, other 4xx are retried five times in vain, 429 and 5xx are worth a retry and carry Retry-After.
-What Codex does with each status and code was measured with Codex 0.169 (README, "Why it is so").
+One table (`_TELL`) says for each kind of fault what Codex is told, before the stream and within it, and what other
+clients are told. The codes are chosen by what Codex does with them (measured with 0.169): `invalid_prompt` and
+`model_not_found` show our message and stop, other 4xx are retried five times in vain, 429 and 5xx are worth a retry and
+carry Retry-After.
 """
 
 import re

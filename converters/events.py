@@ -1,8 +1,8 @@
 """The handful of things that a model can say, as frozen values.
 
 Decoders report them (`<protocol>.to_responses.Decoder`), one encoder turns them into a Responses stream
-(`responses.encoder.Encoder`). There are no "ended" events: whatever starts next ends what was open, and only the encoder
-closes things. An event is added only when Codex does something with it.
+(`responses.encoder.Encoder`). There are no "ended" events: whatever starts next ends what was open, and only the
+encoder closes things. An event is added only when Codex does something with it.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,8 @@ from typing import Literal
 from converters.errors import Fault
 
 type StopReason = Literal["stop", "tool_calls", "length", "content_filter", "pause"]
-"""Why an answer ended. `pause`: the upstream wants to be asked again with what it said so far (Anthropic's pause_turn)."""
+"""Why an answer ended. `pause`: the upstream wants to be asked again with what it said so far (Anthropic's pause_turn).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,8 @@ class CallDelta:
 class UsageReported:
     """Token counts so far; a later report replaces an earlier one.
 
-    `input_tokens` includes cached and cache-written tokens and `output_tokens` includes reasoning (Responses counts them
-    so; where an upstream does not, its decoder adds them up).
+    `input_tokens` includes cached and cache-written tokens and `output_tokens` includes reasoning (Responses counts
+    them so; where an upstream does not, its decoder adds them up).
     """
 
     input_tokens: int

@@ -1,23 +1,34 @@
 """One question and its answer: the only door that addons use.
 
-    exchange = Exchange(request, upstream, now=..., client="codex")   # raises RequestError: nothing was sent
-    POST upstream + exchange.path  exchange.headers  exchange.body
+    raw = load(body)                                           # raises RequestError
+    exchange = open_exchange(raw, upstream, now=..., client="codex")   # raises RequestError: nothing was sent yet
+    POST to the upstream's base + exchange.path: exchange.headers, exchange.body
     client <- exchange.feed(bytes from upstream) ... exchange.close()
 
-`feed` and `close` never raise: what goes wrong becomes the stream's one terminal event.
+`feed`, `close` and `fail` never raise: what goes wrong becomes the stream's one terminal event. A client that asked for
+no stream gets `whole()`, made of the same events.
 """
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from converters import sse
-from converters.dialect import Dialect
-from converters.events import Event
+from converters import errors, jsontext, sse, tools
+from converters.anthropic import from_responses as to_anthropic
+from converters.anthropic import to_responses as from_anthropic
+from converters.chat import from_responses as to_chat
+from converters.chat import to_responses as from_chat
+from converters.dialect import AnthropicDialect, ChatDialect, Dialect, ResponsesDialect
+from converters.errors import Answer, Client, Fault, RequestError
+from converters.events import Event, Failed
 from converters.jsontext import Json
 from converters.losses import Losses
-from converters.responses import wire
+from converters.responses import compaction, relay, wire
+from converters.responses.encoder import Encoder
 from converters.tools import Toolbox
+
+load = wire.load
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +44,7 @@ class Upstream:
 class Decoder(Protocol):
     """What each protocol's `to_responses` offers: messages in, events out.
 
-    `close` reports Finished or Failed if nothing did yet; `whole` takes a body that is no stream (then only `close` follows).
+    `close` reports Finished or Failed if nothing did yet. `whole` takes a body that is no stream; only `close` follows.
     """
 
     def feed(self, message: sse.Message) -> list[Event]: ...
@@ -41,5 +52,209 @@ class Decoder(Protocol):
     def whole(self, body: Any) -> list[Event]: ...
 
 
-# convert(request, tools, dialect, model, losses) -> the upstream's request body
-type Convert = Callable[[wire.Request, Toolbox, Any, str, Losses], Json]
+@dataclass(frozen=True, slots=True)
+class _Converter:
+    """A protocol other than Responses: convert(request, tools, dialect, model, losses) -> body, and its decoder."""
+
+    path: str
+    dialect: type[Dialect]
+    convert: Callable[[wire.Request, Toolbox, Any, str, Losses], Json]
+    decoder: Callable[[str, Any], Decoder]
+    headers: Callable[[Any], dict[str, str]]
+
+
+_CONVERTERS: dict[str, _Converter] = {
+    "chat": _Converter("/chat/completions", ChatDialect, to_chat.convert, from_chat.Decoder, lambda _: {}),
+    "anthropic": _Converter(
+        "/messages", AnthropicDialect, to_anthropic.convert, from_anthropic.Decoder, to_anthropic.headers
+    ),
+}
+_RESPONSES = "responses"
+
+DIALECTS: dict[str, type[Dialect]] = {
+    _RESPONSES: ResponsesDialect,
+    **{name: converter.dialect for name, converter in _CONVERTERS.items()},
+}
+"""protocol -> its dialect: all protocols there are."""
+
+
+class Exchange(ABC):
+    """What all exchanges offer. `path` follows the provider's base address; `stream` is what the client asked for."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    losses: Losses
+    stream: bool
+
+    @abstractmethod
+    def feed(self, data: bytes) -> list[bytes]:
+        """What the client reads now, for these bytes of the upstream's 200 answer, freed from content encoding."""
+
+    @abstractmethod
+    def close(self) -> list[bytes]:
+        """The upstream's answer came to its end."""
+
+    @abstractmethod
+    def fail(self, fault: Fault) -> list[bytes]:
+        """The answer breaks off; nothing if it had come to its end."""
+
+    @abstractmethod
+    def whole(self) -> Answer:
+        """The answer for a client that asked for no stream, after `close` or `fail`."""
+
+    @abstractmethod
+    def refused(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+        """What the client is told when the upstream answered with an error."""
+
+    def keepalive(self) -> list[bytes]:
+        """A record that says nothing but counts as life: Codex counts any data line, and no comment."""
+        return [b'event: keepalive\ndata: {"type":"keepalive"}\n\n'] if self.stream else []
+
+
+def open_exchange(raw: Json, upstream: Upstream, *, now: int, client: Client, compact: bool = False) -> Exchange:
+    """The exchange of one loaded request with one upstream; `now` is the clock in whole seconds.
+
+    `compact`: the client wants the body of POST /responses/compact.
+
+    Raises:
+        RequestError: the request cannot be converted.
+    """
+    if upstream.protocol == _RESPONSES:
+        return _Relay(raw, upstream, compact=compact)
+    return _Conversion(wire.read(raw), upstream, now=now, client=client, compact=compact)
+
+
+def model_of(raw: Json) -> str:
+    """The model that a request asks for.
+
+    Raises:
+        RequestError: it names none.
+    """
+    model = raw.get("model")
+    if not isinstance(model, str) or not model:
+        raise RequestError("the request names no model", param="model")
+    return model
+
+
+class _Conversion(Exchange):
+    def __init__(self, request: wire.Request, upstream: Upstream, *, now: int, client: Client, compact: bool) -> None:
+        converter = _CONVERTERS[upstream.protocol]
+        self.path, self.headers = converter.path, converter.headers(upstream.dialect)
+        self.losses = Losses()
+        self.stream = request.stream and not compact
+        self._who, self._client = upstream.who, client
+        self._compact = request if compact else None
+        compacts = compact or compaction.is_compaction(request)
+        asked = compaction.rewrite(request) if compacts else request
+        toolbox = tools.lower(asked)
+        self.body = jsontext.dumps(converter.convert(asked, toolbox, upstream.dialect, upstream.model, self.losses))
+        self._decoder = converter.decoder(upstream.who, upstream.dialect)
+        make = compaction.CompactionEncoder if compacts else Encoder
+        self._encoder = make(
+            request,
+            toolbox,
+            created_at=now,
+            client=client,
+            continue_on_length=upstream.dialect.continue_on_length,
+        )
+        self._parser = sse.Parser()
+        self._body: list[bytes] | None = None  # the answer's pieces, when it turns out to be no stream
+        self._began = False
+
+    def feed(self, data: bytes) -> list[bytes]:
+        if not self._began and (data := data.lstrip()):
+            self._began = True
+            # An error page, or JSON where a stream was asked for: no line of a stream begins so.
+            self._body = [] if data[:1] in b"{[<" else None
+        if self._body is not None:
+            self._body.append(data)
+            return []
+        return self._guarded(lambda: self._events(self._parser.feed(data)))
+
+    def close(self) -> list[bytes]:
+        return self._guarded(self._last_events) + self._encode(self._encoder.close())
+
+    def fail(self, fault: Fault) -> list[bytes]:
+        return self._encode(self._encoder.feed(Failed(fault)))
+
+    def whole(self) -> Answer:
+        if self._encoder.fault is not None:
+            return errors.answer(self._encoder.fault, self._client)
+        response = self._encoder.response
+        if self._compact is not None:
+            response = compaction.compact_body(response, self._compact)
+        return Answer(200, {"content-type": "application/json"}, jsontext.dumps(response))
+
+    def refused(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+        return errors.answer(errors.read(self._who, status, headers, body), self._client)
+
+    def _events(self, messages: list[sse.Message]) -> list[Event]:
+        feed = self._decoder.feed
+        return [event for message in messages for event in feed(message)]
+
+    def _last_events(self) -> list[Event]:
+        if self._body is None:
+            return self._events(self._parser.close()) + self._decoder.close()
+        body = b"".join(self._body)
+        try:
+            value = jsontext.loads(body)
+        except ValueError:
+            said, _ = errors.describe(body)
+            return [Failed(Fault("server", f"{self._who} answered with something that is no stream: {said}"))]
+        return self._decoder.whole(value) + self._decoder.close()
+
+    def _guarded(self, events: Callable[[], list[Event]]) -> list[bytes]:
+        try:
+            encoder = self._encoder
+            return self._encode([said for event in events() for said in encoder.feed(event)])
+        except (
+            Exception
+        ) as error:  # the boundary to bytes that we do not own: a surprise must not cut the client's stream
+            why = f"{self._who}'s answer could not be read: {type(error).__name__}: {error}"
+            return self.fail(Fault("server", why))
+
+    def _encode(self, said: list[Json]) -> list[bytes]:
+        return [b"".join(map(sse.encode, said))] if said and self.stream else []
+
+
+class _Relay(Exchange):
+    """A Responses upstream: bytes pass as they are; only an end that does not come is told."""
+
+    def __init__(self, raw: Json, upstream: Upstream, *, compact: bool) -> None:
+        assert isinstance(upstream.dialect, ResponsesDialect)
+        self.path = "/responses/compact" if compact else "/responses"
+        self.headers = {}
+        self.losses = Losses()
+        self.stream = raw.get("stream") is True and not compact
+        self.body = jsontext.dumps(relay.body(raw, upstream.dialect, upstream.model, self.losses))
+        self._who = upstream.who
+        self._watch = relay.Watch()
+        self._pieces: list[bytes] = []
+
+    def feed(self, data: bytes) -> list[bytes]:
+        if not self.stream:
+            self._pieces.append(data)
+            return []
+        self._watch.feed(data)
+        return [data]
+
+    def close(self) -> list[bytes]:
+        return self.fail(Fault("cut", f"{self._who} closed the stream before its end"))
+
+    def fail(self, fault: Fault) -> list[bytes]:
+        if self._watch.ended or not self.stream:
+            return []
+        self._watch.ended = True
+        failed = {"type": "response.failed", "response": {"error": errors.in_stream(fault, "codex")}}
+        return [b"\n\n" + sse.encode(failed)]
+
+    def whole(self) -> Answer:
+        return Answer(200, {"content-type": "application/json"}, b"".join(self._pieces))
+
+    def refused(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+        kept = {name: value for name, value in headers.items() if name.lower() in _ERROR_HEADERS}
+        return Answer(status, kept, body)
+
+
+_ERROR_HEADERS = {"content-type", "retry-after", "x-request-id"}

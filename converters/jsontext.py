@@ -1,7 +1,7 @@
 """JSON text, read leniently and written compactly.
 
 orjson is strict where the field is not: a lone surrogate (half an emoji, cut by somebody's tokenizer) makes it refuse a
-whole message. Such text is read by the standard library instead, and the halves become U+FFFD, which every upstream takes.
+whole message. Such text is read by the standard library instead, and the halves become U+FFFD, which upstreams take.
 """
 
 import json

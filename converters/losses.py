@@ -1,4 +1,4 @@
-"""What a conversion could not carry over, as values: most failures in this field are HTTP 200 with something missing."""
+"""What a conversion could not carry over, as values: most failures in this field are a 200 with something missing."""
 
 from dataclasses import dataclass
 

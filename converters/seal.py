@@ -1,6 +1,6 @@
 """Opaque upstream state carried inside a reasoning item's `encrypted_content`.
 
-Codex sends its whole history every turn and drops fields that it does not know, but it keeps `encrypted_content` as it is.
+Codex sends its whole history every turn and drops fields that it does not know, but it keeps `encrypted_content`.
 What an upstream wants back (signatures, exact reasoning text) travels there, so that the proxy needs no memory:
 
     tcx1.<family>.<base64url of the payload's JSON>

@@ -11,8 +11,8 @@
 | tool_search_output (an item) | its tools joined with the tools      |                                                |
 | web_search, other hosted     | the provider's declared policy       |                                                |
 
-Names are cut to 64 of [a-zA-Z0-9_-]: what does not fit gets a hash of the whole name as its tail, so that the same tool has
-the same name in every turn and no two share one. Codex answers a call of the wrong kind with "aborted", hence lifting.
+Names are cut to 64 of [a-zA-Z0-9_-]: what does not fit gets a hash of the whole name as its tail, so that the same tool
+has the same name in every turn and no two share one. Codex answers a call of the wrong kind with "aborted".
 """
 
 import hashlib
@@ -127,7 +127,7 @@ def _function(
 
 
 def flat_name(name: str, namespace: str | None) -> str:
-    """The upstream's name of a tool; the same for the offer and for the history's calls, whether still offered or not."""
+    """The upstream's name of a tool: the same for the offer and the history's calls, whether still offered or not."""
     full = name if namespace in (None, "", _DEFAULT_NAMESPACE) else f"{namespace}__{name}"
     clean = _ILLEGAL.sub("_", full)
     if clean == full and len(full) <= _MAX_NAME:
@@ -238,7 +238,7 @@ def parse_object(arguments: str) -> Json | None:
 
 
 def lift(function: Function | None, name: str, call_id: str, arguments: str) -> Json:
-    """The item of a finished call but for `id` and `status`; an unknown tool stays a function call, for Codex to refuse."""
+    """The item of a finished call but for `id` and `status`. An unknown tool stays a function call: Codex answers."""
     if function is None:
         return {"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments or "{}"}
     where = {"namespace": function.namespace} if function.namespace else {}

@@ -1,7 +1,7 @@
 """A request's items, regrouped into what every other protocol demands of a conversation.
 
-Codex's history is a flat list: reasoning, texts, calls and outputs as they came, with messages in between. Elsewhere one
-assistant message holds all that the model did in one step, and the outputs of all its calls follow at once. So:
+Codex's history is a flat list: reasoning, texts, calls and outputs as they came, with messages in between. Elsewhere
+one assistant message holds all that the model did in one step, and the outputs of all its calls follow at once. So:
 
 - what a model did in one step (reasoning, texts, calls) becomes one `Step`, and each call holds its own output;
 - a message that stands between a call and its output comes after the outputs, nothing is lost;
@@ -56,7 +56,7 @@ type Turn = Message | Step
 
 @dataclass(slots=True)
 class Conversation:
-    """`instructions` are the texts before the first turn, in order; later ones are developer messages among the turns."""
+    """`instructions` are the texts before the first turn, in order; later ones stand among the turns."""
 
     instructions: list[str]
     turns: list[Turn]
@@ -220,8 +220,8 @@ def _agent_parts(item: wire.AgentMessageItem) -> list[wire.Part]:
 
 SUMMARY_FAMILY = "summary"
 SUMMARY_PREFIX = (
-    "Another language model started to solve this problem and produced a summary of its work. Build on what it has done "
-    "and do not repeat it. The summary:\n\n"
+    "Another language model started to solve this problem and produced a summary of its work. "
+    "Build on what it has done and do not repeat it. The summary:\n\n"
 )
 
 

@@ -1,7 +1,7 @@
 """What a Responses client sends: the shapes we read, and nothing else.
 
-`Wire` ignores unknown fields (we only read). An item, part or tool kind newer than this file is kept as an `Unknown...`:
-each upstream decides, and the loss is listed.
+`Wire` ignores unknown fields (we only read). An item, part or tool kind newer than this file is kept as an
+`Unknown...`: each upstream decides, and the loss is listed.
 """
 
 from typing import Annotated, Any, Literal
@@ -329,11 +329,11 @@ class Request(Wire):
         return self._raw
 
 
-def parse(body: bytes) -> Request:
-    """The request in a body, decoded from any content encoding.
+def load(body: bytes) -> Json:
+    """The object in a body, freed from any content encoding.
 
     Raises:
-        RequestError: not JSON, not an object, or a field of the wrong shape; `param` names it.
+        RequestError: not JSON, or not an object.
     """
     try:
         raw = jsontext.loads(body)
@@ -341,6 +341,20 @@ def parse(body: bytes) -> Request:
         raise RequestError(f"the request body is not JSON: {error}") from error
     if not isinstance(raw, dict):
         raise RequestError("the request body is not a JSON object")
+    return raw
+
+
+def parse(body: bytes) -> Request:
+    """`read(load(body))`."""
+    return read(load(body))
+
+
+def read(raw: Json) -> Request:
+    """The request in a loaded body.
+
+    Raises:
+        RequestError: a field of the wrong shape; `param` names it.
+    """
     fields: Json = {key: value for key, value in raw.items() if value is not None}
     if isinstance(fields.get("input"), str):
         fields["input"] = [{"type": "message", "role": "user", "content": fields["input"]}]
