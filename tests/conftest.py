@@ -1,0 +1,11 @@
+"""How hard the property tests try: `--hypothesis-profile=thorough` where a person waits for it, the same in each CI run."""
+
+import os
+
+from hypothesis import settings
+
+# No deadline: time is never asserted, and a busy machine is no bug.
+settings.register_profile("default", deadline=None, max_examples=50)
+settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True)
+settings.register_profile("thorough", deadline=None, max_examples=2000)
+settings.load_profile("ci" if "CI" in os.environ else "default")
