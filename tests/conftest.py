@@ -1,4 +1,4 @@
-"""How hard the property tests try: `--hypothesis-profile=thorough` where a person waits for it, the same in each CI run."""
+"""How hard the property tests try: `--hypothesis-profile=thorough` for a person who waits; CI tries the same each time."""
 
 import os
 
