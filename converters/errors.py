@@ -37,13 +37,13 @@ class Fault:
     """What went wrong upstream, told in one way by all protocols.
 
     `message` is for the user and names who said it; `status` is the upstream's HTTP status where there was one;
-    `retry_after` is in seconds.
+    `retry_after` is in whole seconds, or an HTTP date as the upstream sent it.
     """
 
     kind: Kind
     message: str
     status: int | None = None
-    retry_after: int | None = None
+    retry_after: int | str | None = None
 
 
 class RequestError(Exception):
@@ -154,7 +154,8 @@ def in_stream(fault: Fault, client: Client) -> Json:
     codex, code, other = _TELL[fault.kind]
     message = fault.message
     if code == "rate_limit_exceeded":
-        message += f" Please try again in {fault.retry_after or codex.retry_after}s."
+        wait = fault.retry_after if isinstance(fault.retry_after, int) else codex.retry_after
+        message += f" Please try again in {wait}s."
     return {"code": code if client == "codex" else other.code, "message": message}
 
 
@@ -310,13 +311,15 @@ def _plain(text: str) -> str:
     return " ".join(words.split())[:_LIMIT] or "(no message)"
 
 
-def _retry_after(headers: Mapping[str, str], text: str) -> int | None:
-    """Whole seconds to wait, from the header or from the words, rounded up."""
+def _retry_after(headers: Mapping[str, str], text: str) -> int | str | None:
+    """How long to wait, from the header or from the words; seconds are rounded up."""
     lowered = {name.lower(): value for name, value in headers.items()}
     if (value := lowered.get("retry-after-ms", "")).replace(".", "", 1).isdecimal():
         return max(1, -int(-float(value) // 1000))
     if (value := lowered.get("retry-after", "")).replace(".", "", 1).isdecimal():
         return max(1, -int(-float(value) // 1))
+    if value:
+        return value
     if not (found := _WAIT.search(text)):
         return None
     unit = {"ms": 0.001, "m": 60, "min": 60}.get((found.group(2) or "s").lower(), 1)

@@ -35,7 +35,7 @@ def _as_text(text: bytes | str) -> str:
 def _without_lone_surrogates(value: Any) -> Any:
     match value:
         case str():
-            return value.encode("utf-8", "replace").decode("utf-8") if not value.isascii() else value
+            return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         case list():
             return [_without_lone_surrogates(one) for one in value]
         case dict():
