@@ -1,31 +1,95 @@
 """Bytes <-> server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from converters import jsontext
 from converters.jsontext import Json
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One record of a stream: `event` is "" where no such line came, `data` the data lines joined by newlines."""
+class Message(NamedTuple):
+    """One record of a stream: `event` is "" where no such line came, `data` the data lines joined by newlines.
+
+    A record with an empty `data:` line is a message too (some upstreams keep a connection alive so).
+    """
 
     event: str
     data: bytes
 
 
+_BOM = b"\xef\xbb\xbf"
+
+
 class Parser:
-    """Cuts a stream into messages, wherever the network cuts its bytes; comments, ids and retries are left out."""
+    """Cuts a stream into messages, wherever the network cuts its bytes.
+
+    Lines end in LF, CRLF or CR. Comments, ids and retries are left out, and so are records without a data line.
+    """
 
     def __init__(self) -> None:
-        self._tail = b""
+        # Joined only once the end of a record shows: joining on every chunk is quadratic for a record of megabytes.
+        self._pieces: list[bytes] = []
+        self._newline_last = False
+        self._cr_last = False
+        self._first = True
 
     def feed(self, data: bytes) -> list[Message]:
-        raise NotImplementedError
+        if self._cr_last or b"\r" in data:
+            data = self._with_plain_newlines(data)
+        if not data:
+            return []
+        ends_here = b"\n\n" in data or (self._newline_last and data.startswith(b"\n"))
+        self._newline_last = data.endswith(b"\n")
+        self._pieces.append(data)
+        if not ends_here:
+            return []
+        *blocks, rest = b"".join(self._pieces).split(b"\n\n")
+        self._pieces = [rest] if rest else []
+        return self._messages(blocks)
 
     def close(self) -> list[Message]:
         """The last message, if its blank line never came."""
-        raise NotImplementedError
+        block = b"".join(self._pieces)
+        self._pieces = []
+        return self._messages([block]) if block else []
+
+    def _with_plain_newlines(self, data: bytes) -> bytes:
+        """`data` with LF alone; a CR ends its line at once, and an LF that opens the next chunk then belongs to it."""
+        if not data:
+            return data
+        if self._cr_last and data.startswith(b"\n"):
+            data = data[1:]
+        self._cr_last = data.endswith(b"\r")
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _messages(self, blocks: list[bytes]) -> list[Message]:
+        if self._first and blocks:
+            self._first = False
+            blocks[0] = blocks[0].removeprefix(_BOM)
+        found: list[Message] = []
+        for block in blocks:
+            # The two forms that nearly every record has, without a look at each line.
+            if block.startswith(b"data: ") and b"\n" not in block:
+                found.append(Message("", block[6:]))
+                continue
+            head, joint, body = block.partition(b"\ndata: ")
+            if joint and head.startswith(b"event: ") and b"\n" not in head and b"\n" not in body:
+                found.append(Message(head[7:].decode("utf-8", "replace"), body))
+            elif message := _message(block):
+                found.append(message)
+        return found
+
+
+def _message(block: bytes) -> Message | None:
+    """The message in the lines before a blank one."""
+    event = b""
+    data: list[bytes] = []
+    for line in block.split(b"\n"):
+        field, _, value = line.partition(b":")
+        if field == b"data":
+            data.append(value.removeprefix(b" "))
+        elif field == b"event":
+            event = value.removeprefix(b" ")
+    return Message(event.decode("utf-8", "replace"), b"\n".join(data)) if data else None
 
 
 def encode(event: Json) -> bytes:
