@@ -1,0 +1,234 @@
+"""Content encodings undone, piece by piece: request bodies before they are parsed, answers while they stream.
+
+| Content-Encoding          | codec                                                      |
+|---------------------------|------------------------------------------------------------|
+| gzip, x-gzip              | zlib, several members in a row, a bare zlib stream as well |
+| deflate                   | zlib, or raw deflate: servers send both under this name    |
+| br                        | brotli                                                     |
+| zstd                      | zstandard, several frames in a row                         |
+| identity, none at all     | nothing                                                    |
+
+Several encodings are undone last first. A few hundred bytes can stand for gigabytes, so each codec gives its output in
+pieces of bounded size and what came out is counted while it comes.
+"""
+
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Literal
+
+import brotli  # type: ignore[import-untyped]  # it brings no types
+import zstandard
+
+_PIECE = 1 << 16  # bytes of output at a time
+_MOST_ENCODINGS = 4  # nobody sends more than two; each one multiplies the work that a small body can ask for
+
+
+class Undecodable(Exception):
+    """A body that cannot be decoded.
+
+    `status` is what HTTP calls it: 400 corrupt, 413 larger than we take, 415 an encoding that we do not know.
+    """
+
+    def __init__(self, status: Literal[400, 413, 415], message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class _Codec(ABC):
+    """One encoding being undone; `error` is what its library raises on bytes that are not its own."""
+
+    error: type[Exception]
+
+    @abstractmethod
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """All output that these bytes allow, so a server that flushes after each event is read event by event."""
+
+    @abstractmethod
+    def ended(self) -> bool:
+        """Whether the data is complete, once some has come."""
+
+
+class Decoder:
+    """Undoes the encodings that a Content-Encoding header names, for as long as bytes come.
+
+    `limit` is in decoded bytes, over the whole body.
+
+    Raises:
+        Undecodable: from the constructor 415, from `feed` 400 and 413, from `close` 400.
+    """
+
+    def __init__(self, content_encoding: str, *, limit: int) -> None:
+        names = _names(content_encoding)
+        self._codecs = [_codec(name) for name in reversed(names)]
+        self._limit = limit
+        self._sizes = [-1] * len(names)  # decoded so far, by codec; -1 before anything came
+        self._label = ", ".join(names)
+
+    def feed(self, data: bytes) -> bytes:
+        return b"".join(self._through(0, data)) if data else b""
+
+    def close(self) -> None:
+        """Says so if a body ends in the middle. An answer that streams needs no such word: it has an end of its own."""
+        if any(size >= 0 and not codec.ended() for codec, size in zip(self._codecs, self._sizes, strict=True)):
+            raise Undecodable(400, f"the body ends before its {self._label} data does")
+
+    def _through(self, stage: int, data: bytes) -> Iterator[bytes]:
+        if stage == len(self._codecs):
+            yield data
+            return
+        codec = self._codecs[stage]
+        self._sizes[stage] = max(0, self._sizes[stage])
+        try:
+            for piece in codec.feed(data):
+                self._count(stage, piece)
+                yield from self._through(stage + 1, piece)
+        except codec.error as error:
+            raise Undecodable(400, f"the body is not valid {self._label}: {error}") from error
+
+    def _count(self, stage: int, piece: bytes) -> None:
+        self._sizes[stage] += len(piece)
+        if self._sizes[stage] > self._limit:
+            raise Undecodable(413, f"the body is larger than {self._limit} bytes when decoded")
+
+
+def decode(body: bytes, content_encoding: str, *, limit: int) -> bytes:
+    """A whole body decoded; `limit` is in bytes and holds for a body that is not encoded, too.
+
+    Raises:
+        Undecodable: 400, 413 or 415.
+    """
+    decoder = Decoder(content_encoding, limit=limit)
+    decoded = decoder.feed(body)
+    decoder.close()
+    if len(decoded) > limit:
+        raise Undecodable(413, f"the body is larger than {limit} bytes")
+    return decoded
+
+
+def is_encoded(content_encoding: str) -> bool:
+    """Whether there is anything to undo."""
+    return bool(_names(content_encoding))
+
+
+def _names(content_encoding: str) -> list[str]:
+    names = [name for part in content_encoding.split(",") if (name := part.strip().lower()) not in ("", "identity")]
+    if len(names) > _MOST_ENCODINGS:
+        raise Undecodable(415, f"more than {_MOST_ENCODINGS} content encodings at once")
+    return names
+
+
+def _codec(name: str) -> _Codec:
+    if name not in _CODECS:
+        raise Undecodable(415, f"unknown content encoding {name!r}; known are {', '.join(_CODECS)}")
+    return _CODECS[name]()
+
+
+class _Gzip(_Codec):
+    error = zlib.error
+    _AUTO = 47  # zlib's word for "gzip or zlib, see the header"
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(self._AUTO)
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        while data:
+            if self._member.eof:
+                # Members may be padded with zeros; anything else is one more member.
+                if not (data := data.lstrip(b"\0")):
+                    return
+                self._member = zlib.decompressobj(self._AUTO)
+            yield from _inflate(self._member, data)
+            data = self._member.unused_data
+
+    def ended(self) -> bool:
+        return self._member.eof
+
+
+class _Deflate(_Codec):
+    error = zlib.error
+
+    def __init__(self) -> None:
+        self._stream: zlib._Decompress | None = None
+        self._head = b""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        if self._stream is None:
+            self._head += data
+            if len(self._head) < 2:
+                return
+            data, self._head = self._head, b""
+            self._stream = zlib.decompressobj(zlib.MAX_WBITS if _has_zlib_header(data) else -zlib.MAX_WBITS)
+        if not self._stream.eof:
+            yield from _inflate(self._stream, data)
+
+    def ended(self) -> bool:
+        return self._stream is not None and self._stream.eof
+
+
+def _has_zlib_header(data: bytes) -> bool:
+    """RFC 1950's two bytes. No deflate encoder begins a raw stream so: it would be a stored block with odd padding."""
+    return data[0] & 0x0F == 8 and int.from_bytes(data[:2]) % 31 == 0
+
+
+def _inflate(stream: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
+    while True:
+        piece = stream.decompress(data, _PIECE)
+        if piece:
+            yield piece
+        data = stream.unconsumed_tail
+        if stream.eof or (not data and len(piece) < _PIECE):
+            return
+
+
+class _Brotli(_Codec):
+    error = brotli.error
+
+    def __init__(self) -> None:
+        self._stream = brotli.Decompressor()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        piece = self._stream.process(data, output_buffer_limit=_PIECE)
+        # It may say that it can take more while it still holds output.
+        while piece or not self._stream.can_accept_more_data():
+            yield piece
+            piece = self._stream.process(b"", output_buffer_limit=_PIECE)
+
+    def ended(self) -> bool:
+        return bool(self._stream.is_finished())
+
+
+class _Zstd(_Codec):
+    error = zstandard.ZstdError
+    # The library has no limit for output. A block of 4 bytes can stand for 128 KiB, so this many bytes of input at a
+    # time are 8 MiB of output at the most.
+    _SLICE = 256
+    _WINDOW = 1 << 23  # bytes of memory that a frame may ask for: RFC 9659
+
+    def __init__(self) -> None:
+        self._frame = self._new_frame()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        for start in range(0, len(data), self._SLICE):
+            rest = data[start : start + self._SLICE]
+            while rest:
+                if self._frame.eof:
+                    self._frame = self._new_frame()
+                if piece := self._frame.decompress(rest):
+                    yield piece
+                rest = self._frame.unused_data
+
+    def ended(self) -> bool:
+        return self._frame.eof
+
+    def _new_frame(self) -> "zstandard.ZstdDecompressionObj":  # a name that only the stubs have
+        return zstandard.ZstdDecompressor(max_window_size=self._WINDOW).decompressobj()
+
+
+_CODECS: dict[str, type[_Codec]] = {
+    "gzip": _Gzip,
+    "x-gzip": _Gzip,
+    "deflate": _Deflate,
+    "br": _Brotli,
+    "zstd": _Zstd,
+}
