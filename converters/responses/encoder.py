@@ -1,0 +1,239 @@
+"""Events -> a Responses stream: all its bookkeeping, once, for all upstreams.
+
+| event           | in the stream                                                                              |
+|-----------------|--------------------------------------------------------------------------------------------|
+| Started         | response.created, response.in_progress; without it they come before the first other event  |
+| TextDelta       | the open message grows; reasoning that is open ends                                        |
+| ReasoningDelta  | the open reasoning item grows; a message that is open ends                                 |
+| ReasoningSealed | encrypted_content of the open reasoning item, which ends; else a reasoning item of its own |
+| CallStarted     | what is open ends; a call begins                                                           |
+| CallDelta       | the call grows, whatever else is open                                                      |
+| UsageReported   | `usage` of the terminal event                                                              |
+| Finished        | what is open ends, then the calls in order; the terminal event                             |
+| Failed          | response.failed; what is open never ends                                                   |
+
+Calls end only with the answer, since Codex runs a tool at its output_item.done: a call that the upstream did not
+finish is never released. For the same reason an open message does not end in a failed answer: Codex keeps items that
+ended when it tries again, and would show the text twice.
+
+| Finished       | other clients                 | Codex                                                              |
+|----------------|-------------------------------|--------------------------------------------------------------------|
+| stop           | completed                     | completed                                                          |
+| tool_calls     | completed                     | completed                                                          |
+| pause          | completed                     | completed with `end_turn: false`: Codex asks again at once         |
+| length         | incomplete, max_output_tokens | the same; as `pause` where `continue_on_length` is set             |
+| content_filter | incomplete, content_filter    | failed, content_policy_violation (it retries `incomplete` in vain) |
+
+An answer without anything said is completed with an empty output; Codex then ends the turn.
+"""
+
+import hashlib
+
+from converters import seal
+from converters.errors import Client, Fault
+from converters.events import (
+    CallDelta,
+    CallStarted,
+    Event,
+    Failed,
+    Finished,
+    ReasoningDelta,
+    ReasoningSealed,
+    Started,
+    StopReason,
+    TextDelta,
+    UsageReported,
+)
+from converters.jsontext import Json
+from converters.responses import wire
+from converters.responses.items import CALLS, Call, Item, Message, Reasoning
+from converters.responses.lifecycle import Lifecycle
+from converters.tools import Toolbox
+
+_CALLS_AND_OUTPUTS = (
+    wire.FunctionCallItem,
+    wire.CustomCallItem,
+    wire.ToolSearchCallItem,
+    wire.OutputItem,
+    wire.ToolSearchOutputItem,
+)
+
+CUT = Fault("cut", "The answer ended before it was complete.")
+FILTERED = Fault("content_policy", "The provider's content filter stopped the answer.")
+
+
+class Encoder:
+    """`continue_on_length`: Codex is told to go on by itself after an answer that the length limit cut."""
+
+    def __init__(
+        self,
+        request: wire.Request,
+        tools: Toolbox,
+        *,
+        created_at: int,
+        client: Client,
+        continue_on_length: bool = False,
+    ) -> None:
+        self._life = Lifecycle(request, created_at=created_at, client=client)
+        self._request, self._tools, self._client = request, tools, client
+        self._continue_on_length = continue_on_length
+        self._items: list[Item] = []
+        self._message: Message | None = None  # at most one of these two is open
+        self._reasoning: Reasoning | None = None
+        self._calls: dict[str, Call] = {}  # by the decoder's handle
+        self._call_ids: set[str] | None = None  # those taken; the history is read at the first call only
+
+    @property
+    def ended(self) -> bool:
+        return self._life.ended
+
+    @property
+    def response(self) -> Json:
+        """The terminal event's `response`; before the end, what stands so far of it."""
+        return self._life.response
+
+    @property
+    def fault(self) -> Fault | None:
+        return self._life.fault
+
+    def feed(self, event: Event) -> list[Json]:
+        if self._life.ended:
+            return []
+        if not self._life.started:
+            self._life.start(event.upstream_id if isinstance(event, Started) else "")
+        self._tell(event)
+        return self._life.stream.take()
+
+    def close(self) -> list[Json]:
+        return self.feed(Failed(CUT))
+
+    def _tell(self, event: Event) -> None:
+        match event:
+            case TextDelta(text):
+                self._say(text)
+            case ReasoningDelta(text):
+                self._think(text)
+            case CallDelta(call_id, arguments):
+                if arguments and (call := self._calls.get(call_id)):
+                    call.add(arguments)
+            case CallStarted(call_id, name):
+                self._call(call_id, name)
+            case ReasoningSealed(sealed):
+                self._seal(sealed)
+            case UsageReported():
+                self._life.report(event)
+            case Finished(reason):
+                self._finish(reason)
+            case Failed(fault):
+                self._life.fail(self._output(), fault)
+            case Started():
+                pass
+
+    # --- what the model says ---
+
+    def _say(self, text: str) -> None:
+        if not text:
+            return
+        if self._message is None:
+            self._end_open()
+            self._message = self._open(Message(self._life.stream, self._life.tail, len(self._items)))
+        self._message.add(text)
+
+    def _think(self, text: str) -> None:
+        if text:
+            self._thinking().add(text)
+
+    def _seal(self, sealed: str) -> None:
+        self._thinking().seal = sealed
+        self._end_open()
+
+    def _thinking(self) -> Reasoning:
+        if self._reasoning is None:
+            self._end_open()
+            self._reasoning = self._open(Reasoning(self._life.stream, self._life.tail, len(self._items)))
+        return self._reasoning
+
+    def _call(self, handle: str, name: str) -> None:
+        self._end_open()
+        function = self._tools.find(name)
+        kind = CALLS[function.kind if function else "function"]
+        call_id = self._unique(handle or f"call_{len(self._items)}")
+        call = kind(self._life.stream, self._life.tail, len(self._items), function, name, call_id)
+        self._calls[handle] = self._open(call)
+
+    def _unique(self, call_id: str) -> str:
+        """The upstream's id of a call, marked where it is taken: some models count theirs from 0 in every answer."""
+        if self._call_ids is None:
+            self._call_ids = {
+                item.call_id for item in self._request.input if isinstance(item, _CALLS_AND_OUTPUTS) and item.call_id
+            }
+        wanted, number = call_id, 1
+        while call_id in self._call_ids:
+            mark = hashlib.sha256(f"{self._life.tail} {number}".encode()).hexdigest()[:8]
+            call_id, number = f"{wanted}_{mark}", number + 1
+        self._call_ids.add(call_id)
+        return call_id
+
+    def _open[I: Item](self, item: I) -> I:
+        self._items.append(item)
+        item.open()
+        return item
+
+    def _end_open(self, *, whole: bool = True) -> None:
+        item = self._message or self._reasoning
+        if item:
+            item.end("completed" if whole else "incomplete")
+        self._message = self._reasoning = None
+
+    # --- how it ends ---
+
+    def _finish(self, reason: StopReason) -> None:
+        whole = reason not in ("length", "content_filter")
+        self._end_open(whole=whole)
+        if whole:
+            for item in self._items:
+                if not item.ended:
+                    item.end()
+        if reason == "content_filter" and self._client == "codex":
+            self._life.fail(self._output(), FILTERED)
+        elif self._goes_on(reason):
+            self._mark_continued()
+            self._life.complete(self._output(), end_turn=False)
+        elif whole:
+            self._life.complete(self._output())
+        else:
+            self._life.cut_short(self._output(), "max_output_tokens" if reason == "length" else reason)
+
+    def _output(self) -> list[Json]:
+        return [item.final() for item in self._items]
+
+    def _goes_on(self, reason: StopReason) -> bool:
+        """Whether Codex is to ask again at once, with what was said so far."""
+        wanted = reason == "pause" or (reason == "length" and self._continue_on_length)
+        said = any(item.ended for item in self._items)
+        return self._client == "codex" and wanted and said and continued(self._request) < _MOST_ROUNDS
+
+    def _mark_continued(self) -> None:
+        mark = self._open(Reasoning(self._life.stream, self._life.tail, len(self._items)))
+        mark.seal = seal.wrap(CONTINUED_FAMILY, continued(self._request) + 1)
+        mark.end()
+
+
+# --- going on by itself ---
+
+CONTINUED_FAMILY = "continued"
+"""Seals the mark of an answer after which Codex was told to go on; Codex sends it back, so rounds can be counted."""
+
+_MOST_ROUNDS = 3
+
+
+def continued(request: wire.Request) -> int:
+    """How many answers since the user's last message were to be continued."""
+    rounds = 0
+    for item in reversed(request.input):
+        match item:
+            case wire.MessageItem(role="user"):
+                break
+            case wire.ReasoningItem() if seal.unwrap(CONTINUED_FAMILY, item.encrypted_content) is not None:
+                rounds += 1
+    return rounds

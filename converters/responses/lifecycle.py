@@ -1,0 +1,74 @@
+"""The frame of an answer: numbered events, created and in_progress first, exactly one terminal event last."""
+
+from typing import Any
+
+from converters import errors
+from converters.errors import Client, Fault
+from converters.events import UsageReported
+from converters.jsontext import Json
+from converters.responses import snapshot, wire
+
+
+class Stream:
+    """The events said and not yet taken; numbers them from 0."""
+
+    __slots__ = ("_number", "_said")
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._said: list[Json] = []
+
+    def say(self, kind: str, place: Json, /, **fields: Any) -> None:
+        """`place` says of which item and part it is told; made once, as most events are deltas."""
+        self._said.append({"type": kind, "sequence_number": self._number, **place, **fields})
+        self._number += 1
+
+    def take(self) -> list[Json]:
+        said, self._said = self._said, []
+        return said
+
+
+class Lifecycle:
+    """One Response from created to its end.
+
+    `response` is the terminal event's once there was one, `fault` says why it failed, `tail` ends all its ids.
+    """
+
+    def __init__(self, request: wire.Request, *, created_at: int, client: Client) -> None:
+        self.stream = Stream()
+        self.tail = ""
+        self.ended = False
+        self.response: Json = {}
+        self.fault: Fault | None = None
+        self._request, self._created_at, self._client = request, created_at, client
+        self._usage: Json | None = None
+
+    @property
+    def started(self) -> bool:
+        return bool(self.response)
+
+    def start(self, upstream_id: str) -> None:
+        self.tail = snapshot.tail_of(upstream_id, self._request, self._created_at)
+        self.response = snapshot.blank(self._request, f"resp_{self.tail}", self._created_at)
+        self.stream.say("response.created", {}, response=self.response)
+        self.stream.say("response.in_progress", {}, response=self.response)
+
+    def report(self, usage: UsageReported) -> None:
+        self._usage = snapshot.usage(usage)
+
+    def complete(self, output: list[Json], *, end_turn: bool = True) -> None:
+        # Only False says something: Codex then asks again at once.
+        more = {} if end_turn else {"end_turn": False}
+        self._end("completed", output, completed_at=self._created_at, **more)
+
+    def cut_short(self, output: list[Json], reason: str) -> None:
+        self._end("incomplete", output, incomplete_details={"reason": reason})
+
+    def fail(self, output: list[Json], fault: Fault) -> None:
+        self.fault = fault
+        self._end("failed", output, error=errors.in_stream(fault, self._client))
+
+    def _end(self, status: str, output: list[Json], **fields: Any) -> None:
+        self.response = {**self.response, "status": status, "output": output, "usage": self._usage, **fields}
+        self.stream.say(f"response.{status}", {}, response=self.response)
+        self.ended = True
