@@ -1,10 +1,11 @@
 """How a provider departs from its protocol, as typed flags; each says what breaks without it.
 
-The defaults are the protocol as its inventor serves it. A provider's data (`addons/providers.toml`, the user's routes file)
-sets what differs; no code asks for a provider's name. Facts behind the flags: the providers' documentation and recorded
-answers, 2026.
+The defaults are the protocol as its inventor serves it. A provider's data (`addons/providers.toml`, the user's routes
+file) sets what differs; no code asks for a provider's name. Facts behind the flags: the providers' documentation and
+recorded answers, 2026.
 """
 
+from collections.abc import Collection
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,6 +16,16 @@ type Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"
 
 EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 """All efforts that a client may ask for, weakest first; others (`ultra`, a typo) are clamped."""
+
+
+def nearest_effort(asked: str, known: Collection[Effort]) -> Effort:
+    """The known effort nearest to what a client asks for, the stronger of two; `known` is not empty.
+
+    Only `none` itself means off. `ultra` is the most, any other unknown word is `medium`.
+    """
+    wanted = EFFORTS.index(asked) if asked in EFFORTS else EFFORTS.index("max" if asked == "ultra" else "medium")
+    usable = [effort for effort in known if effort != "none" or asked == "none"] or list(known)
+    return min(usable, key=lambda effort: (abs(EFFORTS.index(effort) - wanted), -EFFORTS.index(effort)))
 
 
 class Dialect(BaseModel):
@@ -66,6 +77,9 @@ class ChatDialect(Dialect):
     `details`: `reasoning_details` unmodified where there are some, else `reasoning` (OpenRouter, MiniMax).
     `parts`: as `thinking` content parts (Mistral). `think`: inside `<think>` tags in the content (MiniMax without split)."""
 
+    reasoning_field: Literal["reasoning_content", "reasoning"] = "reasoning_content"
+    """The field of `text`, `exact` and `calls` (Groq, Cerebras and newer vLLM read `reasoning`)."""
+
     effort: Literal["none", "reasoning_effort", "reasoning", "thinking", "enable_thinking", "template"] = "none"
     """How the client's effort is told: not at all; `reasoning_effort: "high"`; `reasoning: {"effort": "high"}`
     (OpenRouter, Kilo); `thinking: {"type": "enabled"}` (+ `reasoning_effort` where `efforts` are listed; DeepSeek, Z.AI,
@@ -76,6 +90,10 @@ class ChatDialect(Dialect):
 
     thinking_off: bool = True
     """False: the model always thinks and refuses to be switched off (K2.7-code, GLM-5.3): `none` then means the least."""
+
+    thinking_options: Json = Field(default_factory=dict)
+    """What else stands in `thinking` while it is on, sent unasked too: how Z.AI (`clear_thinking: false`) and Moonshot
+    (`keep: "all"`) are told to keep earlier thinking."""
 
     tool_choice: Literal["full", "strings", "auto"] = "full"
     """`strings`: an object is refused (llama.cpp, LM Studio): a named tool becomes the only one, `required`.
@@ -95,8 +113,9 @@ class ChatDialect(Dialect):
     store: bool = False
     """`store: false` is known (OpenAI; Google's shim answers 400 Unknown name)."""
 
-    call_ids: Literal["opaque", "nine", "kimi"] = "opaque"
-    """`nine`: exactly nine of [a-zA-Z0-9] (Mistral). `kimi`: `functions.NAME:INDEX`, as the model was trained."""
+    call_ids: Literal["short", "opaque", "nine", "kimi"] = "short"
+    """`short`: at most 40 characters (OpenAI). `opaque`: any, as they came (hosts that keep state in the id). `nine`:
+    exactly nine of [a-zA-Z0-9] (Mistral). `kimi`: `functions.NAME:INDEX`, as the model was trained."""
 
     result_names: bool = False
     """Tool messages need the tool's `name` (Mistral)."""
@@ -107,8 +126,15 @@ class ChatDialect(Dialect):
     empty_content: Literal["null", "empty"] = "null"
     """`content` of an assistant message that only calls (Kimi and DeepSeek want a string)."""
 
+    empty_tools: bool = False
+    """`tools: []` where the history has calls and no tool is offered (Anthropic behind a proxy answers 400 without)."""
+
     schema_subset: Literal["full", "no_const", "plain"] = "full"
-    """Tool schemas: `no_const`: const becomes enum and validators go (Moonshot). `plain`: also no bare `true` schemas."""
+    """Tool schemas: `no_const`: const becomes enum, local references are resolved and validators go (Moonshot).
+    `plain`: also no bare `true` schemas (llama.cpp)."""
+
+    schema_unions: bool = True
+    """False: anyOf, oneOf or allOf at the root of a tool's schema is refused (xAI): its branches become one object."""
 
     think_tags: bool = True
     """`<think>` at the start of the content is thinking (MiniMax, local servers without a parser)."""
@@ -124,6 +150,10 @@ class AnthropicDialect(Dialect):
     """Anthropic Messages."""
 
     max_tokens: int | None = 32000
+    """Anthropic answers 400 without a limit, so 32000 stands in for None. Thinking counts towards it."""
+
+    documents: bool = True
+    """False: `document` blocks are refused (DeepSeek and others); PDF files become a placeholder."""
 
     thinking: Literal["none", "budget", "adaptive", "enabled"] = "none"
     """`budget`: `{"type": "enabled", "budget_tokens": N}` (Sonnet 3.7 to 4.5, Opus 4 to 4.5). `adaptive`: with
@@ -143,6 +173,10 @@ class AnthropicDialect(Dialect):
 
     unsigned_thinking: bool = False
     """Thinking without a signature is taken, and wanted, back (Z.AI, DeepSeek, MiniMax)."""
+
+    signature_family: str = "anthropic"
+    """Who checks the signatures of thinking. One made elsewhere gets 400 "Invalid `signature` in `thinking` block", so
+    only thinking of the same family goes back. Anthropic's own are good at Bedrock and Vertex too."""
 
     forced_tool_choice: Literal["full", "without_thinking", "never"] = "without_thinking"
     """Whether any/tool is taken: always, only with thinking off (which a forced choice then switches off), never."""

@@ -1,0 +1,68 @@
+"""Whether and which tools the model may call.
+
+| Responses                                     | Anthropic                         |
+|-----------------------------------------------|-----------------------------------|
+| auto, or nothing                              | nothing, which means auto         |
+| required                                      | any                               |
+| a function or custom tool                     | tool                              |
+| none                                          | none                              |
+| allowed_tools                                 | its mode, over all tools: a loss  |
+| parallel_tool_calls: false                    | disable_parallel_tool_use: true   |
+
+https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/implement-tool-use#forcing-tool-use
+"""
+
+from converters import tools
+from converters.errors import RequestError
+from converters.jsontext import Json
+from converters.losses import Losses
+from converters.responses import wire
+from converters.tools import Toolbox
+
+_WORDS: dict[str, Json] = {"auto": {"type": "auto"}, "required": {"type": "any"}, "none": {"type": "none"}}
+
+
+class ToolChoice:
+    """A request's choice. `relax` gives up a forced one."""
+
+    def __init__(self, request: wire.Request, toolbox: Toolbox, losses: Losses) -> None:
+        self._losses = losses
+        self._toolbox = toolbox
+        self._one_at_a_time = request.parallel_tool_calls is False
+        self._field = self._read(request.tool_choice)
+
+    @property
+    def forces(self) -> bool:
+        return self._field["type"] in ("any", "tool")
+
+    def relax(self, why: str) -> None:
+        self._losses.note("tool_choice", self._field["type"], why)
+        self._field = _WORDS["auto"]
+
+    def field(self) -> Json | None:
+        if self._field["type"] == "none":
+            return self._field
+        if self._one_at_a_time:
+            return {**self._field, "disable_parallel_tool_use": True}
+        return None if self._field == _WORDS["auto"] else self._field
+
+    def _read(self, choice: str | Json | None) -> Json:
+        match choice:
+            case None:
+                return _WORDS["auto"]
+            case str() if choice in _WORDS:
+                return _WORDS[choice]
+            case {"type": "allowed_tools", "mode": "auto" | "required" as mode}:
+                self._losses.note("tool_choice", "allowed_tools", "the upstream cannot narrow the tools for one turn")
+                return _WORDS[mode]
+            case {"type": "function" | "custom", "name": str(name), **rest}:
+                return {"type": "tool", "name": self._offered(name, str(rest.get("namespace") or ""))}
+            case _:
+                self._losses.note("tool_choice", str(choice), "the upstream knows no such choice")
+                return _WORDS["auto"]
+
+    def _offered(self, name: str, namespace: str) -> str:
+        found = self._toolbox.find(tools.flat_name(name, namespace))
+        if found is None:
+            raise RequestError(f"tool_choice names {name!r}, which is not offered", param="tool_choice")
+        return found.name
