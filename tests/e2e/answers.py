@@ -1,0 +1,108 @@
+"""What a scripted upstream may be told to do, in words that hold for every protocol.
+
+A test writes what the model says; each protocol's `speak_*.py` writes it down in its own wire format:
+
+    upstream.script(Say(Think("hm"), Call("exec_command", {"cmd": "ls"})), Say(Text("done")))
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+type Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Text:
+    text: str
+
+
+@dataclass(frozen=True)
+class Think:
+    text: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """A tool call by the name that the upstream was offered. A text is sent as it is, JSON or not."""
+
+    name: str
+    arguments: Json | str = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Bytes that stand in the stream as they are: comments, error events, garbage."""
+
+    data: bytes
+
+
+type Piece = Text | Think | Call | Raw
+
+
+@dataclass(frozen=True)
+class Usage:
+    """As Responses counts: input includes cached, output includes reasoning."""
+
+    input: int = 100
+    cached: int = 40
+    output: int = 20
+    reasoning: int = 5
+
+
+type Stop = Literal["stop", "tool_calls", "length", "content_filter"]
+type Ending = Literal["finish", "drop", "silence"]
+"""`finish`: as the protocol wants. `drop`: the connection breaks. `silence`: the body ends cleanly, but nothing said so."""
+
+
+@dataclass(frozen=True)
+class Say:
+    """An answer of status 200. `whole`: a JSON body although a stream was asked; `encoding`: a content-encoding nobody asked."""
+
+    pieces: tuple[Piece, ...]
+    stop: Stop
+    ends: Ending
+    usage: Usage
+    whole: bool
+    encoding: str | None
+
+    def __init__(
+        self,
+        *pieces: Piece,
+        stop: Stop | None = None,
+        ends: Ending = "finish",
+        usage: Usage | None = None,
+        whole: bool = False,
+        encoding: str | None = None,
+    ) -> None:
+        calls = any(isinstance(piece, Call) for piece in pieces)
+        object.__setattr__(self, "pieces", pieces)
+        object.__setattr__(self, "stop", stop or ("tool_calls" if calls else "stop"))
+        object.__setattr__(self, "ends", ends)
+        object.__setattr__(self, "usage", usage or Usage())
+        object.__setattr__(self, "whole", whole)
+        object.__setattr__(self, "encoding", encoding)
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """An answer of another status. `message` is put into the protocol's own error body, `body` goes out as it is."""
+
+    status: int
+    message: str = "no"
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    error: Json = field(default_factory=dict)
+    """More keys of the error object, e.g. `code`."""
+
+
+@dataclass(frozen=True)
+class HangUp:
+    """The connection is reset before a byte of the answer."""
+
+
+type Answer = Say | Refuse | HangUp
+
+
+def split(text: str, size: int = 7) -> list[str]:
+    """A text as a model streams it: a few characters at a time."""
+    return [text[start : start + size] for start in range(0, len(text), size)]

@@ -1,0 +1,106 @@
+"""An unmodified Codex, run as a user runs it, in a scratch home of its own."""
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.answers import Json
+
+CLIENT_KEY = "client-key-of-the-user"
+"""What Codex itself is given as a key; no provider may ever see it, but the one that a request passes through to."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What Codex did and printed. `events` are the JSON lines of `exec --json`."""
+
+    code: int
+    stdout: str
+    stderr: str
+    events: list[Json] = field(default_factory=list)
+
+    def items(self, kind: str) -> list[Json]:
+        """The finished items of one kind, in order."""
+        return [e["item"] for e in self.events if e["type"] == "item.completed" and e["item"]["type"] == kind]
+
+    @property
+    def said(self) -> list[str]:
+        return [item["text"] for item in self.items("agent_message")]
+
+    @property
+    def usage(self) -> Json:
+        return next((e["usage"] for e in self.events if e["type"] == "turn.completed"), {})
+
+    @property
+    def failure(self) -> str:
+        """Why the turn failed, as the user reads it; empty where it did not."""
+        return next((e["error"]["message"] for e in self.events if e["type"] == "turn.failed"), "")
+
+    @property
+    def told(self) -> list[str]:
+        """Every error line on the way, retries included."""
+        return [e["message"] for e in self.events if e["type"] == "error"]
+
+
+class Codex:
+    """One user's Codex: threads of earlier runs can be resumed by later ones."""
+
+    def __init__(self, binary: Path, home: Path, work: Path, base_url: str) -> None:
+        self.binary, self.home, self.work = binary, home, work
+        self.provider: dict[str, Any] = {
+            "name": "Proxy",
+            "base_url": base_url,
+            "env_key": "PROXY_KEY",
+            "request_max_retries": 0,
+            "stream_max_retries": 0,
+        }
+        self.config: dict[str, Any] = {"model_provider": "proxy", "model_reasoning_effort": "medium"}
+
+    def exec(self, prompt: str, *options: str, model: str, **config: Any) -> Run:
+        """`codex exec` with JSON events; `config` overrides single keys of the configuration."""
+        return self._run(["exec", *self._options(model, config), "--json", *options, prompt])
+
+    def resume(self, prompt: str, *options: str, model: str, **config: Any) -> Run:
+        """The last thread goes on in a new process."""
+        return self._run(["exec", *self._options(model, config), "--json", *options, "resume", "--last", prompt])
+
+    def plain(self, prompt: str, *options: str, model: str, **config: Any) -> Run:
+        """As a person sees it: no JSON."""
+        return self._run(["exec", *self._options(model, config), *options, prompt])
+
+    def _options(self, model: str, config: dict[str, Any]) -> list[str]:
+        settings = {**self.config, **{f"model_providers.proxy.{k}": v for k, v in self.provider.items()}, **config}
+        return [
+            *("-m", model, "-C", str(self.work), "--skip-git-repo-check"),
+            "--dangerously-bypass-approvals-and-sandbox",
+            *("--disable", "unbounded_connection_retries"),
+            *(part for key, value in settings.items() for part in ("-c", f"{key}={json.dumps(value)}")),
+        ]
+
+    def _run(self, arguments: list[str]) -> Run:
+        done = subprocess.run(
+            [self.binary, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=self._environment(),
+            check=False,
+        )
+        lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+        events = [json.loads(line) for line in lines] if "--json" in arguments else []
+        return Run(done.returncode, done.stdout, done.stderr, events)
+
+    def _environment(self) -> dict[str, str]:
+        """Nothing of the machine but its PATH: no keys, no proxies, no other configuration of Codex."""
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "CODEX_HOME": str(self.home),
+            "TMPDIR": str(self.home.parent),
+            "LANG": "C.UTF-8",
+            "PROXY_KEY": CLIENT_KEY,
+        }

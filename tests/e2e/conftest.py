@@ -1,0 +1,156 @@
+"""Real Codex -> real mitmdump with addons/route.py -> strict scripted upstreams, all on 127.0.0.1."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import proxy as mitmdump
+from tests.e2e.codex import Codex
+from tests.e2e.proxy import Proxy
+from tests.e2e.upstream import Speech, Upstream
+
+KEYS: dict[Speech, str] = {
+    "chat": "secret-chat-key-5551",
+    "openai": "secret-openai-key-5552",
+    "anthropic": "secret-anthropic-key-5553",
+    "responses": "never-read",
+}
+ROUTES = """\
+[[routes]]
+models = ["chat*"]
+providers = ["strict-chat"]
+
+[[routes]]
+models = ["openai*"]
+providers = ["strict-openai"]
+
+[[routes]]
+models = ["anthropic*"]
+providers = ["strict-anthropic"]
+
+[[routes]]
+models = ["dead*"]
+providers = ["dead"]
+
+[providers.strict-chat]
+protocol = "chat"
+base_url = "{chat}"
+key_env = ["CHAT_KEY"]
+dialect = {{ reasoning_back = "exact", effort = "thinking", tool_choice = "auto", response_format = "json_object" }}
+
+[providers.strict-openai]
+protocol = "chat"
+base_url = "{openai}"
+key_env = ["OPENAI_KEY"]
+dialect = {{ effort = "reasoning_effort", efforts = ["low", "medium", "high"], parallel_tool_calls = true }}
+
+[providers.strict-anthropic]
+protocol = "anthropic"
+base_url = "{anthropic}"
+key_env = ["ANTHROPIC_KEY"]
+dialect = {{ thinking = "budget", output_format = true }}
+
+[providers.dead]
+protocol = "chat"
+base_url = "http://127.0.0.1:{dead}/v1"
+key_env = ["CHAT_KEY"]
+"""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One protocol's way through the proxy: the upstream behind it, and the model that leads there."""
+
+    name: Speech
+    upstream: Upstream
+
+    @property
+    def model(self) -> str:
+        return f"{self.name}-tiny"
+
+    def like(self, slug: str) -> str:
+        """A model that leads here and that Codex takes for `slug`: it ignores one prefix."""
+        return f"{self.name}/{slug}"
+
+
+@pytest.fixture(scope="session")
+def upstreams() -> Iterator[dict[Speech, Upstream]]:
+    made = {speech: Upstream(speech, key) for speech, key in KEYS.items()}
+    with made["chat"].serving(), made["openai"].serving(), made["anthropic"].serving(), made["responses"].serving():
+        yield made
+
+
+@pytest.fixture(scope="session")
+def proxy(upstreams: dict[Speech, Upstream], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    addresses = {speech: upstream.base_url for speech, upstream in upstreams.items()}
+    routes = ROUTES.format(**addresses, dead=mitmdump.free_port())
+    keys = {f"{speech.upper()}_KEY": key for speech, key in KEYS.items()}
+    target = f"http://127.0.0.1:{upstreams['responses'].port}"
+    with mitmdump.running(tmp_path_factory.mktemp("proxy"), routes, target, keys) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def clean(upstreams: dict[Speech, Upstream]) -> Iterator[None]:
+    """Every test starts with silent upstreams, and fails if one had to refuse or was not asked what it was told."""
+    for upstream in upstreams.values():
+        upstream.reset()
+    yield
+    for upstream in upstreams.values():
+        assert not upstream.refusals, f"{upstream.speech} refused: {upstream.refusals}"
+        assert not upstream.left, f"{upstream.speech} was never asked for {upstream.left}"
+
+
+@pytest.fixture(params=["chat", "anthropic"])
+def side(request: pytest.FixtureRequest, upstreams: dict[Speech, Upstream]) -> Side:
+    speech: Speech = request.param
+    return Side(speech, upstreams[speech])
+
+
+@pytest.fixture
+def chat(upstreams: dict[Speech, Upstream]) -> Side:
+    return Side("chat", upstreams["chat"])
+
+
+@pytest.fixture
+def openai_side(upstreams: dict[Speech, Upstream]) -> Side:
+    return Side("openai", upstreams["openai"])
+
+
+@pytest.fixture
+def anthropic(upstreams: dict[Speech, Upstream]) -> Side:
+    return Side("anthropic", upstreams["anthropic"])
+
+
+@pytest.fixture(scope="session")
+def codex_binary() -> Path:
+    installed = mitmdump.REPOSITORY / ".cache" / "codex" / "node_modules" / ".bin" / "codex"
+    binary = Path(os.environ.get("CODEX_BIN", installed))
+    if not binary.exists():
+        pytest.fail(f"no Codex at {binary}: run scripts/setup codex, or set CODEX_BIN")
+    return binary
+
+
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """A folder outside of /tmp: Codex does not work fully with a home in there."""
+    parent = mitmdump.REPOSITORY / ".cache" / "e2e"
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=parent))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def codex(codex_binary: Path, scratch: Path, proxy: Proxy) -> Codex:
+    home, work = scratch / "home", scratch / "work"
+    home.mkdir()
+    # A repository of its own: else Codex takes the one around it for the user's project.
+    subprocess.run(["git", "init", "--quiet", work], check=True)
+    return Codex(codex_binary, home, work, proxy.base_url)

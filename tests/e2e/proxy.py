@@ -1,0 +1,67 @@
+"""A real mitmdump with the routing addon, as the README starts it."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Proxy:
+    port: int
+    log: Path
+    flows: Path
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(folder: Path, routes: str, target: str, keys: dict[str, str]) -> Iterator[Proxy]:
+    """The proxy until the block ends; `routes` is the routes file's text, `target` where all else passes to."""
+    (folder / "routes.toml").write_text(routes)
+    proxy = Proxy(free_port(), folder / "mitmdump.log", folder / "flows.mitm")
+    command = [
+        str(Path(sys.executable).with_name("mitmdump")),
+        *("-s", str(REPOSITORY / "addons" / "route.py")),
+        *("--mode", f"reverse:{target}"),
+        *("--listen-host", "127.0.0.1", "--listen-port", str(proxy.port)),
+        *("--set", f"confdir={folder}", "--set", f"routes={folder / 'routes.toml'}"),
+        # As much as it can be made to tell: secrets must not be in there.
+        *("--set", "flow_detail=3", "--set", "termlog_verbosity=debug"),
+        *("-w", str(proxy.flows)),
+    ]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONUNBUFFERED": "1", **keys}
+    with proxy.log.open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=folder)
+        try:
+            _wait_until_open(proxy, process)
+            yield proxy
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _wait_until_open(proxy: Proxy, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(300):
+        if process.poll() is not None:
+            break
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", proxy.port)) == 0:
+                return
+        time.sleep(0.1)
+    raise AssertionError(f"mitmdump does not listen:\n{proxy.log.read_text()}")
