@@ -1,0 +1,128 @@
+"""From a client's question to a provider's request, and from a failed attempt to what the client is told.
+
+Between mitmproxy's flows and the converters' values, for one exchange; `addons.route` decides, this builds.
+"""
+
+import logging
+
+from mitmproxy import connection, http
+
+from addons import compression, layer
+from addons.target import Target
+from converters import errors, exchange
+from converters.dialect import ResponsesDialect
+from converters.errors import Client, Fault, RequestError
+
+logger = logging.getLogger(__name__)
+
+_USER_AGENT = "transcodex"  # some providers' front doors refuse requests without any
+_SEAL = b"tcx1."
+
+# Headers of the client that belong to its connection or its body, not to its question.
+_OWN_TO_THE_CLIENT = {
+    *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer"),
+    *("transfer-encoding", "upgrade", "host", "content-length", "content-encoding", "accept-encoding"),
+}
+_CREDENTIALS = {"authorization", "x-api-key", "cookie", "chatgpt-account-id"}
+
+
+def client_of(request: http.Request) -> Client:
+    """Codex marks its requests, whatever program it runs in."""
+    is_codex = any(name.lower().startswith("x-codex-") for name in request.headers) or request.headers.get(
+        "originator", ""
+    ).startswith("codex")
+    return "codex" if is_codex else "other"
+
+
+def decoded(request: http.Request, limit_mib: int) -> bytes:
+    """The request's body, freed from content encoding.
+
+    Raises:
+        compression.Undecodable: corrupt, too large, or in an encoding that nobody knows.
+    """
+    encoding = request.headers.get("content-encoding", "")
+    decoder = compression.Decoder(encoding, limit=limit_mib * 2**20)
+    body = decoder.feed(request.raw_content or b"")
+    decoder.close()
+    return body
+
+
+def reverse_target(request: http.Request, model: str, body: bytes) -> Target | None:
+    """The reverse target as a provider, for a question that cannot simply pass: it holds seals of ours, which OpenAI
+    would refuse (the thread was with another model before). None: let it pass."""
+    if _SEAL not in body:
+        return None
+    version = "/v1" if request.path.startswith("/v1/") else ""
+    upstream = exchange.Upstream(request.pretty_host, "responses", model, ResponsesDialect())
+    return Target(upstream, f"{request.scheme}://{request.host}:{request.port}{version}", "client")
+
+
+def ask(conversion: layer.Conversion, target: Target, question: exchange.Exchange, model: str) -> None:
+    """Sets the conversion's next attempt."""
+    flow = conversion.flow
+    forwarded, own = _forwarded(flow.request) if target.own_credentials else ({}, {})
+    headers = {
+        "user-agent": _USER_AGENT,
+        **forwarded,
+        "content-type": "application/json",
+        "accept": "text/event-stream" if question.stream else "application/json, text/event-stream",
+        **question.headers,
+        **target.headers,
+    }
+    url = target.url(question.path)
+    attempt = http.HTTPFlow(flow.client_conn, connection.Server(address=None))
+    attempt.request = http.Request.make("POST", url, question.body, headers)
+    attempt.comment = f"attempt {len(conversion.attempts) + 1} of {flow.id[:8]}: {target.upstream.who}"
+    conversion.attempt = attempt
+    conversion.answer = question
+    conversion.credentials = own | target.credentials()
+    conversion.stream = question.stream
+    conversion.first_byte, conversion.idle = target.first_byte, target.idle
+    _tell(flow, target, question, model)
+
+
+def _tell(flow: http.HTTPFlow, target: Target, question: exchange.Exchange, model: str) -> None:
+    upstream = target.upstream
+    said = f"{model} -> {upstream.who} {upstream.model} ({upstream.protocol})"
+    if question.losses:
+        said += f", lost: {'; '.join(map(str, question.losses))}"
+    flow.comment = said
+    logger.info(said)
+
+
+def _forwarded(request: http.Request) -> tuple[dict[str, str], dict[str, str]]:
+    """The client's own headers for a provider that takes its credentials, and these apart."""
+    kept = {name.lower(): value for name, value in request.headers.items() if name.lower() not in _OWN_TO_THE_CLIENT}
+    return (
+        {name: value for name, value in kept.items() if name not in _CREDENTIALS},
+        {name: value for name, value in kept.items() if name in _CREDENTIALS},
+    )
+
+
+def failure(conversion: layer.Conversion) -> http.Response:
+    """What the client is told when no attempt is left."""
+    client = client_of(conversion.flow.request)
+    attempt, answer = conversion.attempts[-1], conversion.answer
+    assert isinstance(answer, exchange.Exchange)
+    if attempt.response is not None and attempt.response.status_code >= 400:
+        headers = dict(attempt.response.headers.items())
+        return _response(answer.refused(attempt.response.status_code, headers, _readable(attempt.response)))
+    said = attempt.error.msg if attempt.error else "no answer"
+    return _response(errors.answer(Fault("unreachable", f"{attempt.request.pretty_host}: {said}"), client))
+
+
+def refusal(error: RequestError, client: Client, status: int = 400) -> http.Response:
+    """A question that goes nowhere; Codex is told 400 whatever it is, since it retries the others in vain."""
+    told = errors.refusal(error, client)
+    return _response(errors.Answer(400 if client == "codex" else status, told.headers, told.body))
+
+
+def _readable(response: http.Response) -> bytes:
+    try:
+        return response.get_content(strict=False) or b""
+    except ValueError:
+        return b""
+
+
+def _response(answer: errors.Answer) -> http.Response:
+    return http.Response.make(answer.status, answer.body, answer.headers)

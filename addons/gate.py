@@ -1,0 +1,86 @@
+"""Who may use the proxy: it adds API keys, so it listens on loopback alone, or asks every client for a token."""
+
+import hmac
+import ipaddress
+import os
+
+from mitmproxy import ctx, exceptions, http
+from mitmproxy.addonmanager import Loader
+
+LOOPBACK = "127.0.0.1"
+TOKEN_HEADER = "x-transcodex-token"
+
+
+class Gate:
+    """Demands the client token on every request where one is set, and sets the listen address where nobody did.
+
+    The token is read from the variable that `client_token_env` names. A client sends it as `x-transcodex-token` or, where
+    its own credentials are not needed upstream, as the bearer token (Codex's `env_key`).
+    """
+
+    def load(self, loader: Loader) -> None:
+        loader.add_option(
+            "client_token_env",
+            str,
+            "",
+            "Environment variable with the token that clients must send; demanded off loopback.",
+        )
+        if not ctx.options.listen_host:
+            ctx.options.update(listen_host=LOOPBACK)
+
+    def configure(self, updated: set[str]) -> None:
+        if "client_token_env" in updated and ctx.options.client_token_env and not self._token():
+            raise exceptions.OptionsError(
+                f"client_token_env: the variable {ctx.options.client_token_env} is not set or empty"
+            )
+        if updated & {"client_token_env", "listen_host", "mode"}:
+            open_to_all = [host for host in _listen_hosts() if not _is_loopback(host)]
+            if open_to_all and not self._token():
+                raise exceptions.OptionsError(
+                    f"listening on {open_to_all[0]} would lend your API keys to the network: set client_token_env"
+                )
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        token = self._token()
+        if not token or flow.response or "transcodex.side" in flow.metadata:
+            return
+        if _same(flow.request.headers.get(TOKEN_HEADER, ""), token):
+            return
+        scheme, _, bearer = flow.request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and _same(bearer, token):
+            return
+        flow.response = http.Response.make(
+            401,
+            b'{"error":{"message":"this proxy wants its client token","type":"authentication_error","param":null,'
+            b'"code":"invalid_api_key"}}',
+            {"content-type": "application/json"},
+        )
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        """The token is for us alone: no upstream sees it."""
+        flow.request.headers.pop(TOKEN_HEADER, None)
+        scheme, _, bearer = flow.request.headers.get("authorization", "").partition(" ")
+        if (token := self._token()) and scheme.lower() == "bearer" and _same(bearer, token):
+            del flow.request.headers["authorization"]
+
+    def _token(self) -> str:
+        return os.environ.get(ctx.options.client_token_env, "") if ctx.options.client_token_env else ""
+
+
+def _same(given: str, token: str) -> bool:
+    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), token.encode())
+
+
+def _listen_hosts() -> list[str]:
+    """All addresses that mitmproxy will listen on: the option's, and those that a mode names itself (`@host:port`)."""
+    named = [spec.rpartition("@")[2].rpartition(":")[0].strip("[]") for spec in ctx.options.mode if "@" in spec]
+    return [host for host in named if host] + ([ctx.options.listen_host] if len(named) < len(ctx.options.mode) else [])
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,117 @@
+"""Routes Codex's questions to whoever serves the model, and the answers back.
+
+    mitmdump -s addons/route.py --mode reverse:https://api.openai.com
+
+A question (POST /v1/responses, POST /v1/responses/compact) for a model of the routes becomes an attempt: a request of its
+own to a provider, converted there and back (`converters.exchange`) while it runs (`addons.layer`). Everything else passes
+through to the reverse target, untouched.
+"""
+
+import asyncio
+import logging
+import os
+import time
+from pathlib import Path
+
+from mitmproxy import command, ctx, exceptions
+from mitmproxy.addonmanager import Loader
+
+from addons import asking, compression, config, layer
+from addons.gate import Gate
+from addons.health import Health
+from addons.routes_file import RoutesFile
+from addons.surface import Surface, endpoint
+from converters import errors, exchange
+from converters.errors import RequestError
+
+logger = logging.getLogger(__name__)
+
+_QUESTIONS = {"/responses": False, "/responses/compact": True}
+"""endpoint -> whether the client wants a compaction."""
+
+_LOOK_AGAIN = 1.0  # seconds between looks at the routes file
+
+
+class Route:
+    def __init__(self, routes: RoutesFile) -> None:
+        self._routes = routes
+        self._watching: asyncio.Task[None] | None = None
+
+    def load(self, loader: Loader) -> None:
+        layer.install()
+        loader.add_option("routes", str, "", "TOML file with routes and providers of your own.")
+        loader.add_option("request_limit", int, 64, "Largest question that is converted, decoded, in MiB.")
+        # mitmproxy's default connects to the reverse target first, and fails every request if that cannot be reached.
+        ctx.options.update(connection_strategy="lazy")
+
+    def configure(self, updated: set[str]) -> None:
+        if "routes" in updated:
+            try:
+                self._routes.open(Path(ctx.options.routes).expanduser() if ctx.options.routes else None)
+            except (OSError, config.ConfigError) as error:
+                raise exceptions.OptionsError(f"routes: {error}") from error
+
+    def running(self) -> None:
+        self._watching = asyncio.get_running_loop().create_task(self._watch())
+
+    def done(self) -> None:
+        if self._watching:
+            self._watching.cancel()
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_AGAIN)
+            self._routes.refresh()
+
+    def next_attempt(self, conversion: layer.Conversion) -> None:
+        """Asked before anything is sent, and again when an attempt failed while nothing had reached the client."""
+        if conversion.attempts:
+            conversion.flow.response = asking.failure(conversion)
+            return
+        request = conversion.flow.request
+        if request.method != "POST" or endpoint(request) not in _QUESTIONS:
+            return
+        client = asking.client_of(request)
+        try:
+            self._ask(conversion, client)
+        except compression.Undecodable as error:
+            conversion.flow.response = asking.refusal(RequestError(str(error)), client, error.status)
+        except (RequestError, config.KeyProblem) as error:
+            refused = error if isinstance(error, RequestError) else RequestError(str(error))
+            conversion.flow.response = asking.refusal(refused, client)
+
+    def _ask(self, conversion: layer.Conversion, client: errors.Client) -> None:
+        self._routes.refresh()
+        request = conversion.flow.request
+        body = asking.decoded(request, ctx.options.request_limit)
+        raw = exchange.load(body)
+        model = exchange.model_of(raw)
+        target = next(iter(self._routes.current.targets(model, os.environ)), None)
+        if target is None:
+            logger.info("%s passes through to %s%s", model, request.pretty_host, self._hint(model))
+            target = asking.reverse_target(request, model, body)
+        if target is not None:
+            compact = _QUESTIONS[endpoint(request)]
+            question = exchange.open_exchange(
+                raw, target.upstream, now=int(time.time()), client=client, compact=compact
+            )
+            asking.ask(conversion, target, question, model)
+
+    def _hint(self, model: str) -> str:
+        variables = self._routes.current.lacking(model)
+        return f" (it would be routed if {' or '.join(variables)} were set)" if variables else ""
+
+    @command.command("routes.show")
+    def show(self) -> str:
+        """Who answers which model, and which keys are set."""
+        return "\n".join(config.show(self._routes.current, os.environ))
+
+    @command.command("routes.check")
+    def check(self, path: str = "") -> str:
+        """What is wrong with a routes file; without a path, with the one in use."""
+        named = path or ctx.options.routes
+        return "\n".join(config.check(Path(named).expanduser() if named else None))
+
+
+_routes = RoutesFile()
+addons = [Gate(), Health(_routes), Surface(_routes), Route(_routes)]

@@ -1,0 +1,57 @@
+"""The rest of what Codex asks for beside its questions: the list of models, and a websocket that it does not get.
+
+| request                          | answer                                                                          |
+|----------------------------------|---------------------------------------------------------------------------------|
+| GET /v1/models                   | one body for everybody: OpenAI's `data` and Codex's `models`                    |
+| GET /v1/responses, websocket     | 426: Codex falls back to POST at once and in silence (404 costs it 7 seconds)   |
+| GET /v1/responses                | 405                                                                             |
+
+Without any model to serve, all of it goes the way of everything else: to the reverse target.
+"""
+
+import os
+
+import orjson
+from mitmproxy import http
+
+from addons.catalog import catalog
+from addons.routes_file import RoutesFile
+
+_JSON = {"content-type": "application/json"}
+
+
+def endpoint(request: http.Request) -> str:
+    """The path below the version, without the query: `/responses` for `/v1/responses?x=1`."""
+    path = request.path.partition("?")[0].rstrip("/")
+    return path.removeprefix("/v1")
+
+
+class Surface:
+    def __init__(self, routes: RoutesFile) -> None:
+        self._routes = routes
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        if flow.response or flow.request.method != "GET" or "transcodex.side" in flow.metadata:
+            return
+        match endpoint(flow.request):
+            case "/models":
+                self._models(flow)
+            case "/responses" if self._serves_any():
+                self._no_websocket(flow)
+
+    def _serves_any(self) -> bool:
+        routes = self._routes.current
+        return bool(routes.routes or routes.offers(os.environ))
+
+    def _models(self, flow: http.HTTPFlow) -> None:
+        self._routes.refresh()
+        body = catalog(self._routes.current, os.environ)
+        if body["models"]:
+            flow.response = http.Response.make(200, orjson.dumps(body), _JSON)
+
+    def _no_websocket(self, flow: http.HTTPFlow) -> None:
+        wants_websocket = flow.request.headers.get("upgrade", "").lower() == "websocket"
+        status, said = (426, "use POST: there is no websocket here") if wants_websocket else (405, "use POST")
+        error = {"message": said, "type": "invalid_request_error", "param": None, "code": None}
+        headers = _JSON | ({"upgrade": "HTTP/1.1"} if wants_websocket else {"allow": "POST"})
+        flow.response = http.Response.make(status, orjson.dumps({"error": error}), headers)

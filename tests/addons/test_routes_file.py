@@ -1,0 +1,75 @@
+"""The routes in force, while their file is edited."""
+
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+from addons.config import ConfigError
+from addons.routes_file import RoutesFile
+
+GOOD = '[[routes]]\nmodels = ["a-*"]\nproviders = ["ollama"]\n'
+OTHER = '[[routes]]\nmodels = ["b-*"]\nproviders = ["ollama"]\n'
+
+
+def globs(routes: RoutesFile) -> list[str]:
+    return [glob for route in routes.current.routes for glob in route.models]
+
+
+def save(path: Path, text: str) -> None:
+    """As an editor does it: a new file in the old one's place."""
+    path.with_suffix(".new").write_text(text)
+    path.with_suffix(".new").replace(path)
+
+
+@pytest.fixture
+def routes(tmp_path: Path) -> RoutesFile:
+    (tmp_path / "routes.toml").write_text(GOOD)
+    opened = RoutesFile()
+    opened.open(tmp_path / "routes.toml")
+    return opened
+
+
+def test_a_good_edit_applies(routes: RoutesFile) -> None:
+    assert routes.path
+    save(routes.path, OTHER)
+    routes.refresh()
+    assert globs(routes) == ["b-*"]
+
+
+def test_a_bad_edit_is_reported_once_and_the_last_good_routes_stay(
+    routes: RoutesFile, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert routes.path
+    save(routes.path, GOOD.replace("providers", "provders"))
+    with caplog.at_level(logging.ERROR):
+        routes.refresh()
+        routes.refresh()
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert "routes[0].provders" in said
+    assert globs(routes) == ["a-*"]
+    save(routes.path, OTHER)
+    routes.refresh()
+    assert globs(routes) == ["b-*"]
+
+
+def test_a_file_that_goes_away_leaves_its_routes(routes: RoutesFile) -> None:
+    assert routes.path
+    os.unlink(routes.path)
+    routes.refresh()
+    assert globs(routes) == ["a-*"]
+
+
+def test_a_bad_file_at_the_start_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "routes.toml").write_text("[[routes]]\n")
+    routes = RoutesFile()
+    with pytest.raises(ConfigError, match=r"routes\[0\]"):
+        routes.open(tmp_path / "routes.toml")
+    assert routes.path is None
+
+
+def test_without_a_file_the_shipped_providers_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    routes = RoutesFile()
+    assert routes.current.targets("deepseek-v4-pro", {"DEEPSEEK_API_KEY": "k"})
+    assert routes.current.targets("deepseek-v4-pro", {}) == []

@@ -1,0 +1,289 @@
+"""The laws of an exchange: whatever the upstream sends and however the network cuts it, the client reads one sound answer."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from converters import jsontext, seal, sse
+from converters.dialect import AnthropicDialect, ChatDialect, Dialect, ResponsesDialect
+from converters.errors import Client, Fault, RequestError
+from converters.exchange import DIALECTS, Exchange, Upstream, load, model_of, open_exchange
+from converters.jsontext import Json
+
+TERMINAL = {"response.completed", "response.incomplete", "response.failed"}
+
+CHAT_STREAM = b"".join(
+    b"data: %b\n\n" % jsontext.dumps({"id": "chatcmpl-7", "model": "m", "choices": [{"index": 0, **choice}]})
+    for choice in (
+        {"delta": {"role": "assistant", "content": ""}},
+        {"delta": {"reasoning_content": "Let me "}},
+        {"delta": {"reasoning_content": "think \U0001f914"}},
+        {"delta": {"content": "Hé"}},
+        {"delta": {"content": "llo"}},
+        {"delta": {"tool_calls": [{"index": 0, "id": "call_a", "function": {"name": "run", "arguments": '{"cmd"'}}]}},
+        {"delta": {"tool_calls": [{"index": 0, "function": {"arguments": ':"ls"}'}}]}},
+        {"delta": {}, "finish_reason": "tool_calls"},
+    )
+) + b'data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":5,"total_tokens":14}}\n\ndata: [DONE]\n\n'
+
+ANTHROPIC_STREAM = b"".join(
+    b"event: %b\ndata: %b\n\n" % (event["type"].encode(), jsontext.dumps(event))
+    for event in (
+        {"type": "message_start", "message": {"id": "msg_7", "model": "m", "usage": {"input_tokens": 9}}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "Hm \U0001f914"}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "signature_delta", "signature": "c2ln"}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "Hé"}},
+        {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "llo"}},
+        {"type": "content_block_stop", "index": 1},
+        {
+            "type": "content_block_start",
+            "index": 2,
+            "content_block": {"type": "tool_use", "id": "toolu_1", "name": "run", "input": {}},
+        },
+        {
+            "type": "content_block_delta",
+            "index": 2,
+            "delta": {"type": "input_json_delta", "partial_json": '{"cmd":"ls"}'},
+        },
+        {"type": "content_block_stop", "index": 2},
+        {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 5}},
+        {"type": "message_stop"},
+    )
+)
+STREAMS = {"chat": CHAT_STREAM, "anthropic": ANTHROPIC_STREAM}
+ONE_DIALECT: dict[str, Dialect] = {
+    "chat": ChatDialect(reasoning_back="exact", effort="thinking"),
+    "anthropic": AnthropicDialect(thinking="budget"),
+    "responses": ResponsesDialect(),
+}
+PROTOCOLS = pytest.mark.parametrize("protocol", sorted(STREAMS))
+
+
+def question(**fields: Any) -> Json:
+    tool = {"type": "function", "name": "run", "parameters": {"type": "object", "properties": {}}}
+    return {"model": "alias", "input": "hi", "stream": True, "tools": [tool], "reasoning": {"summary": "auto"}, **fields}
+
+
+def opened(protocol: str, raw: Json | None = None, client: Client = "codex", **how: Any) -> Exchange:
+    upstream = Upstream("Acme", protocol, "model-x", ONE_DIALECT[protocol])
+    return open_exchange(raw or question(), upstream, now=1_700_000_000, client=client, **how)
+
+
+def replay(exchange: Exchange, chunks: list[bytes]) -> bytes:
+    out = [piece for chunk in chunks for piece in exchange.feed(chunk)]
+    return b"".join(out + exchange.close())
+
+
+def events(stream: bytes) -> list[Json]:
+    parser = sse.Parser()
+    return [jsontext.loads(one.data) for one in parser.feed(stream) + parser.close()]
+
+
+def cut_at(stream: bytes, places: list[int]) -> list[bytes]:
+    borders = [0, *sorted(place % (len(stream) + 1) for place in places), len(stream)]
+    return [stream[a:b] for a, b in zip(borders, borders[1:], strict=False)]
+
+
+def test_every_protocol_has_its_dialect() -> None:
+    assert set(DIALECTS) == {"responses", "chat", "anthropic"}
+
+
+@PROTOCOLS
+@given(places=st.lists(st.integers(0, 10_000), max_size=30))
+def test_where_the_network_cuts_changes_nothing(protocol: str, places: list[int]) -> None:
+    stream = STREAMS[protocol]
+    assert replay(opened(protocol), cut_at(stream, places)) == replay(opened(protocol), [stream])
+
+
+@PROTOCOLS
+def test_every_single_byte_as_a_chunk_changes_nothing(protocol: str) -> None:
+    stream = STREAMS[protocol]
+    assert replay(opened(protocol), [bytes([one]) for one in stream]) == replay(opened(protocol), [stream])
+
+
+@PROTOCOLS
+def test_the_answer_says_what_the_upstream_said(protocol: str) -> None:
+    *_, last = events(replay(opened(protocol), [STREAMS[protocol]]))
+    assert last["type"] == "response.completed"
+    kinds = [item["type"] for item in last["response"]["output"]]
+    assert kinds == ["reasoning", "message", "function_call"]
+    reasoning, message, call = last["response"]["output"]
+    assert seal.is_ours(reasoning["encrypted_content"])
+    assert message["content"][0]["text"] == "Héllo"
+    assert (call["name"], jsontext.loads(call["arguments"])) == ("run", {"cmd": "ls"})
+    assert last["response"]["usage"]["input_tokens"] == 9
+    assert last["response"]["model"] == "alias"
+
+
+@PROTOCOLS
+@given(length=st.integers(0, 10_000), rubbish=st.binary(max_size=40))
+def test_a_stream_that_breaks_off_fails_and_releases_no_call(protocol: str, length: int, rubbish: bytes) -> None:
+    whole = STREAMS[protocol]
+    finish = b'"finish_reason":"tool_calls"' if protocol == "chat" else b'"stop_reason":"tool_use"'
+    part = whole[: length % whole.index(finish)]
+    said = events(replay(opened(protocol), [part, rubbish]))
+    assert said[-1]["type"] == "response.failed"
+    assert sum(one["type"] in TERMINAL for one in said) == 1
+    released = [one["item"]["type"] for one in said if one["type"] == "response.output_item.done"]
+    assert "function_call" not in released
+
+
+@PROTOCOLS
+@given(chunks=st.lists(st.binary(max_size=60), max_size=10))
+def test_nothing_raises_and_one_terminal_event_comes_last(protocol: str, chunks: list[bytes]) -> None:
+    said = events(replay(opened(protocol), chunks))
+    assert [one["type"] in TERMINAL for one in said].count(True) == 1
+    assert said[-1]["type"] in TERMINAL
+    assert [one["sequence_number"] for one in said] == list(range(len(said)))
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.text("ab", max_size=3),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(
+            ["type", "choices", "delta", "content", "tool_calls", "index", "id", "function", "name", "arguments"]
+            + ["message", "usage", "content_block", "text", "finish_reason", "error", "stop_reason", "reasoning"]
+        ),
+        inner,
+        max_size=5,
+    ),
+    max_leaves=12,
+)
+
+
+@PROTOCOLS
+@given(values=st.lists(VALUES, max_size=6), whole=st.booleans())
+def test_json_of_any_shape_is_survived(protocol: str, values: list[Any], whole: bool) -> None:
+    stream = jsontext.dumps(values) if whole else b"".join(b"data: %b\n\n" % jsontext.dumps(one) for one in values)
+    said = events(replay(opened(protocol), [stream]))
+    assert said[-1]["type"] in TERMINAL
+
+
+@PROTOCOLS
+def test_same_input_same_bytes(protocol: str) -> None:
+    first, second = opened(protocol), opened(protocol)
+    assert first.body == second.body
+    assert replay(first, [STREAMS[protocol]]) == replay(second, [STREAMS[protocol]])
+
+
+@PROTOCOLS
+def test_a_client_that_asks_for_no_stream_gets_the_terminal_events_response(protocol: str) -> None:
+    *_, last = events(replay(opened(protocol), [STREAMS[protocol]]))
+    plain = opened(protocol, question(stream=False))
+    assert replay(plain, [STREAMS[protocol]]) == b""
+    answer = plain.whole()
+    assert answer.status == 200
+    assert jsontext.loads(answer.body)["output"] == last["response"]["output"]
+    assert jsontext.loads(plain.body)["stream"] is True
+
+
+WHOLE = {
+    "chat": {
+        "id": "chatcmpl-7",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4},
+    },
+    "anthropic": {
+        "id": "msg_7",
+        "type": "message",
+        "content": [{"type": "text", "text": "Hi"}],
+        "stop_reason": "end_turn",
+        "usage": {"input_tokens": 3, "output_tokens": 1},
+    },
+}
+
+
+@PROTOCOLS
+def test_json_where_a_stream_was_asked_for_becomes_a_stream(protocol: str) -> None:
+    body = jsontext.dumps(WHOLE[protocol])
+    for cut in (1, len(body) // 2, len(body)):
+        said = events(replay(opened(protocol), [b"\r\n ", body[:cut], body[cut:]]))
+        assert [one["delta"] for one in said if one["type"] == "response.output_text.delta"] == ["Hi"]
+        assert said[-1]["type"] == "response.completed"
+
+
+@PROTOCOLS
+@pytest.mark.parametrize("page", [b"<html><title>Bad gateway</title></html>", b'{"error":{"message":"Bad gateway"}}'])
+def test_an_error_page_inside_a_200_is_told(protocol: str, page: bytes) -> None:
+    said = events(replay(opened(protocol), [page]))
+    assert said[-1]["type"] == "response.failed"
+    assert "Bad gateway" in said[-1]["response"]["error"]["message"]
+
+
+@PROTOCOLS
+def test_a_failure_told_from_outside_ends_the_stream_once(protocol: str) -> None:
+    exchange = opened(protocol)
+    exchange.feed(STREAMS[protocol][:400])
+    (told,) = exchange.fail(Fault("timeout", "Acme said nothing for 60 s"))
+    assert events(told)[-1]["type"] == "response.failed"
+    assert exchange.fail(Fault("cut", "again")) == []
+    assert exchange.close() == []
+
+
+@PROTOCOLS
+def test_the_upstreams_error_answer_is_told(protocol: str) -> None:
+    body = b'{"error":{"message":"bad tools"}}'
+    assert b"Acme answered 422: bad tools" in opened(protocol).refused(422, {}, body).body
+    assert opened(protocol, client="other").refused(422, {}, body).status == 422
+
+
+@PROTOCOLS
+def test_a_compaction_is_one_sealed_item_and_expands_later(protocol: str) -> None:
+    raw = question(input=[{"role": "user", "content": "hi"}, {"type": "compaction_trigger"}])
+    exchange = opened(protocol, raw)
+    assert "tools" not in jsontext.loads(exchange.body)
+    said = events(replay(exchange, [jsontext.dumps(WHOLE[protocol])]))
+    (item,) = [one["item"] for one in said if one["type"] == "response.output_item.done"]
+    assert item["type"] == "compaction"
+    later = opened(protocol, question(input=[item, {"role": "user", "content": "go on"}]))
+    assert b"The summary:\\n\\nHi" in later.body
+
+
+@PROTOCOLS
+def test_the_compact_endpoint_answers_whole(protocol: str) -> None:
+    exchange = opened(protocol, question(stream=False), compact=True)
+    replay(exchange, [jsontext.dumps(WHOLE[protocol])])
+    body = jsontext.loads(exchange.whole().body)
+    assert body["object"] == "response.compaction"
+    assert [item["type"] for item in body["output"]].count("compaction") == 1
+
+
+def test_a_keepalive_is_a_data_line() -> None:
+    (line,) = opened("chat").keepalive()
+    assert b"\ndata: {" in line
+
+
+@pytest.mark.parametrize("raw", [{}, {"model": None}, {"model": ""}, {"model": 5}])
+def test_a_request_without_a_model_is_refused(raw: Json) -> None:
+    with pytest.raises(RequestError) as caught:
+        model_of(raw)
+    assert caught.value.param == "model"
+
+
+def test_a_relay_passes_bytes_as_they_are() -> None:
+    raw = load(b'{"model":"alias","input":"hi","stream":true}')
+    exchange = opened("responses", raw)
+    assert jsontext.loads(exchange.body) == {**raw, "model": "model-x"}
+    stream = b'event: response.completed\ndata: {"type":"response.completed","response":{"id":"resp_1"}}\n\n'
+    assert replay(exchange, [stream[:30], stream[30:]]) == stream
+
+
+def test_a_relay_says_so_when_the_end_does_not_come() -> None:
+    said = replay(opened("responses"), [b'data: {"type":"response.created","response":{}}\n\ndata: {"ty'])
+    assert b'"response.failed"' in said
+    assert said.count(b"response.failed") == 2  # its event line, and its type
+
+
+def test_a_relay_hands_on_errors_and_whole_answers() -> None:
+    raw = question(stream=False)
+    exchange = opened("responses", raw)
+    assert replay(exchange, [b'{"id":', b'"resp_1"}']) == b""
+    assert exchange.whole().body == b'{"id":"resp_1"}'
+    told = exchange.refused(429, {"Retry-After": "3", "Set-Cookie": "a=b"}, b"{}")
+    assert (told.status, told.headers) == (429, {"Retry-After": "3"})
