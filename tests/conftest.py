@@ -1,4 +1,4 @@
-"""How hard the property tests try: `--hypothesis-profile=thorough` for a person who waits; CI tries the same each time."""
+"""How hard the property tests try: `--hypothesis-profile=thorough` for who can wait; CI tries the same each time."""
 
 import os
 

@@ -1,0 +1,45 @@
+"""Codex, told by options alone to speak to the proxy: its configuration file stays as it is."""
+
+import json
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+BINARY = Path(__file__).parents[1] / ".cache" / "codex" / "node_modules" / ".bin" / "codex"
+"""Where `scripts/setup codex` puts it."""
+
+
+def options(port: int, **settings: str | int) -> dict[str, str]:
+    """What makes the proxy Codex's provider; `settings` are more of the provider's."""
+    provider = {"name": "transcodex", "base_url": f"http://127.0.0.1:{port}/v1"} | settings
+    table = ", ".join(f"{key} = {json.dumps(value)}" for key, value in provider.items())
+    return {"model_provider": '"transcodex"', "model_providers.transcodex": f"{{ {table} }}"}
+
+
+def command_line(port: int, model: str, **settings: str | int) -> str:
+    """The same as a person types it, an option a line."""
+    lines = (f"-c {shlex.quote(f'{key}={value}')}" for key, value in options(port, **settings).items())
+    return " \\\n    ".join([f"codex -m {shlex.quote(model)}", *lines])
+
+
+def ask(port: int, model: str, question: str, home: Path) -> str:
+    """What Codex printed, shown as it comes. It runs without retries, so that a failure shows at once."""
+    settings = options(port, request_max_retries=0, stream_max_retries=0)
+    command = [str(BINARY), "exec", "-m", model, "--skip-git-repo-check", "--disable", "unbounded_connection_retries"]
+    command += ["--dangerously-bypass-approvals-and-sandbox"]  # it runs what scripts/upstreams.py tells: an echo
+    command += [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
+    printed = []
+    with subprocess.Popen(
+        [*command, question],
+        cwd=home,
+        env=os.environ | {"CODEX_HOME": str(home)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        for line in process.stdout or ():
+            printed.append(line)
+            print(f"    {line}", end="", flush=True)
+    return "".join(printed) if process.returncode == 0 else ""

@@ -1,0 +1,81 @@
+"""One question to a Chat Completions model and one to an Anthropic model, both asked through the Responses API.
+
+Started by scripts/demo. Ends with 0 only if both answered.
+"""
+
+import argparse
+import signal
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import codex
+import proxy
+import real_model
+import stand_in
+import upstreams
+
+CACHE = proxy.ROOT / ".cache"
+MODELS = {"demo-chat": "chat", "demo-claude": "anthropic"}
+"""model -> the protocol of the provider that serves it"""
+
+
+def routes(address: str) -> str:
+    """The routes file: a provider for each model, all at one address."""
+    return "".join(
+        f'[[routes]]\nmodels = ["{model}"]\nproviders = ["{model}"]\n\n'
+        f'[providers.{model}]\nprotocol = "{protocol}"\nbase_url = "{address}"\nauth = "none"\n\n'
+        for model, protocol in MODELS.items()
+    )
+
+
+def ask(port: int, model: str, home: Path, real: bool) -> str:
+    """The model's answer, printed as it comes; empty if there was none."""
+    if real:
+        return stand_in.ask(port, real_model.small(stand_in.request(model, "Tell me one thing about the sea.")))
+    question = "Say hello from the shell."
+    if codex.BINARY.exists():
+        return codex.ask(port, model, question, home)
+    return stand_in.ask(port, stand_in.request(model, question))
+
+
+def demo(real: bool) -> bool:
+    with ExitStack() as stack:
+        CACHE.mkdir(exist_ok=True)
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="demo-", dir=CACHE)))
+        address = stack.enter_context(real_model.serve() if real else upstreams.serve())
+        routes_file = home / "routes.toml"
+        routes_file.write_text(routes(address))
+        options = ["--mode", f"reverse:{address}", "--set", f"routes={routes_file}"]
+        running = stack.enter_context(proxy.mitmdump(proxy.ROUTE, home, *options))
+        return all([exchange(running, model, home, real) for model in MODELS])
+
+
+def exchange(running: proxy.Proxy, model: str, home: Path, real: bool) -> bool:
+    print(f"\n== {model}, served as {MODELS[model]}")
+    seen = len(running.log.read_text())
+    answer = ask(running.port, model, home, real)
+    good = upstreams.SAID in answer if not real else bool(answer)
+    print("   mitmdump saw:" if good else "   NO ANSWER. All that mitmdump said:")
+    for line in running.log.read_text()[seen if good else 0 :].splitlines():
+        print(f"    {line}")
+    return good
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--real-model", action="store_true", help="a real, very small model instead of the scripted ones"
+    )
+    real = parser.parse_args().real_model
+    # A terminated demo unwinds as an interrupted one does, so that it leaves no process behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    good = demo(real)
+    if good:
+        print(f"\nBoth answered. Your own Codex, once scripts/run runs:\n    {codex.command_line(8080, 'your-model')}")
+    (real_model.quit_at_once if real else sys.exit)(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()

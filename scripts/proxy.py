@@ -1,0 +1,64 @@
+"""A mitmdump of one's own on a free port of loopback, for the demo and the benchmark."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+ROUTE = ROOT / "addons" / "route.py"
+_PATIENCE = 30.0  # seconds that mitmdump may take until it listens
+
+
+@dataclass(frozen=True)
+class Proxy:
+    port: int
+    pid: int
+    log: Path
+
+
+@contextmanager
+def mitmdump(addon: Path, folder: Path, *options: str) -> Iterator[Proxy]:
+    """Runs while the `with` block lasts; its log and certificates go to `folder`, the user's settings are left alone.
+
+    Raises:
+        SystemExit: it did not start; the message holds its log.
+    """
+    port, log = _free_port(), folder / f"{addon.stem}.log"
+    command = [str(Path(sys.executable).with_name("mitmdump")), "-s", str(addon), "--set", f"confdir={folder}"]
+    address = ["--listen-host", "127.0.0.1", "--listen-port", str(port)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, *address, *options],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        )
+    try:
+        _wait_until_open(process, port, log)
+        yield Proxy(port, process.pid, log)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def _wait_until_open(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise SystemExit(f"mitmdump does not listen:\n{log.read_text(errors='replace')}")

