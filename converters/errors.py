@@ -130,6 +130,14 @@ _TELL: dict[Kind, tuple[Told, str, Told]] = {
 _DEFAULT_STATUS: dict[Kind, int] = {"bad_request": 400, "auth": 401, "quota": 402, "server": 500}
 
 
+# OpenAI's published `response.error.code` is a closed list, which strict clients check; Codex knows more codes.
+_PUBLISHED_CODE = {
+    "context_length_exceeded": "invalid_prompt",
+    "model_not_found": "invalid_prompt",
+    "content_policy_violation": "invalid_prompt",
+}
+
+
 def answer(fault: Fault, client: Client) -> Answer:
     """What the client gets instead of a stream."""
     codex, _, other = _TELL[fault.kind]
@@ -151,12 +159,12 @@ def refusal(error: RequestError, client: Client) -> Answer:
 
 def in_stream(fault: Fault, client: Client) -> Json:
     """The `error` object of `response.failed`. Codex reads the wait from the text."""
-    codex, code, other = _TELL[fault.kind]
+    codex, code, _ = _TELL[fault.kind]
     message = fault.message
     if code == "rate_limit_exceeded":
         wait = fault.retry_after if isinstance(fault.retry_after, int) else codex.retry_after
         message += f" Please try again in {wait}s."
-    return {"code": code if client == "codex" else other.code, "message": message}
+    return {"code": code if client == "codex" else _PUBLISHED_CODE.get(code, code), "message": message}
 
 
 def _body(message: str, type_: str, code: str, param: str | None) -> bytes:

@@ -1,0 +1,158 @@
+"""Compaction where the upstream has none: the model is asked for a summary, which comes back sealed.
+
+| the client                        | the upstream is asked                  | the client gets                      |
+|-----------------------------------|----------------------------------------|--------------------------------------|
+| POST /responses, with an item     | the history and, in the item's place,  | a stream of exactly one `compaction` |
+| `compaction_trigger`              | for a summary; no tools are offered    | item                                 |
+| POST /responses/compact           | the same, with the question at the end | `response.compaction`: the user's    |
+|                                   |                                        | messages and that item               |
+
+The summary travels in the item's `encrypted_content`; `history.py` unfolds it in later requests, so nothing is stored.
+"""
+
+from typing import Any
+
+from converters import seal
+from converters.errors import Client, Fault
+from converters.events import Event, Failed, Finished, Started, TextDelta, UsageReported
+from converters.jsontext import Json
+from converters.responses import snapshot, wire
+from converters.responses.encoder import CUT, FILTERED
+from converters.responses.history import SUMMARY_FAMILY
+from converters.responses.lifecycle import Lifecycle
+from converters.tools import Toolbox
+
+PROMPT = """\
+The conversation so far is about to be replaced by a summary, because it no longer fits. Write that summary now, for a
+colleague who continues the work and will see nothing else of what came before except the user's own messages.
+
+Say, as far as it applies:
+- what the user wants, with every constraint, preference and decision, in the user's own terms;
+- what has been done and what came of it: files read, created or changed (with paths), commands that matter, results;
+- facts that were hard to find out: names, identifiers, versions, error messages, causes, dead ends not to try again;
+- where the work stands right now, and the next steps in order.
+
+Be exact and complete rather than elegant; leave out what no longer matters. Do not continue the work, do not call tools
+and do not address the user: answer with the summary alone."""
+
+NOTHING_SAID = Fault("server", "The model wrote no summary of the conversation.")
+
+
+def is_compaction(request: wire.Request) -> bool:
+    return any(isinstance(item, wire.CompactionTriggerItem) for item in request.input)
+
+
+def rewrite(request: wire.Request) -> wire.Request:
+    """The request that asks for the summary: without tools wherever they were offered, and for plain text."""
+    items = [_without_tools(item) for item in request.input if not isinstance(item, wire.AdditionalToolsItem)]
+    if not is_compaction(request):
+        items.append(_question())
+    plain = request.text.model_copy(update={"format": None}) if request.text else None
+    update: dict[str, Any] = {
+        "input": items,
+        "tools": None,
+        "tool_choice": None,
+        "parallel_tool_calls": None,
+        "text": plain,
+    }
+    return request.model_copy(update=update)
+
+
+def _without_tools(item: wire.Item) -> wire.Item:
+    match item:
+        case wire.CompactionTriggerItem():
+            return _question()
+        case wire.ToolSearchOutputItem():
+            return item.model_copy(update={"tools": []})
+        case _:
+            return item
+
+
+def _question() -> wire.Item:
+    return wire.MessageItem(role="user", content=PROMPT)
+
+
+class CompactionEncoder:
+    """As `Encoder`, for an answer that is a summary: all its text becomes one sealed item, the rest is left out."""
+
+    def __init__(
+        self,
+        request: wire.Request,
+        tools: Toolbox,
+        *,
+        created_at: int,
+        client: Client,
+        continue_on_length: bool = False,
+    ) -> None:
+        self._life = Lifecycle(request, created_at=created_at, client=client)
+        self._pieces: list[str] = []
+
+    @property
+    def ended(self) -> bool:
+        return self._life.ended
+
+    @property
+    def response(self) -> Json:
+        return self._life.response
+
+    @property
+    def fault(self) -> Fault | None:
+        return self._life.fault
+
+    def feed(self, event: Event) -> list[Json]:
+        if self._life.ended:
+            return []
+        if not self._life.started:
+            self._life.start(event.upstream_id if isinstance(event, Started) else "")
+        match event:
+            case TextDelta(text):
+                self._pieces.append(text)
+            case UsageReported():
+                self._life.report(event)
+            case Finished("content_filter"):
+                self._life.fail([], FILTERED)
+            case Finished():
+                # Cut by the length limit, a summary is still far better than none.
+                self._finish("".join(self._pieces).strip())
+            case Failed(fault):
+                self._life.fail([], fault)
+            case _:
+                pass
+        return self._life.stream.take()
+
+    def close(self) -> list[Json]:
+        return self.feed(Failed(CUT))
+
+    def _finish(self, summary: str) -> None:
+        if not summary:
+            self._life.fail([], NOTHING_SAID)
+            return
+        sealed = seal.wrap(SUMMARY_FAMILY, summary)
+        item = {"type": "compaction", "id": f"cmp_{self._life.tail}_0", "encrypted_content": sealed}
+        self._life.stream.say("response.output_item.added", {"output_index": 0}, item=item)
+        self._life.stream.say("response.output_item.done", {"output_index": 0}, item=item)
+        self._life.complete([item])
+
+
+def compact_body(response: Json, request: wire.Request) -> Json:
+    """The answer to POST /responses/compact, from the terminal `response` of a `CompactionEncoder`."""
+    tail = str(response["id"]).removeprefix("resp_")
+    said = [item for item in request.input if isinstance(item, wire.MessageItem) and item.role == "user"]
+    users = [_user_message(item, f"msg_{tail}_{index}") for index, item in enumerate(said)]
+    return {
+        "id": response["id"],
+        "object": "response.compaction",
+        "created_at": response["created_at"],
+        "output": [*users, *response["output"]],
+        # The published object always has counts.
+        "usage": response["usage"] or snapshot.usage(UsageReported(0, 0)),
+    }
+
+
+def _user_message(item: wire.MessageItem, id_: str) -> Json:
+    content: Any = item.content or []
+    if isinstance(content, str):
+        parts = [{"type": "input_text", "text": content}]
+    else:
+        parts = [part.model_dump(exclude_none=True) for part in content]
+    return {"type": "message", "id": item.id or id_, "status": "completed", "role": "user", "content": parts}
