@@ -1,0 +1,278 @@
+"""Chat Completions answers -> events.
+
+| chunk or whole body                                    | event                                                       |
+|--------------------------------------------------------|-------------------------------------------------------------|
+| id, model                                              | Started                                                     |
+| reasoning_content, reasoning or reasoning_text         | ReasoningDelta; the first that is there, never two          |
+| reasoning_details                                      | kept for the seal; ReasoningDelta where no plain text comes |
+| content                                                | TextDelta; `<think>` at its start ReasoningDelta            |
+| content as an array (Mistral)                          | thinking parts ReasoningDelta, text parts TextDelta         |
+| refusal                                                | TextDelta                                                   |
+| tool_calls, function_call                              | CallStarted, CallDelta (`chat.calls`)                       |
+| what goes back next turn                               | ReasoningSealed, before the text or call that follows it    |
+| usage, in any place                                    | UsageReported, once, at the end (`chat.usage`)              |
+| finish_reason                                          | Finished, at [DONE] or the end: usage comes after it        |
+| error in any form, an end without a finish             | Failed (`chat.finish`)                                      |
+
+Choices after the first are left out: one was asked for.
+https://platform.openai.com/docs/api-reference/chat-streaming
+"""
+
+from typing import Any
+
+from converters import errors, jsontext, seal, sse
+from converters.chat import details, finish, usage
+from converters.chat.calls import Calls
+from converters.chat.think import Piece, ThinkTags
+from converters.dialect import ChatDialect
+from converters.errors import Fault
+from converters.events import (
+    CallStarted,
+    Event,
+    Failed,
+    Finished,
+    ReasoningDelta,
+    ReasoningSealed,
+    Started,
+    TextDelta,
+    UsageReported,
+)
+from converters.jsontext import Json
+
+FAMILY = "chat"
+"""The seals of this protocol: {"text"?, "details"?, "signatures"?} (`chat.reasoning` reads them)."""
+
+_DONE = b"[DONE]"
+
+
+class Decoder:
+    """One answer. `who` is the provider's name in messages to the user."""
+
+    def __init__(self, who: str, dialect: ChatDialect) -> None:
+        self._who = who
+        self._seals = dialect.reasoning_back != "none"
+        self._seals_signatures = dialect.call_signatures
+        self._think = ThinkTags() if dialect.think_tags else None
+        self._cumulative: dict[str, str] | None = {} if dialect.cumulative else None
+        self._id: str | None = None  # None before Started
+        self._calls = Calls()
+        self._unsealed_text: list[str] = []
+        self._unsealed_details: list[Json] = []
+        self._plain_reasoning = False
+        self._said_something = False
+        self._finish_reason = ""
+        self._usage: Json | None = None
+        self._noise = b""
+        self._ended = False
+
+    def feed(self, message: sse.Message) -> list[Event]:
+        if self._ended:
+            return []
+        data = message.data
+        if data[:1] != b"{":
+            return self._no_chunk(data)
+        try:
+            chunk = jsontext.loads(data)
+        except ValueError as error:
+            return self._fail(Fault("server", f"{self._who} sent a chunk that is not JSON: {error}"))
+        return self._chunk(chunk, named_error=message.event == "error")
+
+    def whole(self, body: Any) -> list[Event]:
+        """A body that is no stream: the same events, but for the last, which `close` reports."""
+        if self._ended:
+            return []
+        if not isinstance(body, dict) or not body.get("choices"):
+            return self._fail(self._refusal(body))
+        events = self._chunk(body)
+        if not self._ended and self._said_something:
+            self._finish_reason = self._finish_reason or "stop"
+        return events
+
+    def close(self) -> list[Event]:
+        """The end of the bytes: what was said counts only if the upstream told why it stopped."""
+        if self._ended:
+            return []
+        if not self._finish_reason:
+            noise = errors.describe(self._noise)[0] if self._noise else ""
+            heard = f"; its last words: {noise}" if noise else ""
+            return self._fail(Fault("cut", f"{self._who} closed the stream in the middle of the answer{heard}"))
+        return self._finish()
+
+    # --- chunks ---
+
+    def _chunk(self, chunk: Json, *, named_error: bool = False) -> list[Event]:
+        if (found := usage.find(chunk)) is not None:
+            self._usage = found
+        if fault := finish.error_in(self._who, chunk, named_error=named_error):
+            return self._fail(fault)
+        events: list[Event] = []
+        for choice in chunk.get("choices") or ():
+            if not choice.get("index"):
+                self._begin(chunk, events)
+                self._choice(choice, events)
+        return events
+
+    def _no_chunk(self, data: bytes) -> list[Event]:
+        """[DONE], a keep-alive, or a text that somebody's proxy wrote into the stream."""
+        if data.strip() == _DONE:
+            # Some hosts end so without a finish_reason; an answer that says nothing at all is a broken one.
+            if not self._finish_reason and self._said_something:
+                self._finish_reason = "stop"
+            return self.close()
+        self._noise = data.strip() or self._noise
+        return []
+
+    def _begin(self, chunk: Json, events: list[Event]) -> None:
+        if self._id is None:
+            self._id = str(chunk.get("id") or "")
+            events.append(Started(self._id, str(chunk.get("model") or "")))
+
+    def _choice(self, choice: Json, events: list[Event]) -> None:
+        delta = choice.get("delta")
+        if delta is None and not self._said_something:
+            # A whole answer; beside deltas it would say all of it again.
+            delta = choice.get("message")
+        if delta:
+            self._delta(delta, events)
+        reason = choice.get("finish_reason")
+        if reason and not self._finish_reason:
+            self._finish_reason = reason
+        if (reason or "error" in choice) and (fault := finish.broken(self._who, choice)):
+            events += self._fail(fault)
+
+    def _delta(self, delta: Json, events: list[Event]) -> None:
+        plain = delta.get("reasoning_content") or delta.get("reasoning") or delta.get("reasoning_text")
+        pieces = delta.get("reasoning_details")
+        if plain or pieces:
+            self._reasoning(plain, pieces, events)
+        content = delta.get("content")
+        if content:
+            if isinstance(content, str):
+                self._content(content, events)
+            else:
+                self._parts(content, events)
+        if refusal := delta.get("refusal"):
+            self._text(refusal, events)
+        if entries := delta.get("tool_calls"):
+            self._call(self._calls.feed(entries, self._id or ""), events)
+        if legacy := delta.get("function_call"):
+            self._call(self._calls.legacy(legacy, self._id or ""), events)
+
+    # --- what is said ---
+
+    def _reasoning(self, plain: Any, pieces: Any, events: list[Event]) -> None:
+        if isinstance(pieces, list):
+            if self._seals:
+                details.merge(self._unsealed_details, pieces, cumulative=self._cumulative is not None)
+            if not plain and not self._plain_reasoning:
+                self._thinking(self._new("details", details.text_of(pieces)), events)
+        if isinstance(plain, str) and plain:
+            self._plain_reasoning = True
+            self._thinking(self._new("reasoning", plain), events)
+
+    def _content(self, content: str, events: list[Event]) -> None:
+        if self._cumulative is not None:
+            content = self._new("content", content)
+        if self._think is None:
+            self._text(content, events)
+            return
+        self._pieces(self._think.feed(content), events)
+        if self._think.settled:
+            self._think = None
+
+    def _parts(self, parts: Any, events: list[Event]) -> None:
+        for part in parts if isinstance(parts, list) else ():
+            match part:
+                case {"type": "thinking", "thinking": str(text)}:
+                    self._thinking(text, events)
+                case {"type": "thinking", "thinking": [*texts]}:
+                    self._thinking(details.text_of(texts), events)
+                case {"text": str(text)}:
+                    self._text(text, events)
+
+    def _pieces(self, pieces: list[Piece], events: list[Event]) -> None:
+        for kind, text in pieces:
+            if kind == "text":
+                self._text(text, events)
+            else:
+                self._thinking(text, events)
+
+    def _thinking(self, text: str, events: list[Event]) -> None:
+        if text:
+            self._said_something = True
+            if self._seals:
+                self._unsealed_text.append(text)
+            events.append(ReasoningDelta(text))
+
+    def _text(self, text: str, events: list[Event]) -> None:
+        if text:
+            self._said_something = True
+            if self._unsealed_text or self._unsealed_details:
+                self._seal(events)
+            events.append(TextDelta(text))
+
+    def _call(self, said: list[Event], events: list[Event]) -> None:
+        if any(isinstance(event, CallStarted) for event in said):
+            self._said_something = True
+            if self._think is not None:
+                self._pieces(self._think.interrupt(), events)
+            self._seal(events)
+        events += said
+
+    def _new(self, kind: str, text: str) -> str:
+        """What is new in a text; all of it, but where each delta holds the whole text so far."""
+        if self._cumulative is None:
+            return text
+        before = self._cumulative.get(kind, "")
+        if text.startswith(before):
+            self._cumulative[kind] = text
+            return text[len(before) :]
+        self._cumulative[kind] = before + text
+        return text
+
+    # --- the end ---
+
+    def _seal(self, events: list[Event]) -> None:
+        payload: Json = {}
+        if self._unsealed_details:
+            payload["details"] = self._unsealed_details
+        elif self._unsealed_text:
+            payload["text"] = "".join(self._unsealed_text)
+        if self._seals_signatures and self._calls.signatures:
+            payload["signatures"] = self._calls.signatures
+        self._unsealed_text, self._unsealed_details, self._calls.signatures = [], [], {}
+        if payload:
+            events.append(ReasoningSealed(seal.wrap(FAMILY, payload)))
+
+    def _finish(self) -> list[Event]:
+        events: list[Event] = []
+        if self._think is not None:
+            self._pieces(self._think.close(), events)
+        events += self._calls.close()
+        self._seal(events)
+        counts = self._report(events)
+        reason = finish.stop_reason(self._finish_reason)
+        if reason == "length" and not self._said_something and (counts is None or counts.output_tokens <= 1):
+            # Ollama and others: the prompt alone filled the window.
+            return self._fail(Fault("context_overflow", f"{self._who}: the prompt fills the model's context window"))
+        if reason == "stop" and self._calls.any:
+            reason = "tool_calls"
+        self._ended = True
+        return [*events, Finished(reason)]
+
+    def _fail(self, fault: Fault) -> list[Event]:
+        self._ended = True
+        events: list[Event] = []
+        self._report(events)
+        return [*events, Failed(fault)]
+
+    def _report(self, events: list[Event]) -> UsageReported | None:
+        if self._usage is None:
+            return None
+        counts = usage.report(self._usage)
+        events.append(counts)
+        return counts
+
+    def _refusal(self, body: Any) -> Fault:
+        known = finish.error_in(self._who, body) if isinstance(body, dict) else None
+        return known or errors.from_stream(self._who, body)
