@@ -201,5 +201,8 @@ class ResponsesDialect(Dialect):
     drop: tuple[str, ...] = ()
     """Body keys that this host refuses (xAI: reasoning.summary, ...), as dotted paths."""
 
+    efforts: tuple[Effort, ...] = ()
+    """The depths that its models know, for the list of models; what a client asks for passes as it is."""
+
     downgrade_custom: bool = False
     """Custom tools are refused."""

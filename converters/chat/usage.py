@@ -29,9 +29,7 @@ def report(usage: Json) -> UsageReported:
     into, out = _part(usage, "prompt_tokens_details"), _part(usage, "completion_tokens_details")
     reasoning = _count(out, "reasoning_tokens") or _count(usage, "reasoning_tokens")
     left_out = reasoning and _count(usage, "total_tokens") == prompt + completion + reasoning
-    cached = (
-        _count(into, "cached_tokens") or _count(usage, "prompt_cache_hit_tokens") or _count(usage, "cached_tokens")
-    )
+    cached = _count(into, "cached_tokens") or _count(usage, "prompt_cache_hit_tokens") or _count(usage, "cached_tokens")
     return UsageReported(
         input_tokens=prompt,
         output_tokens=completion + reasoning if left_out else completion,

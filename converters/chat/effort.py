@@ -1,0 +1,76 @@
+"""How deep to think, as each chat host wants to be told.
+
+| style            | on                                                | off                                           |
+|------------------|---------------------------------------------------|-----------------------------------------------|
+| reasoning_effort | reasoning_effort: high                            | reasoning_effort: none                        |
+| reasoning        | reasoning: {effort: high} or {enabled: true}      | reasoning: {enabled: false}                   |
+| thinking         | thinking: {type: enabled} (+ reasoning_effort)    | thinking: {type: disabled}                    |
+| enable_thinking  | enable_thinking: true (+ reasoning_effort)        | enable_thinking: false                        |
+| template         | chat_template_kwargs: {enable_thinking: true}     | the same, false                               |
+
+A client that asks for no effort gets the host's default: nothing is sent, but for `thinking_options`.
+"""
+
+from converters.dialect import ChatDialect, Effort, nearest_effort
+from converters.jsontext import Json
+from converters.losses import Losses
+
+
+def is_off(asked: str | None, dialect: ChatDialect) -> bool:
+    """Whether the client asks for no thinking, and the model can do without."""
+    if not dialect.thinking_off or dialect.effort == "none" or asked not in ("none", "minimal"):
+        return False
+    return asked == "none" or "minimal" not in dialect.efforts
+
+
+def fields(asked: str | None, dialect: ChatDialect, losses: Losses) -> Json:
+    """The body's fields for the client's `reasoning.effort`; never two that contradict each other."""
+    if asked is None:
+        unasked = dialect.effort == "thinking" and dialect.thinking_options
+        return {"thinking": {"type": "enabled", **dialect.thinking_options}} if unasked else {}
+    if dialect.effort == "none":
+        losses.note("reasoning.effort", asked, "this upstream cannot be told how deep to think")
+        return {}
+    if is_off(asked, dialect):
+        return _off(dialect)
+    depth = _depth(asked, dialect)
+    if depth is not None and depth != asked:
+        losses.note("reasoning.effort", asked, f"the nearest that this upstream knows is {depth}")
+    return _on(depth, dialect)
+
+
+def _depth(asked: str, dialect: ChatDialect) -> Effort | None:
+    """The depth to ask for; None where the upstream knows on and off only."""
+    known = tuple(effort for effort in dialect.efforts if effort != "none")
+    return nearest_effort(asked if asked != "none" else "minimal", known) if known else None
+
+
+def _on(depth: Effort | None, dialect: ChatDialect) -> Json:
+    deep: Json = {"reasoning_effort": depth} if depth else {}
+    match dialect.effort:
+        case "reasoning":
+            return {"reasoning": {"effort": depth} if depth else {"enabled": True}}
+        case "thinking":
+            return {"thinking": {"type": "enabled", **dialect.thinking_options}, **deep}
+        case "enable_thinking":
+            return {"enable_thinking": True, **deep}
+        case "template":
+            return {"chat_template_kwargs": {"enable_thinking": True, **deep}}
+        case "reasoning_effort" | "none":
+            return deep
+
+
+def _off(dialect: ChatDialect) -> Json:
+    match dialect.effort:
+        case "reasoning_effort":
+            return {"reasoning_effort": "none"}
+        case "reasoning":
+            return {"reasoning": {"enabled": False}}
+        case "thinking":
+            return {"thinking": {"type": "disabled"}}
+        case "enable_thinking":
+            return {"enable_thinking": False}
+        case "template":
+            return {"chat_template_kwargs": {"enable_thinking": False}}
+        case "none":
+            return {}

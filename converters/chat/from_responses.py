@@ -1,0 +1,135 @@
+"""A Responses request -> a Chat Completions request, always streamed.
+
+| Responses                          | Chat Completions                                                               |
+|------------------------------------|--------------------------------------------------------------------------------|
+| instructions, input                | messages (`chat.messages`, `chat.content`, `chat.reasoning`)                   |
+| tools, tool_choice, parallel_...   | the same (`chat.offer`, `chat.schema`)                                         |
+| reasoning.effort                   | by `ChatDialect.effort` (`chat.effort`)                                        |
+| text.format                        | response_format, or words in the instructions                                  |
+| text.verbosity                     | verbosity, where known                                                         |
+| max_output_tokens                  | max_tokens or max_completion_tokens                                            |
+| temperature, top_p                 | the same                                                                       |
+| prompt_cache_key                   | the same, where known                                                          |
+| store, include, metadata, ...      | left out: they change no answer                                                |
+| service_tier, truncation, ...      | left out, listed as losses                                                     |
+| previous_response_id               | refused: nothing is stored                                                     |
+
+https://platform.openai.com/docs/api-reference/chat/create
+"""
+
+from typing import Any
+
+from converters import jsontext
+from converters.chat import effort, offer
+from converters.chat.messages import messages
+from converters.dialect import ChatDialect
+from converters.errors import RequestError
+from converters.jsontext import Json
+from converters.losses import Losses
+from converters.responses import history, wire
+from converters.tools import Toolbox
+
+
+def convert(request: wire.Request, tools: Toolbox, dialect: ChatDialect, model: str, losses: Losses) -> Json:
+    """The body for `POST /chat/completions`.
+
+    Raises:
+        RequestError: the request builds on a stored response.
+    """
+    if request.previous_response_id:
+        raise RequestError("nothing is stored here: send the whole history", param="previous_response_id")
+    _note_lost_fields(request.raw, losses)
+    asked = request.reasoning.effort if request.reasoning else None
+    shape, notes = _response_format(request, dialect, losses)
+    conversation = history.conversation(request, losses)
+    body: Json = {
+        "model": model,
+        "messages": messages(
+            conversation, dialect, losses, thinks=not effort.is_off(asked, dialect), notes="\n\n".join(notes)
+        ),
+        "stream": True,
+        **({"stream_options": {"include_usage": True}} if dialect.stream_usage else {}),
+        **offer.fields(request, tools, dialect, losses),
+        **effort.fields(asked, dialect, losses),
+        **shape,
+        **_settings(request, dialect, losses),
+    }
+    return merge(body, dialect.extra_body)
+
+
+def _settings(request: wire.Request, dialect: ChatDialect, losses: Losses) -> Json:
+    verbosity = request.text.verbosity if request.text else None
+    if verbosity and not dialect.verbosity:
+        losses.note("text.verbosity", verbosity, "this upstream does not know it")
+    limit = request.max_output_tokens or dialect.max_tokens
+    found = {
+        "verbosity": verbosity if dialect.verbosity else None,
+        dialect.max_tokens_field: limit,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "prompt_cache_key": request.prompt_cache_key if dialect.prompt_cache_key else None,
+        "store": False if dialect.store else None,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+# --- structured output ---
+
+
+def _response_format(request: wire.Request, dialect: ChatDialect, losses: Losses) -> tuple[Json, list[str]]:
+    """The field, and what the instructions have to say beside it or instead of it."""
+    form = request.text.format if request.text else None
+    if form is None or form.type == "text":
+        return {}, []
+    if dialect.response_format == "none":
+        losses.note("text.format", form.type, "this upstream does not promise a form")
+        return {}, []
+    if form.type != "json_schema":
+        return _json_object(dialect, "Answer with one JSON object and nothing else, without a code fence.")
+    if dialect.response_format == "json_schema":
+        return {"response_format": {"type": "json_schema", "json_schema": _schema(form)}}, []
+    text = jsontext.dumps(form.schema_ or {}).decode()
+    words = "Answer with one JSON value and nothing else, without a code fence. It must match this JSON schema:\n"
+    return _json_object(dialect, words + text)
+
+
+def _json_object(dialect: ChatDialect, words: str) -> tuple[Json, list[str]]:
+    if dialect.response_format == "prompt":
+        return {}, [words]
+    # Hosts want the word JSON in the messages where they are asked for JSON.
+    return {"response_format": {"type": "json_object"}}, [words]
+
+
+def _schema(form: wire.TextFormat) -> Json:
+    found = {"name": form.name or "answer", "schema": form.schema_ or {}, "strict": form.strict}
+    if form.description:
+        found["description"] = form.description
+    return {name: value for name, value in found.items() if value is not None}
+
+
+# --- what is left out, and what a provider adds ---
+
+_DEFAULTS: dict[str, tuple[Any, ...]] = {
+    "service_tier": ("auto", "default"),
+    "truncation": ("disabled",),
+    "background": (False,),
+    "top_logprobs": (0,),
+    "max_tool_calls": (),
+}
+
+
+def _note_lost_fields(raw: Json, losses: Losses) -> None:
+    """Lists fields that would change the answer, unless they ask for the default anyway."""
+    for name, defaults in _DEFAULTS.items():
+        value = raw.get(name)
+        if value is not None and value not in defaults:
+            losses.note(name, str(value), "Chat Completions upstreams are not asked for it")
+
+
+def merge(body: Json, extra: Json) -> Json:
+    """A body with a provider's own fields in it: objects are joined, all else is replaced."""
+    merged = dict(body)
+    for name, value in extra.items():
+        before = merged.get(name)
+        merged[name] = merge(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+    return merged
