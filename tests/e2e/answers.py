@@ -50,13 +50,14 @@ class Usage:
 
 
 type Stop = Literal["stop", "tool_calls", "length", "content_filter"]
-type Ending = Literal["finish", "drop", "silence"]
-"""`finish`: as the protocol wants. `drop`: the connection breaks. `silence`: the body ends cleanly, but nothing said so."""
+type Ending = Literal["finish", "drop", "silence", "stall"]
+"""`finish`: as the protocol wants. `drop`: the connection breaks. `silence`: the body ends, but nothing said so.
+`stall`: nothing more comes, and the connection stays open until the client leaves."""
 
 
 @dataclass(frozen=True)
 class Say:
-    """An answer of status 200. `whole`: a JSON body although a stream was asked; `encoding`: a content-encoding nobody asked."""
+    """An answer of status 200. `whole`: a JSON body although a stream was asked; `encoding`: compressed, unasked."""
 
     pieces: tuple[Piece, ...]
     stop: Stop
@@ -97,7 +98,7 @@ class Refuse:
 
 @dataclass(frozen=True)
 class HangUp:
-    """The connection is reset before a byte of the answer."""
+    """The connection is closed before a byte of the answer."""
 
 
 type Answer = Say | Refuse | HangUp

@@ -57,6 +57,7 @@ class Codex:
             "request_max_retries": 0,
             "stream_max_retries": 0,
         }
+        self.runs: list[Run] = []
         self.config: dict[str, Any] = {"model_provider": "proxy", "model_reasoning_effort": "medium"}
 
     def exec(self, prompt: str, *options: str, model: str, **config: Any) -> Run:
@@ -71,14 +72,28 @@ class Codex:
         """As a person sees it: no JSON."""
         return self._run(["exec", *self._options(model, config), *options, prompt])
 
+    def review(self, *, model: str) -> Run:
+        """What has changed in the working folder, looked at by Codex's reviewer."""
+        return self._run(["exec", *self._options(model, {}), "review", "--uncommitted"])
+
+    def debug_models(self) -> list[Json]:
+        """The models as Codex knows them at this proxy."""
+        run = self._run(["debug", "models", *self._settings({})])
+        models: list[Json] = json.loads(run.stdout)["models"]
+        return models
+
     def _options(self, model: str, config: dict[str, Any]) -> list[str]:
-        settings = {**self.config, **{f"model_providers.proxy.{k}": v for k, v in self.provider.items()}, **config}
         return [
             *("-m", model, "-C", str(self.work), "--skip-git-repo-check"),
             "--dangerously-bypass-approvals-and-sandbox",
             *("--disable", "unbounded_connection_retries"),
-            *(part for key, value in settings.items() for part in ("-c", f"{key}={json.dumps(value)}")),
+            *self._settings(config),
         ]
+
+    def _settings(self, config: dict[str, Any]) -> list[str]:
+        provider = {f"model_providers.proxy.{key}": value for key, value in self.provider.items()}
+        settings = {**self.config, **provider, **config}
+        return [part for key, value in settings.items() for part in ("-c", f"{key}={json.dumps(value)}")]
 
     def _run(self, arguments: list[str]) -> Run:
         done = subprocess.run(
@@ -92,7 +107,8 @@ class Codex:
         )
         lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
         events = [json.loads(line) for line in lines] if "--json" in arguments else []
-        return Run(done.returncode, done.stdout, done.stderr, events)
+        self.runs.append(Run(done.returncode, done.stdout, done.stderr, events))
+        return self.runs[-1]
 
     def _environment(self) -> dict[str, str]:
         """Nothing of the machine but its PATH: no keys, no proxies, no other configuration of Codex."""
@@ -100,7 +116,7 @@ class Codex:
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
             "CODEX_HOME": str(self.home),
-            "TMPDIR": str(self.home.parent),
+            "TMPDIR": str(self.home.with_name("tmp")),
             "LANG": "C.UTF-8",
             "PROXY_KEY": CLIENT_KEY,
         }

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +43,7 @@ protocol = "chat"
 base_url = "{chat}"
 key_env = ["CHAT_KEY"]
 dialect = {{ reasoning_back = "exact", effort = "thinking", tool_choice = "auto", response_format = "json_object" }}
+models = {{ "chat-listed" = {{ context = 200_000, images = true }} }}
 
 [providers.strict-openai]
 protocol = "chat"
@@ -55,6 +56,36 @@ protocol = "anthropic"
 base_url = "{anthropic}"
 key_env = ["ANTHROPIC_KEY"]
 dialect = {{ thinking = "budget", output_format = true }}
+models = {{ "anthropic-listed" = {{ context = 200_000, images = true }} }}
+
+[[routes]]
+models = ["keyless*"]
+providers = ["keyless"]
+
+[[routes]]
+models = ["impatient-chat"]
+providers = ["impatient-chat"]
+
+[[routes]]
+models = ["impatient-anthropic"]
+providers = ["impatient-anthropic"]
+
+[providers.impatient-chat]
+protocol = "chat"
+base_url = "{chat}"
+key_env = ["CHAT_KEY"]
+idle = 0.5
+
+[providers.impatient-anthropic]
+protocol = "anthropic"
+base_url = "{anthropic}"
+key_env = ["ANTHROPIC_KEY"]
+idle = 0.5
+
+[providers.keyless]
+protocol = "chat"
+base_url = "{chat}"
+key_env = ["NO_SUCH_KEY"]
 
 [providers.dead]
 protocol = "chat"
@@ -107,6 +138,19 @@ def clean(upstreams: dict[Speech, Upstream]) -> Iterator[None]:
         assert not upstream.left, f"{upstream.speech} was never asked for {upstream.left}"
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that fails shows what Codex printed, and the end of the proxy's log."""
+    report = yield
+    if report.failed:
+        codex, proxy = item.funcargs.get("codex"), item.funcargs.get("proxy")
+        for run in codex.runs if isinstance(codex, Codex) else []:
+            report.sections.append(("Codex", f"{run.code}\n{run.stdout}\n{run.stderr}"))
+        if isinstance(proxy, Proxy):
+            report.sections.append(("mitmdump", proxy.log.read_text(errors="replace")[-6000:]))
+    return report
+
+
 @pytest.fixture(params=["chat", "anthropic"])
 def side(request: pytest.FixtureRequest, upstreams: dict[Speech, Upstream]) -> Side:
     speech: Speech = request.param
@@ -151,6 +195,7 @@ def scratch() -> Iterator[Path]:
 def codex(codex_binary: Path, scratch: Path, proxy: Proxy) -> Codex:
     home, work = scratch / "home", scratch / "work"
     home.mkdir()
+    (scratch / "tmp").mkdir()
     # A repository of its own: else Codex takes the one around it for the user's project.
     subprocess.run(["git", "init", "--quiet", work], check=True)
     return Codex(codex_binary, home, work, proxy.base_url)

@@ -1,5 +1,6 @@
 """A real mitmdump with the routing addon, as the README starts it."""
 
+import http.client
 import os
 import socket
 import subprocess
@@ -49,19 +50,30 @@ def running(folder: Path, routes: str, target: str, keys: dict[str, str]) -> Ite
     with proxy.log.open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=folder)
         try:
-            _wait_until_open(proxy, process)
+            _wait_until_well(proxy, process)
             yield proxy
         finally:
             process.terminate()
             process.wait(10)
 
 
-def _wait_until_open(proxy: Proxy, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_well(proxy: Proxy, process: subprocess.Popen[bytes]) -> None:
+    """Until it answers for its health: mitmproxy listens for a moment even where the addon did not load."""
     for _ in range(300):
         if process.poll() is not None:
             break
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", proxy.port)) == 0:
-                return
+        if _is_well(proxy.port):
+            return
         time.sleep(0.1)
-    raise AssertionError(f"mitmdump does not listen:\n{proxy.log.read_text()}")
+    raise AssertionError(f"mitmdump does not answer:\n{proxy.log.read_text()}")
+
+
+def _is_well(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

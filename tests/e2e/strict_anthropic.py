@@ -40,7 +40,7 @@ def _order(body: Json) -> Iterator[str]:
         yield f"messages: Unexpected role in {roles}. The Messages API accepts a top-level `system` parameter."
     if not roles or roles[0] != "user":
         yield 'messages: first message must use the "user" role'
-    if any(one == other for one, other in zip(roles, roles[1:], strict=False)):
+    if any(one == other for one, other in itertools.pairwise(roles)):
         yield 'messages: roles must alternate between "user" and "assistant", but found multiple in a row'
     if roles and roles[-1] != "user":
         yield "This model does not support assistant message prefill. The conversation must end with a user message."
@@ -103,7 +103,7 @@ def _calls(body: Json) -> Iterator[str]:
 def _results(given: list[Json], open_ids: list[str]) -> Iterator[str]:
     answered = [block["tool_use_id"] for block in given if block["type"] == "tool_result"]
     if missing := set(open_ids) - set(answered):
-        yield f"messages: `tool_use` ids were found without `tool_result` blocks immediately after: {', '.join(missing)}"
+        yield f"messages: `tool_use` ids were found without `tool_result` blocks immediately after: {sorted(missing)}"
     if stray := set(answered) - set(open_ids):
         yield f"messages: unexpected `tool_use_id` found in `tool_result` blocks: {', '.join(stray)}"
     if len(answered) != len(set(answered)):

@@ -89,7 +89,7 @@ def schema_complaints(name: str, parameters: Json) -> Iterator[str]:
     if parameters.get("type") != "object":
         yield f"Invalid schema for function '{name}': schema must be a JSON Schema of 'type: \"object\"'."
     if {"anyOf", "oneOf", "allOf", "enum", "not"} & parameters.keys():
-        yield f"Invalid schema for function '{name}': 'oneOf'/'anyOf'/'allOf'/'enum'/'not' are not allowed at the top level."
+        yield f"Invalid schema for function '{name}': 'oneOf'/'anyOf'/'allOf'/'enum'/'not' at the top level."
     if re.search(r'"encrypted": (true|false)', json.dumps(parameters)):
         yield f"Invalid schema for function '{name}': unknown keyword 'encrypted'."
 
@@ -98,7 +98,7 @@ def _roles(body: Json) -> Iterator[str]:
     messages = body["messages"]
     for index, message in enumerate(messages):
         if message["role"] == "developer":
-            yield f"messages[{index}].role: unknown variant `developer`, expected one of `system`, `user`, `assistant`, `tool`"
+            yield f"messages[{index}].role: unknown variant `developer`, expected `system`, `user`, `assistant`, `tool`"
         if message["role"] == "system" and index:
             yield "System message must be at the beginning."
         if message["role"] != "assistant" and not message.get("content"):

@@ -140,11 +140,13 @@ def test_anthropic_refuses_what_the_api_refuses(path: str, value: Any, words: st
 def test_openai_s_client_reads_a_chat_answer(upstreams: Upstreams) -> None:
     upstream = upstreams["openai"]
     upstream.script(Say(Think("hm"), Text("Gruß 😀, all well"), Call("look", {"at": 1}), Call("look", {"at": 2})))
-    with openai.OpenAI(base_url=upstream.base_url, api_key=upstream.key, max_retries=0) as client:
-        with client.chat.completions.stream(
+    with (
+        openai.OpenAI(base_url=upstream.base_url, api_key=upstream.key, max_retries=0) as client,
+        client.chat.completions.stream(
             model="m", messages=[{"role": "user", "content": "hi"}], stream_options={"include_usage": True}
-        ) as stream:
-            final = stream.get_final_completion()
+        ) as stream,
+    ):
+        final = stream.get_final_completion()
     [choice] = final.choices
     assert choice.message.content == "Gruß 😀, all well"
     assert [(c.id, c.function.arguments) for c in choice.message.tool_calls or []] == [
@@ -154,13 +156,20 @@ def test_openai_s_client_reads_a_chat_answer(upstreams: Upstreams) -> None:
     assert (choice.finish_reason, final.usage and final.usage.prompt_tokens) == ("tool_calls", 100)
 
 
+def anthropic_client(upstream: Upstream) -> anthropic.Anthropic:
+    """Its addresses end before the version."""
+    address = upstream.base_url.removesuffix("/v1")
+    return anthropic.Anthropic(base_url=address, api_key=upstream.key, max_retries=0)
+
+
 def test_anthropic_s_client_reads_a_messages_answer(upstreams: Upstreams) -> None:
     upstream = upstreams["anthropic"]
     upstream.script(Say(Think("hm"), Text("Gruß 😀"), Call("look", {"at": 1}), encoding="gzip"))
-    address = upstream.base_url.removesuffix("/v1")
-    with anthropic.Anthropic(base_url=address, api_key=upstream.key, max_retries=0) as client:
-        with client.messages.stream(model="m", max_tokens=9, messages=[{"role": "user", "content": "hi"}]) as stream:
-            final = stream.get_final_message()
+    with (
+        anthropic_client(upstream) as client,
+        client.messages.stream(model="m", max_tokens=9, messages=[{"role": "user", "content": "hi"}]) as stream,
+    ):
+        final = stream.get_final_message()
     assert [block.type for block in final.content] == ["thinking", "text", "tool_use"]
     assert (final.stop_reason, final.usage.input_tokens, final.usage.output_tokens) == ("tool_use", 60, 20)
 
@@ -168,7 +177,8 @@ def test_anthropic_s_client_reads_a_messages_answer(upstreams: Upstreams) -> Non
 def test_an_error_has_the_vendor_s_form(upstreams: Upstreams) -> None:
     upstream = upstreams["anthropic"]
     upstream.script(Refuse(529, "Overloaded"))
-    address = upstream.base_url.removesuffix("/v1")
-    with anthropic.Anthropic(base_url=address, api_key=upstream.key, max_retries=0) as client:
-        with pytest.raises(anthropic.APIStatusError, match="overloaded_error"):
-            client.messages.create(model="m", max_tokens=9, stream=True, messages=[{"role": "user", "content": "hi"}])
+    with (
+        anthropic_client(upstream) as client,
+        pytest.raises(anthropic.APIStatusError, match="overloaded_error"),
+    ):
+        client.messages.create(model="m", max_tokens=9, stream=True, messages=[{"role": "user", "content": "hi"}])

@@ -66,7 +66,8 @@ class Upstream:
         self.refusals: list[str] = []
         self.thoughts: dict[str, str] = {}
         self.signatures: dict[str, str] = {}
-        self._answers: list[Answer] = []
+        self.client_left = threading.Event()
+        self._answers: list[Answer | Callable[[Received], Answer]] = []
         self._choose: Callable[[Received], Answer] | None = None
         self._numbers = itertools.count(1)
 
@@ -79,7 +80,7 @@ class Upstream:
         return f"http://127.0.0.1:{self.port}/v1"
 
     @property
-    def left(self) -> list[Answer]:
+    def left(self) -> list[Answer | Callable[[Received], Answer]]:
         """Scripted answers that nobody asked for yet."""
         return self._answers
 
@@ -97,6 +98,10 @@ class Upstream:
         """What to answer to the next requests, in order."""
         self._answers += answers
 
+    def script_next(self, choose: Callable[[Received], Answer]) -> None:
+        """What to answer to one more request, by what it says."""
+        self._answers.append(choose)
+
     def script_by(self, choose: Callable[[Received], Answer]) -> None:
         """What to answer to every request, by what it says: for tests in which several clients ask at once."""
         self._choose = choose
@@ -112,7 +117,8 @@ class Upstream:
             if not self._answers:
                 self.refusals.append(f"request {len(self.received)} has no scripted answer")
                 return Refuse(400, "this request was not expected by the test")
-            return self._answers.pop(0)
+            following = self._answers.pop(0)
+            return following(request) if callable(following) else following
 
     def _complaint(self, request: Received) -> str | None:
         if request.path != self.path:
@@ -167,7 +173,7 @@ class _Handler(BaseHTTPRequestHandler):
         request = Received(self.path.split("?")[0], headers, json.loads(raw))
         match self.upstream.answer(request):
             case HangUp():
-                self._reset()
+                self._hang_up()
             case Refuse() as refuse:
                 made = self.upstream.speaker.error_body(refuse.status, refuse.message, refuse.error)
                 self._whole(refuse.status, {"content-type": "application/json", **refuse.headers}, refuse.body or made)
@@ -191,10 +197,15 @@ class _Handler(BaseHTTPRequestHandler):
             data, headers["content-encoding"] = _ENCODERS[say.encoding](data), say.encoding
         self._head(200, headers)
         self._chunks(data)
-        if say.ends == "drop":
-            self._reset()
-        else:
-            self.wfile.write(b"0\r\n\r\n")
+        match say.ends:
+            case "drop":
+                self._hang_up()
+            case "stall":
+                self.connection.recv(1)
+                self.upstream.client_left.set()
+                self._hang_up()
+            case _:
+                self.wfile.write(b"0\r\n\r\n")
 
     def _chunks(self, data: bytes) -> None:
         """Cut where it hurts: in the middle of records, lines and characters."""
@@ -212,6 +223,6 @@ class _Handler(BaseHTTPRequestHandler):
         self._head(status, {**headers, "content-length": str(len(body))})
         self.wfile.write(body)
 
-    def _reset(self) -> None:
-        """Break the connection as a dying process does; what was written before still arrives."""
+    def _hang_up(self) -> None:
+        """Break the connection off; what was written before still arrives."""
         self.close_connection = True

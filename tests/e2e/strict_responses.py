@@ -1,0 +1,69 @@
+"""A Responses client with no mercy: every event as the vendor's types have it, and the stream true to itself."""
+
+import json
+from collections import defaultdict
+
+from openai.types.responses import Response, ResponseStreamEvent
+from pydantic import TypeAdapter
+
+from tests.e2e.answers import Json
+
+_EVENT: TypeAdapter[ResponseStreamEvent] = TypeAdapter(ResponseStreamEvent)
+_RESPONSE = TypeAdapter(Response)
+_TERMINAL = {"response.completed", "response.incomplete", "response.failed"}
+
+
+def events(body: bytes) -> list[Json]:
+    """A stream's events; each record names its kind twice, in the line and in the data, and both agree."""
+    found = []
+    for record in body.decode().split("\n\n"):
+        lines = dict(line.split(": ", 1) for line in record.splitlines() if not line.startswith(":"))
+        if not lines or lines["data"] == "[DONE]":
+            continue
+        event = json.loads(lines["data"])
+        assert lines.get("event") == event["type"]
+        found.append(event)
+    return found
+
+
+def checked(said: list[Json]) -> Json:
+    """The response that the stream ends with, after every check."""
+    for event in said:
+        _EVENT.validate_python(event, extra="forbid")
+    assert [event["sequence_number"] for event in said] == list(range(len(said)))
+    assert [event["type"] for event in said if event["type"] in _TERMINAL] == [said[-1]["type"]]
+    response: Json = said[-1]["response"]
+    checked_whole(response)
+    done = [event["item"] for event in said if event["type"] == "response.output_item.done"]
+    assert done == response["output"]
+    _deltas_add_up(said, response["output"])
+    return response
+
+
+def checked_whole(response: Json) -> Json:
+    _RESPONSE.validate_python(response, extra="forbid")
+    return response
+
+
+def _deltas_add_up(said: list[Json], output: list[Json]) -> None:
+    """What was streamed piece by piece equals what the finished items say."""
+    streamed: dict[str, str] = defaultdict(str)
+    for event in said:
+        if event["type"].endswith(".delta"):
+            assert event["delta"], "an empty delta says nothing"
+            streamed[event["item_id"]] += event["delta"]
+    assert dict(streamed) == {item["id"]: text for item in output if (text := _text(item))}
+
+
+def _text(item: Json) -> str:
+    match item["type"]:
+        case "message":
+            return "".join(part["text"] for part in item["content"])
+        case "reasoning":
+            return "".join(part["text"] for part in [*(item.get("summary") or []), *(item.get("content") or [])])
+        case "function_call":
+            return str(item["arguments"])
+        case "custom_tool_call":
+            return str(item["input"])
+        case kind:
+            raise AssertionError(f"an item that nobody asked for: {kind}")
