@@ -1,0 +1,78 @@
+"""Responses requests, small enough to read, and what they become."""
+
+from typing import Any
+
+from converters import seal, tools
+from converters.anthropic import from_responses
+from converters.dialect import AnthropicDialect
+from converters.jsontext import Json
+from converters.losses import Losses
+from converters.responses import wire
+
+PIXEL = "iVBORw0KGgo="
+FUNCTION = {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {"x": {"type": "string"}}}}
+
+
+def user(*parts: str | Json) -> Json:
+    return {"type": "message", "role": "user", "content": [as_part(part) for part in parts or ("hi",)]}
+
+
+def as_part(part: str | Json) -> Json:
+    return {"type": "input_text", "text": part} if isinstance(part, str) else part
+
+
+def developer(text: str) -> Json:
+    return {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": text}]}
+
+
+def assistant(text: str) -> Json:
+    return {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": text}]}
+
+
+def call(call_id: str = "c", name: str = "f", arguments: str = "{}") -> Json:
+    return {"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments}
+
+
+def output(call_id: str = "c", said: Any = "done") -> Json:
+    return {"type": "function_call_output", "call_id": call_id, "output": said}
+
+
+def reasoning(sealed: str | None, summary: str = "") -> Json:
+    parts = [{"type": "summary_text", "text": summary}] if summary else []
+    return {"type": "reasoning", "summary": parts, "encrypted_content": sealed}
+
+
+def signed(thought: str, signature: str = "sig", family: str = "anthropic") -> Json:
+    return reasoning(seal.wrap("anthropic", {"from": family, "thinking": thought, "signature": signature}), thought)
+
+
+def image(url: str = f"data:image/png;base64,{PIXEL}") -> Json:
+    return {"type": "input_image", "image_url": url}
+
+
+def ask(*items: Json, dialect: AnthropicDialect | None = None, **fields: Any) -> tuple[Json, Losses]:
+    """The upstream request of these items, without cache marks unless a dialect says otherwise."""
+    losses = Losses()
+    request = wire.read({"model": "m", "input": list(items) or [user()], **fields})
+    dialect = dialect or AnthropicDialect(cache=False)
+    return from_responses.convert(request, tools.lower(request), dialect, "claude", losses), losses
+
+
+def body(*items: Json, dialect: AnthropicDialect | None = None, **fields: Any) -> Json:
+    return ask(*items, dialect=dialect, **fields)[0]
+
+
+def messages(*items: Json, dialect: AnthropicDialect | None = None, **fields: Any) -> list[tuple[str, list[Json]]]:
+    return [(one["role"], one["content"]) for one in body(*items, dialect=dialect, **fields)["messages"]]
+
+
+def text(words: str) -> Json:
+    return {"type": "text", "text": words}
+
+
+def use(id_: str, name: str = "f", **arguments: Any) -> Json:
+    return {"type": "tool_use", "id": id_, "name": name, "input": arguments}
+
+
+def result(id_: str, content: Any = "done") -> Json:
+    return {"type": "tool_result", "tool_use_id": id_, "content": content}
