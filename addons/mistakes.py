@@ -1,0 +1,75 @@
+"""What is wrong with a file of ours, by the place in it: `providers.deepseek.dialect.reasoning_bak: unknown key`."""
+
+import difflib
+import typing
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+
+class ConfigError(ValueError):
+    """The file cannot be used. Each of `lines` names a place in it and says what is wrong there.
+
+    No line repeats a value of the file: somebody will have pasted a key into it.
+    """
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("; ".join(lines))
+        self.lines = lines
+
+
+def validated[T: BaseModel](model: type[T], table: Any, at: str) -> T:
+    """The table as this model.
+
+    Raises:
+        ConfigError: it does not fit; `at` is its own place in the file.
+    """
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        raise ConfigError([_line(model, one, at) for one in error.errors()]) from None
+
+
+def refuse_unknown(table: dict[str, Any], known: Iterable[str]) -> None:
+    """Raise ConfigError for each key of the file's top level that is not known."""
+    if lines := [f"{key}: {unknown(key, known, 'key')}" for key in table if key not in known]:
+        raise ConfigError(lines)
+
+
+def unknown(name: str, known: Iterable[str], what: str = "name") -> str:
+    """That this name is not one of the known ones, and which may be meant."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    if close:
+        return f"unknown {what} (did you mean {close[0]}?)"
+    return f"unknown {what}; known: {', '.join(names)}" if len(names) <= 12 else f"unknown {what}"
+
+
+def _line(model: type[BaseModel], error: ErrorDetails, at: str) -> str:
+    *parents, last = error["loc"] or ("",)
+    if error["type"] == "extra_forbidden":
+        return f"{_place(at, error['loc'])}: {unknown(str(last), _keys_at(model, parents), 'key')}"
+    if error["type"] == "missing":
+        return f"{_place(at, error['loc'])}: is missing"
+    return f"{_place(at, error['loc'])}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def _place(at: str, loc: Iterable[int | str]) -> str:
+    return at + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
+
+
+def _keys_at(model: type[BaseModel], path: list[int | str]) -> list[str]:
+    """The keys of the table that stands at this path below a model."""
+    for part in path:
+        field = model.model_fields.get(str(part))
+        model = next(_models_in(field.annotation), model) if field else model
+    return list(model.model_fields)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in typing.get_args(annotation):
+        yield from _models_in(argument)

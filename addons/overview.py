@@ -1,0 +1,85 @@
+"""What a routes file means, in lines for people: `check` says what is wrong or odd, `show` where each model goes.
+
+No line ever holds a key, only the names of variables.
+"""
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from addons import config, keys
+from addons.keys import KeyProblem
+from addons.provider import Provider, matches
+from addons.routing import Route, Routes
+
+
+def check(path: Path) -> list[str]:
+    """What is wrong with the file, a line for each place; else what it holds, and what looks unintended."""
+    try:
+        routes = config.load(path)
+    except config.ConfigError as error:
+        return error.lines
+    except (OSError, UnicodeDecodeError) as error:
+        return [f"{path}: cannot be read ({type(error).__name__})"]
+    return [f"{path}: good; routes: {len(routes.routes)}", *_never_reached(routes.routes), *_in_the_clear(routes)]
+
+
+def show(routes: Routes, environ: Mapping[str, str]) -> list[str]:
+    """A table: what may be asked for, who answers in which order, how, and with which variable's key."""
+    header = ("model", "provider", "protocol", "address", "key")
+    rows = [header, *(_routed(routes, environ) if routes.routes else _listed(routes, environ))]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _never_reached(routes: tuple[Route, ...]) -> Iterator[str]:
+    for i, route in enumerate(routes):
+        for j, glob in enumerate(route.models):
+            if i and any(matches(before.models, glob) for before in routes[:i]):
+                yield f"routes[{i}].models[{j}]: never reached, a route before it takes all of '{glob}'"
+
+
+def _in_the_clear(routes: Routes) -> Iterator[str]:
+    for name, provider in routes.providers.items():
+        parts = urlsplit(provider.base_url)
+        if parts.scheme == "http" and not _is_near(parts.hostname or "") and provider.auth != "none":
+            yield f"providers.{name}.base_url: credentials would travel unencrypted; use https"
+
+
+def _is_near(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        return host == "localhost" or "." not in host or host.endswith((".local", ".internal", ".lan"))
+
+
+def _routed(routes: Routes, environ: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
+    for route in routes.routes:
+        asked = ", ".join(route.models)
+        for name in route.providers:
+            provider = routes.providers[name]
+            chosen = route.model.get(name) if isinstance(route.model, dict) else route.model
+            yield asked, f"{name} as {chosen}" if chosen else name, *_how(provider, environ)
+            asked = ""
+
+
+def _listed(routes: Routes, environ: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
+    for name, provider in routes.providers.items():
+        count = len(provider.models)
+        asked = f"{count} listed, {name}/*" if count else f"{name}/*"
+        yield asked, name, *_how(provider, environ)
+
+
+def _how(provider: Provider, environ: Mapping[str, str]) -> tuple[str, str, str]:
+    return provider.protocol, provider.base_url, _key(provider, environ)
+
+
+def _key(provider: Provider, environ: Mapping[str, str]) -> str:
+    if not provider.needs_key():
+        return "none needed" if provider.auth == "none" else "the client's own"
+    try:
+        able = [name for name in provider.key_env if keys.read((name,), environ)]
+    except KeyProblem as problem:
+        return str(problem)
+    return f"{able[0]} set" if able else f"{' or '.join(provider.key_env)} missing"

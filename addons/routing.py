@@ -1,0 +1,137 @@
+"""Which provider answers which model: the routes decide, then what providers list, then what a name says itself."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from addons.keys import KeyProblem, MissingKey
+from addons.provider import Globs, Model, Names, Provider, Table, matches
+from addons.target import Target
+
+_WILD = frozenset("*?[")
+
+
+class Route(Table):
+    """Some models, and who answers them: `providers` are tried in their order, those that have a key.
+
+    `model` is the name upstream, for all providers or by provider; without it the provider's own list decides.
+    """
+
+    models: Globs
+    providers: Names = Field(min_length=1)
+    model: str | dict[str, str] | None = None
+
+    def upstream_name(self, name: str, provider: Provider, asked: str) -> str:
+        chosen = self.model.get(name) if isinstance(self.model, dict) else self.model
+        return chosen or provider.upstream_name(name, asked)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A model that can be asked for now: its name to the client, who would answer, and what is known of it."""
+
+    slug: str
+    target: Target
+    model: Model
+
+
+class Routes:
+    """The routes in their order, and all providers by name in the order of preference."""
+
+    def __init__(self, routes: tuple[Route, ...], providers: Mapping[str, Provider]) -> None:
+        self.routes = routes
+        self.providers = dict(providers)
+
+    def targets(self, model: str, environ: Mapping[str, str]) -> list[Target]:
+        """Who can answer this model, in the order to try them; none: nobody is known, the request passes through.
+
+        The first route that matches decides alone. Where there are no routes at all, the first provider that lists the
+        model and has a key serves it. A model may also name its provider itself: `deepseek/deepseek-v4-pro`.
+
+        Raises:
+            MissingKey: a route matches, and none of its providers has a key.
+            KeyProblem: a key is there and cannot be used.
+        """
+        for route in self.routes:
+            if matches(route.models, model):
+                return self._along(route, model, environ)
+        return self._listed(model, environ) or self._named(model, environ)
+
+    def lacking(self, model: str) -> tuple[str, ...]:
+        """The variables any one of which would give a key to a provider that knows this model."""
+        name = model.partition("/")[0]
+        knowing = (one for key, one in self.providers.items() if key == name or model in one.models)
+        return tuple(dict.fromkeys(variable for one in knowing for variable in one.key_env))
+
+    def offers(self, environ: Mapping[str, str]) -> list[Offer]:
+        """All models that can be asked for by name now, in order; a glob stands for what its first provider lists."""
+        slugs = self._routed(environ) if self.routes else self._all_listed(environ)
+        return [offer for slug in dict.fromkeys(slugs) if (offer := self._offer(slug, environ))]
+
+    def serves_any(self, environ: Mapping[str, str]) -> bool:
+        """Whether any request can be answered here; if not, the proxy only passes on what it gets."""
+        return bool(self.routes) or any(one.models and _usable(one, environ) for one in self.providers.values())
+
+    def names(self) -> list[str]:
+        """The routes in one line each, for people."""
+        return [f"{', '.join(route.models)} -> {', '.join(route.providers)}" for route in self.routes]
+
+    def _along(self, route: Route, model: str, environ: Mapping[str, str]) -> list[Target]:
+        able = {name: self.providers[name] for name in route.providers if self.providers[name].has_key(environ)}
+        if not able:
+            raise MissingKey({name: self.providers[name].key_env for name in route.providers})
+        return [one.target(name, route.upstream_name(name, one, model), environ) for name, one in able.items()]
+
+    def _listed(self, model: str, environ: Mapping[str, str]) -> list[Target]:
+        if self.routes:
+            return []
+        for name, provider in self.providers.items():
+            if model in provider.models and provider.has_key(environ):
+                return [provider.target(name, model, environ)]
+        return []
+
+    def _named(self, model: str, environ: Mapping[str, str]) -> list[Target]:
+        name, _, rest = model.partition("/")
+        provider = self.providers.get(name)
+        if not rest or provider is None or not provider.has_key(environ):
+            return []
+        return [provider.target(name, provider.upstream_name(name, model), environ)]
+
+    def _offer(self, slug: str, environ: Mapping[str, str]) -> Offer | None:
+        try:
+            targets = self.targets(slug, environ)
+        except KeyProblem:
+            return None
+        if not targets:
+            return None
+        upstream = targets[0].upstream
+        return Offer(slug, targets[0], self.providers[upstream.who].models.get(upstream.model) or Model())
+
+    def _routed(self, environ: Mapping[str, str]) -> Iterator[str]:
+        for route in self.routes:
+            able = next((name for name in route.providers if _usable(self.providers[name], environ)), None)
+            for glob in route.models:
+                if not _WILD & set(glob):
+                    yield glob
+                elif able is not None:
+                    yield from _matching(glob, self.providers[able])
+
+    def _all_listed(self, environ: Mapping[str, str]) -> Iterator[str]:
+        for provider in self.providers.values():
+            if provider.models and _usable(provider, environ):
+                yield from provider.models
+
+
+def _usable(provider: Provider, environ: Mapping[str, str]) -> bool:
+    try:
+        return provider.has_key(environ)
+    except KeyProblem:
+        return False
+
+
+def _matching(glob: str, provider: Provider) -> Iterator[str]:
+    """The provider's models of this glob, by their full name, or else by the part after the maker's."""
+    for name in provider.models:
+        forms = (name, name.rpartition("/")[2])
+        yield from [form for form in forms if matches((glob,), form)][:1]
