@@ -1,0 +1,91 @@
+import pytest
+
+from converters.jsontext import Json
+from converters.responses.items import CALLS, Call, Message, Reasoning
+from converters.responses.lifecycle import Stream
+from tests.strategies import toolbox
+
+
+def call(stream: Stream, name: str) -> Call:
+    function = toolbox().find(name)
+    assert function
+    return CALLS[function.kind](stream, "t", 4, function, name, "c1")
+
+
+def kinds(stream: Stream) -> list[str]:
+    return [event["type"].removeprefix("response.") for event in stream.take()]
+
+
+def test_a_message_holds_one_text_part() -> None:
+    stream = Stream()
+    item = Message(stream, "t", 0)
+    item.open()
+    item.add("a")
+    item.add("b")
+    item.end()
+    assert item.final()["content"] == [{"type": "output_text", "text": "ab", "annotations": [], "logprobs": []}]
+    assert stream.take()[-1]["item"] is item.final()
+
+
+def test_what_has_not_ended_is_incomplete() -> None:
+    item = Message(Stream(), "t", 0)
+    item.open()
+    item.add("a")
+    assert not item.ended
+    assert item.final()["status"] == "incomplete"
+    assert item.final()["content"][0]["text"] == "a"
+
+
+def test_reasoning_without_a_text_has_no_summary_part() -> None:
+    stream = Stream()
+    item = Reasoning(stream, "t", 2)
+    item.open()
+    item.seal = "sealed"
+    item.end()
+    assert kinds(stream) == ["output_item.added", "output_item.done"]
+    assert item.final() == {
+        "type": "reasoning",
+        "id": "rs_t_2",
+        "status": "completed",
+        "summary": [],
+        "encrypted_content": "sealed",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "added"),
+    [
+        ("exec_command", {"type": "function_call", "id": "fc_t_4", "status": "in_progress", "arguments": ""}),
+        ("apply_patch", {"type": "custom_tool_call", "id": "ctc_t_4", "input": ""}),
+        ("tool_search", {"type": "tool_search_call", "id": "tsc_t_4", "status": "in_progress", "arguments": {}}),
+    ],
+)
+def test_a_call_opens_with_its_id_and_nothing_said(name: str, added: Json) -> None:
+    stream = Stream()
+    call(stream, name).open()
+    item = stream.take()[0]["item"]
+    assert added.items() <= item.items()
+    assert item["call_id"] == "c1"
+
+
+def test_only_a_function_s_arguments_are_streamed_as_they_come() -> None:
+    for name, deltas in [("exec_command", 2), ("apply_patch", 0), ("tool_search", 0)]:
+        stream = Stream()
+        item = call(stream, name)
+        item.add('{"input"')
+        item.add(':"x"}')
+        assert len(stream.take()) == deltas
+
+
+def test_an_empty_custom_input_has_no_delta() -> None:
+    stream = Stream()
+    item = call(stream, "apply_patch")
+    item.end()
+    assert kinds(stream) == ["custom_tool_call_input.done", "output_item.done"]
+
+
+def test_whole_numbers_are_told_as_the_schema_wants_them() -> None:
+    item = call(Stream(), "exec_command")
+    item.add('{"ms":10.0}')
+    item.end()
+    assert item.final()["arguments"] == '{"ms":10}'
