@@ -145,11 +145,11 @@ class _Conversion:
         """A forced choice and thinking exclude each other, and some models take no forced choice at all."""
         if self._dialect.forced_tool_choice == "never":
             choice.relax("this model takes no forced choice")
-        elif self._plan.on and self._dialect.thinking_off:
+        elif not self._dialect.thinking_off:
+            choice.relax("thinking excludes it and cannot be switched off")
+        elif self._plan.on:
             self._losses.note("reasoning", "thinking", "a forced tool_choice excludes it")
             self._plan = thinking.without(self._plan)
-        elif self._plan.on:
-            choice.relax("thinking excludes it and cannot be switched off")
 
     # --- settings ---
 

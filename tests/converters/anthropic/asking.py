@@ -53,7 +53,7 @@ def image(url: str = f"data:image/png;base64,{PIXEL}") -> Json:
 def ask(*items: Json, dialect: AnthropicDialect | None = None, **fields: Any) -> tuple[Json, Losses]:
     """The upstream request of these items, without cache marks unless a dialect says otherwise."""
     losses = Losses()
-    request = wire.read({"model": "m", "input": list(items) or [user()], **fields})
+    request = wire.read({"model": "m", **fields, "input": list(items) or [user()]})
     dialect = dialect or AnthropicDialect(cache=False)
     return from_responses.convert(request, tools.lower(request), dialect, "claude", losses), losses
 

@@ -1,11 +1,13 @@
 """A Responses request as an Anthropic request."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from converters import jsontext
 from converters.anthropic.from_responses import headers
 from converters.dialect import AnthropicDialect
 from converters.errors import RequestError
@@ -127,6 +129,24 @@ def test_every_request_names_the_version_and_a_beta_only_where_it_is_known() -> 
 
 
 # --- Anthropic's own types are the referee ---
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "data" / "codex").glob("*.json")), ids=lambda path: path.stem
+)
+@pytest.mark.parametrize("thinking", ["budget", "adaptive"])
+def test_what_codex_sends_becomes_what_anthropic_takes(path: Path, thinking: Any) -> None:
+    asked = jsontext.loads(path.read_bytes())
+    sent = body(*asked.pop("input"), dialect=AnthropicDialect(thinking=thinking), **asked)
+    follows_the_types(sent)
+    assert complaints(sent) == []
+
+
+def test_an_image_that_a_tool_shows_is_seen() -> None:
+    asked = jsontext.loads((Path(__file__).parents[2] / "data" / "codex" / "image-output.json").read_bytes())
+    (result,) = body(*asked.pop("input"), **asked)["messages"][-1]["content"]
+    assert [(block["type"], block["source"]["media_type"]) for block in result["content"]] == [("image", "image/png")]
+
 
 STEP = [
     signed("why"),

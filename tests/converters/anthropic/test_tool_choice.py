@@ -74,6 +74,11 @@ def test_a_forced_choice_gives_way_where_thinking_cannot(flags: Any) -> None:
     assert [loss.path for loss in losses] == ["tool_choice"]
 
 
+def test_a_model_that_always_thinks_is_not_forced_either() -> None:
+    always = THINKS.model_copy(update={"thinking_off": False})
+    assert "tool_choice" not in body(tools=[FUNCTION], tool_choice="required", dialect=always)
+
+
 def test_both_are_sent_where_both_can_be() -> None:
     dialect = THINKS.model_copy(update={"forced_tool_choice": "full"})
     sent, losses = ask(tools=[FUNCTION], tool_choice="required", reasoning={"effort": "high"}, dialect=dialect)
