@@ -57,8 +57,8 @@ def plan(reasoning: wire.Reasoning | None, dialect: AnthropicDialect, max_tokens
             losses.note("reasoning.effort", str(asked), "the model has no switch for thinking")
         return Plan()
     if asked == "none":
-        return off(dialect)
-    effort = nearest_effort(asked, dialect.efforts) if asked and dialect.efforts else None
+        return _off(dialect, losses)
+    effort = _effort(asked, dialect, losses)
     match dialect.thinking:
         case "budget":
             return Plan(_budget(asked or "medium", max_tokens, losses), effort)
@@ -83,20 +83,28 @@ def _budget(asked: str, max_tokens: int, losses: Losses) -> Json | None:
     return {"type": "enabled", "budget_tokens": budget}
 
 
-def off(dialect: AnthropicDialect) -> Plan:
+def _effort(asked: str | None, dialect: AnthropicDialect, losses: Losses) -> Effort | None:
+    if not asked or not dialect.efforts:
+        return None
+    effort = nearest_effort(asked, dialect.efforts)
+    if effort != asked:
+        losses.note("reasoning.effort", asked, f"the nearest that this upstream knows is {effort}")
+    return effort
+
+
+def _off(dialect: AnthropicDialect, losses: Losses) -> Plan:
     """No thinking, or as little as the model lets us ask for."""
+    if dialect.thinking_off:
+        return Plan({"type": "disabled"})
+    losses.note("reasoning.effort", "none", "this model always thinks")
     least = min(dialect.efforts, key=EFFORTS.index) if dialect.efforts else None
     match dialect.thinking:
-        case "none":
-            return Plan()
-        case _ if dialect.thinking_off:
-            return Plan({"type": "disabled"})
         case "budget":
             return Plan({"type": "enabled", "budget_tokens": _LEAST_BUDGET}, least)
-        case "adaptive":
-            return Plan(None, least)
         case "enabled":
             return Plan({"type": "enabled"}, least)
+        case _:
+            return Plan(None, least)
 
 
 def without(thoughtful: Plan) -> Plan:

@@ -90,6 +90,15 @@ def test_an_effort_for_a_model_without_thinking_is_a_loss() -> None:
     assert [loss.path for loss in losses] == ["reasoning.effort"]
 
 
+@pytest.mark.parametrize(
+    ("dialect", "effort", "lost"),
+    [(ADAPTIVE, "high", []), (ADAPTIVE, "xhigh", ["xhigh"]), (ADAPTIVE, "none", []), (ALWAYS, "none", ["none"])],
+)
+def test_an_effort_that_is_not_taken_as_asked_is_a_loss(dialect: AnthropicDialect, effort: str, lost: Any) -> None:
+    _, losses = ask(dialect=dialect, reasoning={"effort": effort})
+    assert [loss.what for loss in losses] == lost
+
+
 # --- back again ---
 
 

@@ -1,0 +1,30 @@
+"""How providers depart from their protocols."""
+
+import pytest
+from pydantic import ValidationError
+
+from converters.dialect import EFFORTS, AnthropicDialect, Effort, nearest_effort
+
+
+@pytest.mark.parametrize(
+    ("asked", "known", "nearest"),
+    [
+        ("high", EFFORTS, "high"),
+        ("minimal", ("low", "high"), "low"),
+        ("medium", ("low", "high"), "high"),
+        ("xhigh", ("low", "high", "max"), "max"),
+        ("ultra", ("low", "high"), "high"),
+        ("a typo", EFFORTS, "medium"),
+        ("minimal", ("none", "high"), "high"),
+        ("none", ("none", "high"), "none"),
+        ("none", ("low", "high"), "low"),
+        ("high", ("none",), "none"),
+    ],
+)
+def test_an_effort_is_told_as_the_nearest_that_is_known(asked: str, known: tuple[Effort, ...], nearest: Effort) -> None:
+    assert nearest_effort(asked, known) == nearest
+
+
+def test_a_flag_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        AnthropicDialect.model_validate({"thinkng": "budget"})
