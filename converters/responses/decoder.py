@@ -41,6 +41,7 @@ from converters.responses.encoder import CONTINUED_FAMILY
 
 _TERMINAL = {"response.completed", "response.incomplete", "response.failed", "response.cancelled", "error"}
 _TEXT_PARTS = {"output_text": "text", "refusal": "refusal"}
+_THOUGHT_PARTS = {"summary_text": "text", "reasoning_text": "text"}
 
 type _What = Literal["text", "summary", "content", "arguments"]
 
@@ -78,7 +79,8 @@ class Decoder:
         self._started = False
         self._ended = False
         self._calls: dict[object, str] = {}  # item -> its call id
-        self._heard: dict[tuple[object, _What, object], list[str]] = {}  # (item, what, part) -> what was told of it
+        self._heard: dict[tuple[object, _What], dict[int, list[str]]] = {}  # (item, what) -> part -> what was told
+        self._keys: dict[str, object] = {}  # an item's id -> its key, for events that leave out its place
         self._any_item = False
 
     def feed(self, message: sse.Message) -> list[Event]:
@@ -108,33 +110,42 @@ class Decoder:
         elif isinstance(response := body.get("response"), dict):
             yield from self._start(response)
         elif kind == "response.output_item.added":
-            yield from self._item_added(_key(body), _object(body, "item"))
+            yield from self._item_added(self._key(body), _object(body, "item"))
         elif kind == "response.output_item.done":
-            yield from self._item_done(_key(body), _object(body, "item"))
+            yield from self._item_done(self._key(body), _object(body, "item"))
         elif piece := _PIECES.get(kind):
-            index = body.get(_INDEX.get(piece.what, "")) or 0
-            yield from self._tell(piece.what, _key(body), index, body.get(piece.field), whole=piece.whole)
+            index = _count(body, _INDEX.get(piece.what, ""))
+            yield from self._tell(piece.what, self._key(body), index, body.get(piece.field), whole=piece.whole)
 
-    def _tell(self, what: _What, key: object, index: object, text: object, *, whole: bool) -> Iterator[Event]:
+    def _tell(self, what: _What, key: object, index: int, text: object, *, whole: bool) -> Iterator[Event]:
         """The event for a text that belongs to a part of an item; the whole of it adds what no delta had told."""
-        first = (key, what, index) not in self._heard
-        if not isinstance(text, str) or not (news := self._news((key, what, index), text, whole)):
+        if not isinstance(text, str):
+            return
+        parts = self._heard.setdefault((key, what), {})
+        new_part = bool(parts) and index not in parts
+        heard = parts.setdefault(index, [])
+        if whole:
+            text = _rest("".join(heard), text)
+        heard.append(text)
+        if not text:
             return
         if what == "text":
-            yield TextDelta(news)
+            yield TextDelta(text)
         elif what != "arguments":
             # The parts of a summary are paragraphs of their own.
-            yield ReasoningDelta(f"\n\n{news}" if first and index else news)
+            yield ReasoningDelta(f"\n\n{text}" if new_part else text)
         elif key in self._calls:
-            yield CallDelta(self._calls[key], news)
+            yield CallDelta(self._calls[key], text)
 
-    def _news(self, part: tuple[object, _What, object], text: str, whole: bool) -> str:
-        heard = self._heard.setdefault(part, [])
-        if whole:
-            before = "".join(heard)
-            text = text[len(before) :] if text.startswith(before) else ""
-        heard.append(text)
-        return text
+    def _tell_item(self, what: _What, key: object, texts: list[str]) -> Iterator[Event]:
+        """All parts of a done item; taken together, since some hosts number them otherwise in their deltas."""
+        parts = self._heard.get((key, what), {})
+        heard = "".join(piece for pieces in parts.values() for piece in pieces)
+        if heard:
+            yield from self._tell(what, key, next(reversed(parts)), _rest(heard, "".join(texts)), whole=False)
+            return
+        for index, text in enumerate(texts):
+            yield from self._tell(what, key, index, text, whole=True)
 
     # --- items ---
 
@@ -153,13 +164,19 @@ class Decoder:
         self._calls[key] = str(item.get("call_id") or item.get("id") or f"call_{len(self._calls)}")
         return CallStarted(self._calls[key], name)
 
+    def _key(self, body: Json) -> object:
+        """What an item is known by."""
+        index, id_ = body.get("output_index"), str(body.get("item_id") or _object(body, "item").get("id"))
+        if not isinstance(index, int):
+            return self._keys.get(id_, id_)
+        self._keys[id_] = index
+        return index
+
     def _item_done(self, key: object, item: Json) -> Iterator[Event]:
         yield from self._item_added(key, item)
         match item:
             case {"type": "message"}:
-                for index, part in enumerate(_objects(item, "content")):
-                    text = part.get(_TEXT_PARTS.get(str(part.get("type")), ""))
-                    yield from self._tell("text", key, index, text, whole=True)
+                yield from self._tell_item("text", key, _texts(item, "content", _TEXT_PARTS))
             case {"type": "reasoning"}:
                 yield from self._reasoning(key, item)
             case {"type": "function_call", "arguments": arguments}:
@@ -172,8 +189,7 @@ class Decoder:
 
     def _reasoning(self, key: object, item: Json) -> Iterator[Event]:
         for what in _THOUGHTS:
-            for index, part in enumerate(_objects(item, what)):
-                yield from self._tell(what, key, index, part.get("text"), whole=True)
+            yield from self._tell_item(what, key, _texts(item, what, _THOUGHT_PARTS))
         sealed = item.get("encrypted_content")
         if isinstance(sealed, str) and sealed and seal.unwrap(CONTINUED_FAMILY, sealed) is None:
             yield ReasoningSealed(sealed)
@@ -209,11 +225,6 @@ class Decoder:
         return "tool_calls" if self._calls else "stop"
 
 
-def _key(body: Json) -> object:
-    index = body.get("output_index")
-    return index if isinstance(index, int) else str(body.get("item_id") or _object(body, "item").get("id"))
-
-
 def _object(body: Json, key: str) -> Json:
     value = body.get(key)
     return value if isinstance(value, dict) else {}
@@ -222,6 +233,17 @@ def _object(body: Json, key: str) -> Json:
 def _objects(body: Json, key: str) -> list[Json]:
     value = body.get(key)
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _texts(item: Json, field: str, kinds: dict[str, str]) -> list[str]:
+    """The texts in an item's parts; a kind of part -> the field of its text."""
+    found = [part.get(kinds.get(str(part.get("type")), "")) for part in _objects(item, field)]
+    return [text for text in found if isinstance(text, str)]
+
+
+def _rest(heard: str, whole: str) -> str:
+    """What of a text has not been told; nothing where it begins otherwise."""
+    return whole[len(heard) :] if whole.startswith(heard) else ""
 
 
 def _usage(usage: Json) -> UsageReported:
