@@ -7,11 +7,12 @@ import logging
 
 from mitmproxy import connection, http
 
-from addons import compression, layer
+from addons import compression
+from addons.conversion import Conversion
 from addons.target import Target
 from converters import errors, exchange
 from converters.dialect import ResponsesDialect
-from converters.errors import Client, Fault, RequestError
+from converters.errors import Client, RequestError
 
 logger = logging.getLogger(__name__)
 
@@ -57,11 +58,11 @@ def reverse_target(request: http.Request, model: str, body: bytes) -> Target | N
     return Target(upstream, f"{request.scheme}://{request.host}:{request.port}{version}", "client")
 
 
-def ask(conversion: layer.Conversion, target: Target, question: exchange.Exchange, model: str) -> None:
+def ask(conversion: Conversion, target: Target, question: exchange.Exchange, model: str) -> None:
     """Sets the conversion's next attempt."""
     flow = conversion.flow
     forwarded, own = _forwarded(flow.request) if target.own_credentials else ({}, {})
-    headers = {
+    headers: dict[str | bytes, str | bytes] = {
         "user-agent": _USER_AGENT,
         **forwarded,
         "content-type": "application/json",
@@ -76,7 +77,7 @@ def ask(conversion: layer.Conversion, target: Target, question: exchange.Exchang
     conversion.attempt = attempt
     conversion.answer = question
     conversion.credentials = own | target.credentials()
-    conversion.stream = question.stream
+    conversion.who = target.upstream.who
     conversion.first_byte, conversion.idle = target.first_byte, target.idle
     _tell(flow, target, question, model)
 
@@ -99,16 +100,13 @@ def _forwarded(request: http.Request) -> tuple[dict[str, str], dict[str, str]]:
     )
 
 
-def failure(conversion: layer.Conversion) -> http.Response:
+def failure(conversion: Conversion, question: exchange.Exchange) -> http.Response:
     """What the client is told when no attempt is left."""
-    client = client_of(conversion.flow.request)
-    attempt, answer = conversion.attempts[-1], conversion.answer
-    assert isinstance(answer, exchange.Exchange)
-    if attempt.response is not None and attempt.response.status_code >= 400:
-        headers = dict(attempt.response.headers.items())
-        return _response(answer.refused(attempt.response.status_code, headers, _readable(attempt.response)))
-    said = attempt.error.msg if attempt.error else "no answer"
-    return _response(errors.answer(Fault("unreachable", f"{attempt.request.pretty_host}: {said}"), client))
+    if conversion.fault is not None:
+        return _response(errors.answer(conversion.fault, client_of(conversion.flow.request)))
+    refused = conversion.attempts[-1].response
+    assert refused is not None
+    return _response(question.refused(refused.status_code, dict(refused.headers.items()), _readable(refused)))
 
 
 def refusal(error: RequestError, client: Client, status: int = 400) -> http.Response:

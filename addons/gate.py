@@ -7,6 +7,8 @@ import os
 from mitmproxy import ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
+from addons.conversion import is_attempt
+
 LOOPBACK = "127.0.0.1"
 TOKEN_HEADER = "x-transcodex-token"
 
@@ -14,9 +16,11 @@ TOKEN_HEADER = "x-transcodex-token"
 class Gate:
     """Demands the client token on every request where one is set, and sets the listen address where nobody did.
 
-    The token is read from the variable that `client_token_env` names. A client sends it as `x-transcodex-token` or, where
-    its own credentials are not needed upstream, as the bearer token (Codex's `env_key`).
+    The token is read from the variable that `client_token_env` names. A client sends it as `x-transcodex-token` or,
+    where its own credentials are not needed upstream, as the bearer token (Codex's `env_key`).
     """
+
+    _moved = False  # nobody chose an address: ports that were opened before us are moved
 
     def load(self, loader: Loader) -> None:
         loader.add_option(
@@ -27,6 +31,15 @@ class Gate:
         )
         if not ctx.options.listen_host:
             ctx.options.update(listen_host=LOOPBACK)
+            self._moved = True
+
+    async def running(self) -> None:
+        """mitmproxy opens its ports before it loads scripts: those that are open to all are opened anew on loopback."""
+        proxyserver = ctx.master.addons.get("proxyserver")
+        if self._moved and proxyserver is not None:
+            self._moved = False
+            await proxyserver.servers.update([])
+            await proxyserver.setup_servers()
 
     def configure(self, updated: set[str]) -> None:
         if "client_token_env" in updated and ctx.options.client_token_env and not self._token():
@@ -42,12 +55,13 @@ class Gate:
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         token = self._token()
-        if not token or flow.response or "transcodex.side" in flow.metadata:
+        reached_on = flow.client_conn.sockname
+        if flow.response or is_attempt(flow) or (not token and (not reached_on or _is_loopback(reached_on[0]))):
             return
-        if _same(flow.request.headers.get(TOKEN_HEADER, ""), token):
+        if token and _same(flow.request.headers.get(TOKEN_HEADER, ""), token):
             return
         scheme, _, bearer = flow.request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and _same(bearer, token):
+        if token and scheme.lower() == "bearer" and _same(bearer, token):
             return
         flow.response = http.Response.make(
             401,
@@ -81,6 +95,7 @@ def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
+        return (getattr(address, "ipv4_mapped", None) or address).is_loopback
     except ValueError:
         return False

@@ -8,6 +8,7 @@ from importlib.metadata import version
 import orjson
 from mitmproxy import http
 
+from addons.conversion import is_attempt
 from addons.routes_file import RoutesFile
 
 
@@ -20,7 +21,7 @@ class Health:
         self._counts: Counter[str] = Counter()
 
     def request(self, flow: http.HTTPFlow) -> None:
-        if flow.response or flow.request.path.partition("?")[0] != "/health" or "transcodex.side" in flow.metadata:
+        if flow.response or is_attempt(flow) or flow.request.path.partition("?")[0] != "/health":
             return
         flow.response = http.Response.make(200, orjson.dumps(self.report()), {"content-type": "application/json"})
 
@@ -41,7 +42,7 @@ class Health:
         }
 
     def _count(self, flow: http.HTTPFlow, outcome: str) -> None:
-        side = "attempts" if flow.metadata.get("transcodex.side") == "upstream" else "clients"
+        side = "attempts" if is_attempt(flow) else "clients"
         self._counts[f"{side}_{outcome}"] += 1
 
 

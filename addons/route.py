@@ -2,9 +2,9 @@
 
     mitmdump -s addons/route.py --mode reverse:https://api.openai.com
 
-A question (POST /v1/responses, POST /v1/responses/compact) for a model of the routes becomes an attempt: a request of its
-own to a provider, converted there and back (`converters.exchange`) while it runs (`addons.layer`). Everything else passes
-through to the reverse target, untouched.
+A question (POST /v1/responses, POST /v1/responses/compact) for a model of the routes becomes an attempt: a request of
+its own to a provider, converted there and back (`converters.exchange`) while it runs (`addons.layer`). Everything else
+passes through to the reverse target, untouched.
 """
 
 import asyncio
@@ -12,11 +12,13 @@ import logging
 import os
 import time
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from mitmproxy import command, ctx, exceptions
 from mitmproxy.addonmanager import Loader
 
-from addons import asking, compression, config, layer
+from addons import asking, compression, config, layer, overview
+from addons.conversion import Conversion
 from addons.gate import Gate
 from addons.health import Health
 from addons.routes_file import RoutesFile
@@ -36,6 +38,7 @@ class Route:
     def __init__(self, routes: RoutesFile) -> None:
         self._routes = routes
         self._watching: asyncio.Task[None] | None = None
+        self._questions: WeakKeyDictionary[Conversion, exchange.Exchange] = WeakKeyDictionary()
 
     def load(self, loader: Loader) -> None:
         layer.install()
@@ -63,10 +66,10 @@ class Route:
             await asyncio.sleep(_LOOK_AGAIN)
             self._routes.refresh()
 
-    def next_attempt(self, conversion: layer.Conversion) -> None:
+    def next_attempt(self, conversion: Conversion) -> None:
         """Asked before anything is sent, and again when an attempt failed while nothing had reached the client."""
         if conversion.attempts:
-            conversion.flow.response = asking.failure(conversion)
+            conversion.flow.response = asking.failure(conversion, self._questions[conversion])
             return
         request = conversion.flow.request
         if request.method != "POST" or endpoint(request) not in _QUESTIONS:
@@ -80,7 +83,7 @@ class Route:
             refused = error if isinstance(error, RequestError) else RequestError(str(error))
             conversion.flow.response = asking.refusal(refused, client)
 
-    def _ask(self, conversion: layer.Conversion, client: errors.Client) -> None:
+    def _ask(self, conversion: Conversion, client: errors.Client) -> None:
         self._routes.refresh()
         request = conversion.flow.request
         body = asking.decoded(request, ctx.options.request_limit)
@@ -95,6 +98,7 @@ class Route:
             question = exchange.open_exchange(
                 raw, target.upstream, now=int(time.time()), client=client, compact=compact
             )
+            self._questions[conversion] = question
             asking.ask(conversion, target, question, model)
 
     def _hint(self, model: str) -> str:
@@ -104,7 +108,7 @@ class Route:
     @command.command("routes.show")
     def show(self) -> str:
         """Who answers which model, and which keys are set."""
-        return "\n".join(config.show(self._routes.current, os.environ))
+        return "\n".join(overview.show(self._routes.current, os.environ))
 
     @command.command("routes.check")
     def check(self, path: str = "") -> str:

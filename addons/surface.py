@@ -15,6 +15,7 @@ import orjson
 from mitmproxy import http
 
 from addons.catalog import catalog
+from addons.conversion import is_attempt
 from addons.routes_file import RoutesFile
 
 _JSON = {"content-type": "application/json"}
@@ -31,7 +32,7 @@ class Surface:
         self._routes = routes
 
     def request(self, flow: http.HTTPFlow) -> None:
-        if flow.response or flow.request.method != "GET" or "transcodex.side" in flow.metadata:
+        if flow.response or flow.request.method != "GET" or is_attempt(flow):
             return
         match endpoint(flow.request):
             case "/models":

@@ -67,7 +67,7 @@ def conversation(request: wire.Request, losses: Losses) -> Conversation:
     turns: list[Turn] = []
     for turn in _turns(request.input, losses):
         if not turns and isinstance(turn, Message) and turn.role == "developer":
-            instructions += [part.text for part in turn.parts if isinstance(part, wire.TextPart)]
+            instructions += [text for part in turn.parts if (text := _only_text(part, turn.path, losses))]
         else:
             turns.append(turn)
     return Conversation(instructions, turns)
@@ -164,7 +164,7 @@ def _add(
         case wire.ReasoningItem():
             step.reasoning.append(item)
         case wire.MessageItem():
-            step.texts += [text for part in parts_of(item.content) if (text := _assistant_text(part, path, losses))]
+            step.texts += [text for part in parts_of(item.content) if (text := _only_text(part, path, losses))]
         case wire.FunctionCallItem() | wire.CustomCallItem() | wire.ToolSearchCallItem():
             call = Call(ids.unique(item.call_id or f"call_{path}"), item, path)
             if output is not None:
@@ -174,12 +174,12 @@ def _add(
             step.calls.append(call)
 
 
-def _assistant_text(part: wire.Part, path: str, losses: Losses) -> str:
+def _only_text(part: wire.Part, path: str, losses: Losses) -> str:
     match part:
         case wire.TextPart(text=text) | wire.RefusalPart(refusal=text):
             return text
         case _:
-            losses.note(path, f"{part.type} of the assistant", "assistants only say text upstream")
+            losses.note(path, part.type, "assistants and instructions are text upstream")
             return ""
 
 

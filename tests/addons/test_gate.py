@@ -18,6 +18,7 @@ def token(monkeypatch: pytest.MonkeyPatch) -> str:
 def ask(gate: Gate, **headers: str) -> tflow.http.HTTPFlow:
     fields = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     flow = tflow.tflow(req=tutils.treq(headers=fields))
+    flow.client_conn.sockname = ("127.0.0.1", 8080)
     gate.requestheaders(flow)
     gate.request(flow)
     return flow
@@ -84,6 +85,16 @@ def test_the_clients_own_credentials_stay_beside_the_token(token: str) -> None:
         context.configure(gate, client_token_env="CLIENT_TOKEN")
         flow = ask(gate, **{TOKEN_HEADER: TOKEN, "authorization": "Bearer sk-own"})
         assert flow.request.headers["authorization"] == "Bearer sk-own"
+
+
+def test_without_a_token_nobody_off_loopback_may() -> None:
+    gate = Gate()
+    with taddons.context(gate):
+        flow = tflow.tflow()
+        flow.client_conn.sockname = ("192.168.1.5", 8080)
+        gate.requestheaders(flow)
+        assert flow.response is not None
+        assert flow.response.status_code == 401
 
 
 def test_without_a_token_set_everybody_on_loopback_may() -> None:

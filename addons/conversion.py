@@ -1,0 +1,78 @@
+"""What the layer and the routing addon say to each other about one request: the addon chooses, the layer sends."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from mitmproxy import http
+
+from converters.errors import Answer, Fault
+
+EXCHANGE = "transcodex.exchange"
+"""Key in an attempt's `metadata`: the id of the client's flow."""
+
+SIDE = "transcodex.side"
+"""Key in `metadata` of each flow that takes part: "client" or "upstream". Hooks see both sorts."""
+
+
+def is_attempt(flow: http.HTTPFlow) -> bool:
+    """Whether a hook got an attempt of ours, not a client's request."""
+    return flow.metadata.get(SIDE) == "upstream"
+
+
+class Answering(Protocol):
+    """What makes the client's answer of the upstream's; `converters.exchange.Exchange` fits. Nothing here may raise."""
+
+    stream: bool
+    """What the client asked for: pieces as they come, or `whole` after the end."""
+
+    def feed(self, data: bytes) -> list[bytes]: ...
+    def close(self) -> list[bytes]: ...
+
+    def fail(self, fault: Fault) -> list[bytes]:
+        """The end of an answer that breaks off; nothing if it had come to its end."""
+
+    def whole(self) -> Answer: ...
+
+    def keepalive(self) -> list[bytes]:
+        """What tells a waiting client that there is still somebody."""
+
+
+@dataclass(eq=False)
+class Conversion:
+    """A client's request and the attempts to have it answered. Lives in memory alone, since it holds credentials.
+
+    The addon sets `attempt`, `credentials` and `answer` anew each time it is asked, or else `flow.response`. Times are
+    in seconds, None is no limit.
+    """
+
+    flow: http.HTTPFlow
+    """The client's. Only its response, comment and metadata are ever set."""
+
+    attempt: http.HTTPFlow | None = None
+    """What to try next: a flow whose request names scheme, host and port, and holds no credentials."""
+
+    credentials: dict[str, str] = field(default_factory=dict, repr=False)
+    """Headers that exist on the wire only: they replace the attempt's own on a copy as it is sent."""
+
+    answer: Answering | None = None
+
+    headers: dict[str, str] = field(default_factory=dict)
+    """Headers of the client's streamed answer, beside those that every stream has."""
+
+    who: str = "the upstream"
+    """Who is asked, in messages to the user."""
+
+    first_byte: float | None = None
+    """From the attempt's start, connecting included, to the first byte of a body."""
+
+    idle: float | None = None
+    """From one byte to the next."""
+
+    quiet: float = 15.0
+    """How long the client may read nothing, once it has read something, before it gets a keep-alive."""
+
+    attempts: list[http.HTTPFlow] = field(default_factory=list)
+    """All that were tried, the last one last: what came of it is in its `response` and `error`."""
+
+    fault: Fault | None = None
+    """Why the last attempt failed; None if the upstream refused it: `attempts[-1].response` says why."""
