@@ -1,0 +1,63 @@
+"""One request of a client, several attempts to have it answered: all that touches mitmproxy's internals is in here.
+
+mitmproxy runs each request in an `HttpStream`. Ours asks the addons, by the hook `next_attempt`, where to send it; with
+no word from them all goes mitmproxy's own way. Each attempt is a flow of its own with hooks of its own:
+
+    client's flow     requestheaders  request  next_attempt              responseheaders             response | error
+    attempt's flow                    requestheaders  request  (sent)  responseheaders   response | error
+
+Until the answer has something to say the client has read nothing, not even a status, so any failure leads to the next
+`next_attempt`. After that, a failure becomes a clean end of the client's stream.
+
+    stream.py       the attempts: connect, send, read, fail, time out
+    client_side.py  what the client reads, and whether it is still there
+    attempt.py      one attempt's request and body
+"""
+
+from mitmproxy import exceptions, version
+from mitmproxy.proxy.layers import http as internals
+from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
+
+from addons.layer.stream import ExchangeStream, NextAttemptHook
+
+__all__ = ["NextAttemptHook", "install"]
+
+_RELIED_ON: dict[type, tuple[str, ...]] = {
+    HttpStream: (
+        "make_server_connection",
+        "handle_protocol_error",
+        "check_killed",
+        "send_response",
+        "state_done",
+        "state_errored",
+        "_handle_event",
+        "_paused",
+        "_paused_event_queue",
+    ),
+    HttpLayer: ("make_stream", "streams", "connections", "waiting_for_establishment"),
+}
+
+
+def install() -> None:
+    """Has mitmproxy use our stream for all requests from now on. Doing it twice is doing it once.
+
+    Raises:
+        OptionsError: this mitmproxy is not the one whose internals we know.
+    """
+    if misfit := _misfit(version.VERSION, _RELIED_ON):
+        raise exceptions.OptionsError(misfit)
+    internals.HttpStream = ExchangeStream  # type: ignore[misc]  # that is the point
+
+
+def _misfit(found: str, relied_on: dict[type, tuple[str, ...]]) -> str | None:
+    missing = [
+        f"{owner.__name__}.{name}" for owner, names in relied_on.items() for name in names if not _has(owner, name)
+    ]
+    if found.startswith("12.2.") and not missing:
+        return None
+    why = f", which lacks {', '.join(missing)}" if missing else ""
+    return f"transcodex needs mitmproxy 12.2, this is {found}{why}"
+
+
+def _has(owner: type, name: str) -> bool:
+    return hasattr(owner, name) or any(name in base.__annotations__ for base in owner.__mro__)

@@ -1,0 +1,106 @@
+"""What the client reads, and whether it is still there."""
+
+import time
+from abc import abstractmethod
+
+from mitmproxy import flow, http
+from mitmproxy.proxy.layer import CommandGenerator
+from mitmproxy.proxy.layers.http import DropStream, HttpStream, SendHttp
+from mitmproxy.proxy.layers.http import _events as said
+from mitmproxy.proxy.layers.http import _hooks as hooks
+
+from addons.conversion import Conversion
+
+CLIENT_LEFT = "client disconnected"
+
+_STREAM = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", "x-accel-buffering": "no"}
+
+
+class ClientSide(HttpStream):
+    """An `HttpStream` whose answer we write.
+
+    A hook or a connection to be made blocks the generator that yields it; what happens meanwhile is queued. So `over`
+    is asked after each.
+    """
+
+    conversion: Conversion
+    began = False
+    """The client has the head of a stream."""
+    spoke = 0.0
+    """When the client last got something."""
+    _sent: bytearray
+
+    def open_conversion(self) -> Conversion:
+        self.conversion, self._sent = Conversion(self.flow), bytearray()
+        return self.conversion
+
+    @abstractmethod
+    def abandon_attempt(self, why: str) -> CommandGenerator[None]:
+        """Ends the attempt that may be in progress."""
+
+    def over(self) -> CommandGenerator[bool]:
+        """Whether the client left, or a user killed its flow, while we were blocked. All is ended then."""
+        killed = self.flow.error is not None and self.flow.error.msg == flow.Error.KILLED_MESSAGE
+        left = any(isinstance(event, said.RequestProtocolError) for event in self._paused_event_queue)
+        if not (killed or left):
+            return False
+        yield from self.abandon_attempt(flow.Error.KILLED_MESSAGE if killed else CLIENT_LEFT)
+        self._keep_what_was_sent()
+        return (yield from self.check_killed(True))
+
+    def say(self, data: bytes) -> CommandGenerator[None]:
+        """The head of the answer goes out with the first words: until then another attempt is possible."""
+        # An empty chunk would end an HTTP/1 answer.
+        if data and (self.began or (yield from self._begin())):
+            self._sent += data
+            self.spoke = time.monotonic()
+            yield SendHttp(said.ResponseData(self.stream_id, data), self.context.client)
+
+    def _begin(self) -> CommandGenerator[bool]:
+        response = http.Response.make(200, b"", _STREAM | self.conversion.headers)
+        response.headers.pop("content-length", None)
+        if self.flow.request.http_version == "HTTP/1.1":
+            response.headers["transfer-encoding"] = "chunked"  # else the end of the answer ends the connection
+        self.flow.response = response
+        yield hooks.HttpResponseHeadersHook(self.flow)
+        if (yield from self.over()):
+            return False
+        self.began = True
+        yield SendHttp(said.ResponseHeaders(self.stream_id, self.flow.response), self.context.client)
+        return True
+
+    def end_message(self) -> CommandGenerator[bool]:
+        """The end of what the client reads; False if it was gone before anything could be said."""
+        if not (self.began or (yield from self._begin())):
+            return False
+        self.server_state = self.state_done
+        self._keep_what_was_sent()
+        yield SendHttp(said.ResponseEndOfMessage(self.stream_id), self.context.client)
+        return True
+
+    def finish(self, error: str | None = None) -> CommandGenerator[None]:
+        """The last hook of the client's flow."""
+        if error is None:
+            yield hooks.HttpResponseHook(self.flow)
+        else:
+            self._keep_what_was_sent()
+            self.flow.error = flow.Error(error)
+            yield hooks.HttpErrorHook(self.flow)
+        self.flow.live = False
+        yield DropStream(self.stream_id)
+
+    def respond(self) -> CommandGenerator[None]:
+        """Sends `flow.response` as mitmproxy sends the answer of an addon."""
+        if self.flow.response is None:
+            # An addon that breaks says nothing, but the client must hear something.
+            fault = self.conversion.fault
+            self.flow.response = http.Response.make(502, fault.message if fault else "nobody answered")
+        self.flow.response.timestamp_start = time.time()
+        yield hooks.HttpResponseHeadersHook(self.flow)
+        if not (yield from self.over()):
+            yield from self.send_response()
+
+    def _keep_what_was_sent(self) -> None:
+        if self.began and self.flow.response is not None:
+            self.flow.response.raw_content = bytes(self._sent)
+            self.flow.response.timestamp_end = time.time()

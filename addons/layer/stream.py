@@ -1,0 +1,345 @@
+"""The attempts of one request: connect, send, read, fail, time out.
+
+Each attempt talks to its upstream under a stream id of its own, a negative one: HTTP/2 wants a new id for each try, and
+what still comes from an attempt that is over finds nobody.
+"""
+
+import itertools
+import math
+import time
+from dataclasses import dataclass
+
+from mitmproxy import connection, http
+from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.layer import CommandGenerator
+from mitmproxy.proxy.layers.http import DropStream, GetHttpConnection, HttpLayer, SendHttp
+from mitmproxy.proxy.layers.http import _events as said
+from mitmproxy.proxy.layers.http import _hooks as hooks
+
+from addons.compression import Undecodable
+from addons.conversion import SIDE, Conversion
+from addons.layer.attempt import Attempt
+from addons.layer.client_side import CLIENT_LEFT, ClientSide
+from converters.errors import Fault, Kind
+
+_MOST_OF_A_REFUSAL = 1 << 20  # bytes read of an error answer
+
+_stream_ids = itertools.count(-1, -1)
+
+
+@dataclass
+class NextAttemptHook(commands.StartHook):
+    """Choose what to try next, or answer the client; with neither, the first time, the request goes its own way.
+
+    An addon may take its time. That the client has left is seen here when the hook is over, and meanwhile in
+    `conversion.flow.client_conn.connected`.
+    """
+
+    conversion: Conversion
+
+
+class ExchangeStream(ClientSide):
+    """An `HttpStream` whose request is answered by attempts, if the addons make any."""
+
+    _attempt: Attempt | None = None  # the one in progress
+    _connecting: GetHttpConnection | None = None
+    _late = False  # connecting took too long
+    _armed = False  # a wake-up is outstanding; there is never more than one
+
+    # --- where mitmproxy meets us ---
+
+    def make_server_connection(self) -> CommandGenerator[bool]:
+        """mitmproxy wants to connect; False tells it that the request is taken care of."""
+        body_is_here = self.client_state == self.state_done
+        is_replayed_attempt = self.flow.metadata.get(SIDE) == "upstream"
+        if not body_is_here or is_replayed_attempt:
+            return (yield from super().make_server_connection())
+        conversion = self.open_conversion()
+        yield NextAttemptHook(conversion)
+        if (yield from self.check_killed(True)):
+            return False
+        if conversion.attempt is None and self.flow.response is None:
+            return (yield from super().make_server_connection())
+        self.flow.metadata[SIDE] = "client"
+        if not (yield from self._follow()):
+            yield from self._ask()
+        return False
+
+    def handle_event(self, event: events.Event) -> CommandGenerator[None]:
+        if isinstance(event, events.Wakeup) and self._paused is not None:
+            yield from self._woken_while_blocked()  # mitmproxy would queue it
+        else:
+            yield from super().handle_event(event)
+
+    def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
+        if isinstance(event, events.Wakeup):
+            yield from self._woken()
+        elif not (isinstance(event, said.HttpEvent) and self._comes_late(event)):
+            yield from super()._handle_event(event)
+
+    def _comes_late(self, event: said.HttpEvent) -> bool:
+        return event.stream_id < 0 and (self._attempt is None or event.stream_id != self._attempt.stream_id)
+
+    def handle_protocol_error(
+        self, event: said.RequestProtocolError | said.ResponseProtocolError
+    ) -> CommandGenerator[None]:
+        if self._attempt is None:
+            yield from super().handle_protocol_error(event)
+        elif isinstance(event, said.RequestProtocolError):
+            yield from self._client_left(self._attempt)
+        else:
+            self._attempt.upstream = None
+            yield from self._broken("cut", f"broke off: {event.message}")
+
+    @property
+    def _http(self) -> HttpLayer:
+        parent = self.context.layers[self.context.layers.index(self) - 1]
+        assert isinstance(parent, HttpLayer)
+        return parent
+
+    # --- attempts ---
+
+    def _ask(self) -> CommandGenerator[None]:
+        """Asks until something is on its way, to an upstream or to the client."""
+        while not (yield from self.over()):
+            self.conversion.attempt = self.conversion.answer = None
+            self.conversion.credentials = {}
+            yield NextAttemptHook(self.conversion)
+            if (yield from self.over()) or (yield from self._follow()):
+                return
+
+    def _follow(self) -> CommandGenerator[bool]:
+        """Does what the addon chose; False if an attempt could not even be sent."""
+        chosen, answer = self.conversion.attempt, self.conversion.answer
+        if chosen is None or answer is None or self.flow.response is not None:
+            yield from self.respond()
+            return True
+        attempt = self._attempt = Attempt(chosen, answer, self.conversion, next(_stream_ids))
+        attempt.start()
+        yield hooks.HttpRequestHeadersHook(chosen)
+        yield hooks.HttpRequestHook(chosen)
+        if (yield from self.over()):
+            return True
+        if attempt.is_stopped:
+            return (yield from self._not_sent("bad_request", "was stopped in the proxy"))
+        if chosen.response is not None:
+            yield from self._answered_by_addon(attempt, chosen.response)
+            return True
+        return (yield from self._send(attempt))
+
+    def _send(self, attempt: Attempt) -> CommandGenerator[bool]:
+        server, error = yield from self._connect(attempt)
+        attempt.upstream = server
+        if (yield from self.over()):
+            return True
+        if server is None:
+            return (yield from self._not_sent("timeout" if self._late else "unreachable", f"is out of reach: {error}"))
+        attempt.flow.server_conn = server
+        self._http.streams[attempt.stream_id] = self
+        self.server_state = self.state_attempt_headers
+        yield from self._arm(attempt)
+        # mitmproxy does not use an HTTP/1 connection twice for an HTTP/2 client: it would stay open for nothing.
+        request = attempt.on_the_wire(keep_alive=self.context.client.alpn != b"h2")
+        body = request.raw_content
+        yield SendHttp(said.RequestHeaders(attempt.stream_id, request, end_stream=not body), server)
+        if body:
+            yield SendHttp(said.RequestData(attempt.stream_id, body), server)
+        yield SendHttp(said.RequestEndOfMessage(attempt.stream_id), server)
+        return True
+
+    def _connect(self, attempt: Attempt) -> CommandGenerator[tuple[connection.Server | None, str | None]]:
+        for known in self._http.connections:
+            # mitmproxy keeps a connection that failed, to fail with it once more; forgiven, it is just a closed one.
+            if isinstance(known, connection.Server) and not known.connected:
+                known.error = None
+        request = attempt.flow.request
+        self._late = False
+        self._connecting = GetHttpConnection(
+            (request.host, request.port), request.scheme == "https", self.flow.server_conn.via
+        )
+        yield from self._arm(attempt)
+        server, error = yield self._connecting
+        self._connecting = None
+        return server, error
+
+    def _answered_by_addon(self, attempt: Attempt, response: http.Response) -> CommandGenerator[None]:
+        """An addon speaks for the upstream (server replay, map local): read like any other answer."""
+        story: list[said.HttpEvent] = [said.ResponseHeaders(attempt.stream_id, response)]
+        if response.raw_content:
+            story.append(said.ResponseData(attempt.stream_id, response.raw_content))
+        story.append(said.ResponseEndOfMessage(attempt.stream_id))
+        self.server_state = self.state_attempt_headers
+        for event in story:
+            if self._attempt is attempt:
+                yield from self.server_state(event)
+
+    # --- what the upstream says ---
+
+    def state_attempt_headers(self, event: said.HttpEvent) -> CommandGenerator[None]:
+        assert isinstance(event, said.ResponseHeaders)
+        attempt = self._in_progress
+        attempt.flow.response = event.response
+        yield hooks.HttpResponseHeadersHook(attempt.flow)
+        if (yield from self.over()):
+            return
+        response = attempt.flow.response
+        if attempt.is_stopped:
+            yield from self._stopped()
+        elif response.status_code < 200:
+            # mitmproxy's HTTP/1 client takes a 1xx for the whole answer.
+            yield from self._broken("server", f"answered {response.status_code}")
+        elif response.status_code >= 300:
+            self.server_state = self.state_attempt_refused
+        else:
+            self.server_state = self.state_attempt_answer
+            try:
+                attempt.open_answer(response.headers.get("content-encoding", ""))
+            except Undecodable as error:
+                yield from self._broken("server", f"answered in a form that was not asked for: {error}")
+
+    def state_attempt_refused(self, event: said.HttpEvent) -> CommandGenerator[None]:
+        attempt = self._in_progress
+        if isinstance(event, said.ResponseData):
+            attempt.receive(event.data)
+        at_its_end = isinstance(event, said.ResponseEndOfMessage)
+        if at_its_end:
+            attempt.upstream = None
+        if at_its_end or len(attempt.raw) > _MOST_OF_A_REFUSAL:
+            self.conversion.fault = None
+            yield from self._close(attempt)
+            yield from self._ask()
+
+    def state_attempt_answer(self, event: said.HttpEvent) -> CommandGenerator[None]:
+        attempt = self._in_progress
+        if isinstance(event, said.ResponseData):
+            if self.flow.error is not None or attempt.is_stopped:
+                yield from self._stopped()
+                return
+            try:
+                data = attempt.receive(event.data)
+            except Undecodable as error:
+                yield from self._broken("server", f"sent what cannot be read: {error}")
+            else:
+                yield from self._tell(attempt, attempt.answer.feed(data))
+        elif isinstance(event, said.ResponseEndOfMessage):
+            attempt.upstream = None
+            yield from self._complete(attempt)
+
+    def _complete(self, attempt: Attempt) -> CommandGenerator[None]:
+        last_words = attempt.answer.close()
+        if attempt.answer.stream:
+            yield from self._end_stream(attempt, last_words)
+            return
+        whole = attempt.answer.whole()
+        yield from self._close(attempt)
+        if not (yield from self.over()):
+            self.flow.response = http.Response.make(whole.status, whole.body, self.conversion.headers | whole.headers)
+            yield from self.respond()
+
+    def _tell(self, attempt: Attempt, chunks: list[bytes]) -> CommandGenerator[None]:
+        if attempt.answer.stream:
+            yield from self.say(b"".join(chunks))
+
+    # --- how things end ---
+
+    @property
+    def _in_progress(self) -> Attempt:
+        assert self._attempt is not None
+        return self._attempt
+
+    def _close(self, attempt: Attempt, error: str | None = None) -> CommandGenerator[None]:
+        """The attempt is over: nothing more is read, its flow gets the bytes that came and its one last hook."""
+        self._attempt = None
+        yield DropStream(attempt.stream_id)
+        if attempt.upstream is not None:
+            cancel = said.RequestProtocolError(attempt.stream_id, error or "read enough", said.ErrorCode.CANCEL)
+            yield SendHttp(cancel, attempt.upstream)
+        attempt.end(error)
+        yield hooks.HttpResponseHook(attempt.flow) if error is None else hooks.HttpErrorHook(attempt.flow)
+
+    def _end_stream(self, attempt: Attempt, chunks: list[bytes], error: str | None = None) -> CommandGenerator[None]:
+        """The end of the message goes out with the last words, before any hook.
+
+        Codex leaves when it has read the last event, and takes its connection along if that was not yet the end.
+        """
+        yield from self._tell(attempt, chunks)
+        if self._attempt is not None and (yield from self.end_message()):
+            yield from self._close(attempt, error)
+            yield from self.finish()
+
+    def _not_sent(self, kind: Kind, what: str) -> CommandGenerator[bool]:
+        fault = self.conversion.fault = self._in_progress.fault(kind, what)
+        yield from self._close(self._in_progress, fault.message)
+        return False
+
+    def _broken(self, kind: Kind, what: str) -> CommandGenerator[None]:
+        """The upstream fails: a clean end if the client has read something, another attempt if not."""
+        attempt = self._in_progress
+        fault = attempt.fault(kind, what)
+        if self.began:
+            yield from self._end_stream(attempt, attempt.answer.fail(fault), fault.message)
+            return
+        refused = self.server_state == self.state_attempt_refused  # then its status says more than its end
+        self.conversion.fault = None if refused else fault
+        yield from self._close(attempt, fault.message)
+        yield from self._ask()
+
+    def _client_left(self, attempt: Attempt) -> CommandGenerator[None]:
+        if self.began and not attempt.answer.fail(Fault("cut", CLIENT_LEFT)):
+            yield from self._end_stream(attempt, [])  # it had all it wanted
+            return
+        self.client_state = self.server_state = self.state_errored
+        yield from self._close(attempt, CLIENT_LEFT)
+        yield from self.finish(CLIENT_LEFT)
+
+    def abandon_attempt(self, why: str) -> CommandGenerator[None]:
+        if self._attempt is not None:
+            yield from self._close(self._attempt, why)
+
+    def _stopped(self) -> CommandGenerator[None]:
+        """A user killed one of the two flows in mid-answer."""
+        if not (yield from self.over()):
+            yield from self._broken("bad_request", "was stopped in the proxy")
+
+    # --- timers ---
+
+    def _arm(self, attempt: Attempt) -> CommandGenerator[None]:
+        """Wakes us when a limit may be reached: bytes only note the time, what that means is seen then.
+
+        At least once in `quiet`: limits differ from attempt to attempt, and a wake-up keeps this stream in memory.
+        """
+        if not self._armed:
+            self._armed = True
+            yield commands.RequestWakeup(max(0.0, min(self.conversion.quiet, self._quiet_left(), attempt.time_left())))
+
+    def _quiet_left(self) -> float:
+        return self.spoke + self.conversion.quiet - time.monotonic() if self.began else math.inf
+
+    def _woken(self) -> CommandGenerator[None]:
+        self._armed = False
+        attempt = self._attempt
+        if attempt is None:
+            return
+        if attempt.time_left() <= 0:
+            yield from self._broken("timeout", f"sent nothing for {attempt.limit:g} s")
+            return
+        if self._quiet_left() <= 0:
+            yield from self._tell(attempt, attempt.answer.keepalive())
+            self.spoke = time.monotonic()  # also if there was nothing to say
+        yield from self._arm(attempt)
+
+    def _woken_while_blocked(self) -> CommandGenerator[None]:
+        """A hook may take its time; a connection may not, and mitmproxy knows no limit for it."""
+        self._armed = False
+        attempt = self._attempt
+        if attempt is None:
+            return
+        if self._connecting is None:
+            self._armed = True
+            yield commands.RequestWakeup(self.conversion.quiet)
+        elif attempt.time_left() > 0:
+            yield from self._arm(attempt)
+        else:
+            self._late = True
+            servers = self._http.waiting_for_establishment.items()
+            yield from [commands.CloseConnection(server) for server, waiting in servers if self._connecting in waiting]
