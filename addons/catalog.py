@@ -7,14 +7,14 @@ was measured with Codex 0.169 (`codex debug models` shows what it made of the bo
 |-----------------------------------------|----------------------------------------------------------------------------|
 | slug, display_name, priority            | the name that a route or a provider's list gives, in their order           |
 | base_instructions                       | `instructions.md`: they stand in for Codex's own 17 kB, so they are needed |
-| supported_reasoning_levels, default_... | the dialect's `efforts`; never empty, or the picker is stuck               |
+| supported_reasoning_levels, default_... | the dialect's choices; never empty, or the picker is stuck                 |
 | context_window, auto_compact_...        | the model's window, and where compaction must begin for an answer to fit   |
 | input_modalities                        | `images`: Codex then replaces pictures itself, and view_image fails kindly |
 | apply_patch_tool_type                   | `freeform`, or absent where custom tools are refused: Codex takes no other |
 | shell_type, truncation_policy, ...      | the same for all: plain tools, no code mode, no search for tools           |
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -29,8 +29,6 @@ _MOST_BYTES = 900_000
 
 _USUAL_WINDOW = 128_000
 """Assumed where nobody says: too small compacts early, too large makes the upstream refuse the whole thread."""
-
-_USUAL_EFFORTS: tuple[Effort, ...] = ("low", "medium", "high")
 
 _EFFORTS: dict[Effort, str] = {
     "none": "No thinking",
@@ -63,7 +61,7 @@ def _within_limit(offers: list[Offer], used: int) -> list[Json]:
 
 def _model_info(offer: Offer, priority: int) -> Json:
     upstream, model = offer.target.upstream, offer.model
-    efforts = _efforts(offer)
+    levels = _levels(offer)
     window = model.context or _USUAL_WINDOW
     entry = {
         "slug": offer.slug,
@@ -73,8 +71,8 @@ def _model_info(offer: Offer, priority: int) -> Json:
         "visibility": "list",
         "supported_in_api": True,
         "base_instructions": _instructions(),
-        "supported_reasoning_levels": [{"effort": one, "description": _EFFORTS[one]} for one in efforts],
-        "default_reasoning_level": _middle(efforts),
+        "supported_reasoning_levels": [{"effort": one, "description": text} for one, text in levels.items()],
+        "default_reasoning_level": _usual(levels),
         "support_verbosity": bool(getattr(upstream.dialect, "verbosity", False)),
         "context_window": window,
         "max_context_window": window,
@@ -94,18 +92,17 @@ def _model_info(offer: Offer, priority: int) -> Json:
     return entry
 
 
-def _efforts(offer: Offer) -> tuple[Effort, ...]:
+def _levels(offer: Offer) -> dict[Effort, str]:
+    """The depths that Codex's picker shows, each with its explanation."""
     if not offer.model.reasoning:
-        return ("none",)
-    dialect = offer.target.upstream.dialect
-    known: tuple[Effort, ...] = getattr(dialect, "efforts", ()) or offer.model.efforts or _USUAL_EFFORTS
-    can_be_off = getattr(dialect, "thinking_off", False) and "none" not in known
-    return ("none", *known) if can_be_off else known
+        return {"none": "This model does not think"}
+    choices = offer.target.upstream.dialect.choices()
+    return {effort: _EFFORTS[effort] for effort in choices} or {"medium": "As deep as the model itself decides"}
 
 
-def _middle(efforts: tuple[Effort, ...]) -> Effort:
-    """What a client that says nothing gets: `medium` where there is one."""
-    return "medium" if "medium" in efforts else efforts[len(efforts) // 2]
+def _usual(levels: Collection[Effort]) -> Effort:
+    """What a client that says nothing gets: `medium`, or else what stands in the middle."""
+    return "medium" if "medium" in levels else list(levels)[len(levels) // 2]
 
 
 def _compact_at(window: int, answer: int | None) -> int:

@@ -20,12 +20,13 @@ from typing import Any
 from addons import mistakes
 from addons.keys import KeyProblem, MissingKey
 from addons.mistakes import ConfigError
+from addons.overview import oddities, show
 from addons.provider import Provider
 from addons.routing import Offer, Route, Routes
 from addons.target import Target
 from converters.exchange import DIALECTS
 
-__all__ = ["ConfigError", "KeyProblem", "MissingKey", "Offer", "Routes", "Target", "load", "parse"]
+__all__ = ["ConfigError", "KeyProblem", "MissingKey", "Offer", "Routes", "Target", "check", "load", "parse", "show"]
 
 type Tables = dict[str, Any]
 
@@ -39,7 +40,10 @@ def load(path: Path | None) -> Routes:
         ConfigError: the file is no TOML, or says something that cannot be; each line names the place.
         OSError: it cannot be read.
     """
-    return parse(path.read_text(encoding="utf-8") if path else "")
+    try:
+        return parse(path.read_text(encoding="utf-8") if path else "")
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"not UTF-8: {error.reason} at byte {error.start}"]) from error
 
 
 def parse(text: str) -> Routes:
@@ -50,6 +54,17 @@ def parse(text: str) -> Routes:
     own_first = sorted(providers, key=lambda name: name in _shipped())
     routes = [_route(f"routes[{i}]", one, providers) for i, one in enumerate(_table(data, "routes", []))]
     return Routes(tuple(routes), {name: providers[name] for name in own_first})
+
+
+def check(path: Path | None) -> list[str]:
+    """For people: what is wrong with the file, a line for each place; else that it is good, and what is odd in it."""
+    try:
+        routes = load(path)
+    except ConfigError as error:
+        return error.lines
+    except OSError as error:
+        return [f"{path}: cannot be read ({type(error).__name__})"]
+    return [f"{path or 'no routes file'}: good, with {len(routes.routes)} routes", *oddities(routes)]
 
 
 def _toml(text: str) -> Tables:

@@ -53,6 +53,8 @@ def _line(model: type[BaseModel], error: ErrorDetails, at: str) -> str:
         return f"{_place(at, error['loc'])}: {unknown(str(last), _keys_at(model, parents), 'key')}"
     if error["type"] == "missing":
         return f"{_place(at, error['loc'])}: is missing"
+    if error["type"] in ("model_type", "dict_type"):
+        return f"{_place(at, error['loc'])}: must be a table"
     return f"{_place(at, error['loc'])}: {error['msg'].removeprefix('Value error, ')}"
 
 

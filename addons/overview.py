@@ -1,28 +1,21 @@
-"""What a routes file means, in lines for people: `check` says what is wrong or odd, `show` where each model goes.
+"""What a routes file means, in lines for people: what looks unintended in it, and where each model goes.
 
 No line ever holds a key, only the names of variables.
 """
 
 import ipaddress
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from urllib.parse import urlsplit
 
-from addons import config, keys
+from addons import keys
 from addons.keys import KeyProblem
 from addons.provider import Provider, matches
 from addons.routing import Route, Routes
 
 
-def check(path: Path) -> list[str]:
-    """What is wrong with the file, a line for each place; else what it holds, and what looks unintended."""
-    try:
-        routes = config.load(path)
-    except config.ConfigError as error:
-        return error.lines
-    except (OSError, UnicodeDecodeError) as error:
-        return [f"{path}: cannot be read ({type(error).__name__})"]
-    return [f"{path}: good; routes: {len(routes.routes)}", *_never_reached(routes.routes), *_in_the_clear(routes)]
+def oddities(routes: Routes) -> list[str]:
+    """What is allowed and hardly meant so: routes that nothing reaches, credentials sent in the clear."""
+    return [*_never_reached(routes.routes), *_in_the_clear(routes)]
 
 
 def show(routes: Routes, environ: Mapping[str, str]) -> list[str]:

@@ -28,6 +28,10 @@ def nearest_effort(asked: str, known: Collection[Effort]) -> Effort:
     return min(usable, key=lambda effort: (abs(EFFORTS.index(effort) - wanted), -EFFORTS.index(effort)))
 
 
+def _with_off(efforts: tuple[Effort, ...], can_be_off: bool) -> tuple[Effort, ...]:
+    return ("none", *efforts) if can_be_off and "none" not in efforts else efforts
+
+
 class Dialect(BaseModel):
     """What every protocol's providers may differ in."""
 
@@ -51,6 +55,10 @@ class Dialect(BaseModel):
     max_tokens: int | None = None
     """Sent where the client gives no limit of its own (Anthropic demands one; Moonshot counts it against the quota)."""
 
+    def choices(self) -> tuple[Effort, ...]:
+        """The efforts between which a client can choose to some effect; none: the model decides by itself."""
+        return ()
+
 
 class ChatDialect(Dialect):
     """OpenAI Chat Completions."""
@@ -60,8 +68,8 @@ class ChatDialect(Dialect):
 
     late_instructions: Literal["keep", "merge", "user"] = "user"
     """Instructions after the first turn. Qwen's and others' templates refuse a second system message. `keep`: in place,
-    as `instructions_role`; `merge`: into the first; `user`: in place, as a marked user message (keeps the prefix stable,
-    hence the default)."""
+    as `instructions_role`; `merge`: into the first; `user`: in place, as a marked user message (keeps the prefix
+    stable, hence the default)."""
 
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """OpenAI's reasoning models refuse `max_tokens`; Mistral, Moonshot and others refuse the other."""
@@ -75,21 +83,21 @@ class ChatDialect(Dialect):
     `exact`: as `reasoning_content` on every assistant message once thinking is on, "" where lost (DeepSeek, MiMo: 400
     without). `calls`: as `reasoning_content` on every message with calls, "." where lost (Kimi: 400 without).
     `details`: `reasoning_details` unmodified where there are some, else `reasoning` (OpenRouter, MiniMax).
-    `parts`: as `thinking` content parts (Mistral). `think`: inside `<think>` tags in the content (MiniMax without split)."""
+    `parts`: as `thinking` content parts (Mistral). `think`: in `<think>` tags of the content (MiniMax unsplit)."""
 
     reasoning_field: Literal["reasoning_content", "reasoning"] = "reasoning_content"
     """The field of `text`, `exact` and `calls` (Groq, Cerebras and newer vLLM read `reasoning`)."""
 
     effort: Literal["none", "reasoning_effort", "reasoning", "thinking", "enable_thinking", "template"] = "none"
     """How the client's effort is told: not at all; `reasoning_effort: "high"`; `reasoning: {"effort": "high"}`
-    (OpenRouter, Kilo); `thinking: {"type": "enabled"}` (+ `reasoning_effort` where `efforts` are listed; DeepSeek, Z.AI,
-    Moonshot); `enable_thinking: true` (DashScope); `chat_template_kwargs: {"enable_thinking": true}` (vLLM, NIM)."""
+    (OpenRouter, Kilo); `thinking: {"type": "enabled"}` (+ `reasoning_effort` where `efforts` are listed; DeepSeek,
+    Z.AI, Moonshot); `enable_thinking: true` (DashScope); `chat_template_kwargs: {"enable_thinking": true}` (vLLM)."""
 
     efforts: tuple[Effort, ...] = ()
     """The depths that the upstream knows; what the client asks for is clamped to the nearest. Empty: on or off only."""
 
     thinking_off: bool = True
-    """False: the model always thinks and refuses to be switched off (K2.7-code, GLM-5.3): `none` then means the least."""
+    """False: the model always thinks and refuses to be switched off (K2.7-code, GLM-5.3): `none` then is the least."""
 
     thinking_options: Json = Field(default_factory=dict)
     """What else stands in `thinking` while it is on, sent unasked too: how Z.AI (`clear_thinking: false`) and Moonshot
@@ -145,6 +153,13 @@ class ChatDialect(Dialect):
     call_signatures: bool = False
     """`extra_content` of tool calls goes back (Gemini's OpenAI-compatible endpoint: thought signatures)."""
 
+    def choices(self) -> tuple[Effort, ...]:
+        if self.effort == "none":
+            return ()
+        if self.effort == "reasoning_effort":  # `none` is one of the words there, or not known
+            return self.efforts
+        return _with_off(self.efforts or ("medium",), self.thinking_off)
+
 
 class AnthropicDialect(Dialect):
     """Anthropic Messages."""
@@ -194,6 +209,12 @@ class AnthropicDialect(Dialect):
     sampling: bool = True
     """`temperature` and `top_p` are known (Opus 4.7 and later refuse them)."""
 
+    def choices(self) -> tuple[Effort, ...]:
+        if self.thinking == "none":
+            return ()
+        depths: tuple[Effort, ...] = ("low", "medium", "high", "max") if self.thinking == "budget" else ("medium",)
+        return _with_off(self.efforts or depths, self.thinking_off)
+
 
 class ResponsesDialect(Dialect):
     """The Responses API itself, elsewhere: what is passed on but for model, address and key."""
@@ -206,3 +227,6 @@ class ResponsesDialect(Dialect):
 
     downgrade_custom: bool = False
     """Custom tools are refused."""
+
+    def choices(self) -> tuple[Effort, ...]:
+        return self.efforts or ("low", "medium", "high")
