@@ -42,7 +42,8 @@ class Parser:
         self._pieces.append(data)
         if not ends_here:
             return []
-        *blocks, rest = b"".join(self._pieces).split(b"\n\n")
+        blocks = b"".join(self._pieces).split(b"\n\n")
+        rest = blocks.pop()
         self._pieces = [rest] if rest else []
         return self._messages(blocks)
 
@@ -71,19 +72,19 @@ class Parser:
             if block.startswith(b"data: ") and b"\n" not in block:
                 found.append(Message("", block[6:]))
                 continue
-            head, joint, body = block.partition(b"\ndata: ")
-            if joint and head.startswith(b"event: ") and b"\n" not in head and b"\n" not in body:
-                found.append(Message(head[7:].decode("utf-8", "replace"), body))
-            elif message := _message(block):
+            lines = block.split(b"\n")
+            if len(lines) == 2 and lines[0].startswith(b"event: ") and lines[1].startswith(b"data: "):
+                found.append(Message(lines[0][7:].decode("utf-8", "replace"), lines[1][6:]))
+            elif message := _message(lines):
                 found.append(message)
         return found
 
 
-def _message(block: bytes) -> Message | None:
+def _message(lines: list[bytes]) -> Message | None:
     """The message in the lines before a blank one."""
     event = b""
     data: list[bytes] = []
-    for line in block.split(b"\n"):
+    for line in lines:
         field, _, value = line.partition(b":")
         if field == b"data":
             data.append(value.removeprefix(b" "))
