@@ -17,6 +17,12 @@ def options(port: int, **settings: str | int) -> dict[str, str]:
     return {"model_provider": '"transcodex"', "model_providers.transcodex": f"{{ {table} }}"}
 
 
+def catalog(port: int, **credentials: str) -> dict[str, str]:
+    """Where Codex learns the models' names and sizes. It asks only where it has some token to send."""
+    address = f"http://127.0.0.1:{port}/v1/models"
+    return {"model_catalog_url": address} | (credentials or {"experimental_bearer_token": "none"})
+
+
 def command_line(port: int, model: str, **settings: str | int) -> str:
     """The same as a person types it, an option a line."""
     lines = (f"-c {shlex.quote(f'{key}={value}')}" for key, value in options(port, **settings).items())
@@ -25,7 +31,7 @@ def command_line(port: int, model: str, **settings: str | int) -> str:
 
 def ask(port: int, model: str, question: str, home: Path) -> str:
     """What Codex printed, shown as it comes. It runs without retries, so that a failure shows at once."""
-    settings = options(port, request_max_retries=0, stream_max_retries=0)
+    settings = options(port, request_max_retries=0, stream_max_retries=0, **catalog(port))
     command = [str(BINARY), "exec", "-m", model, "--skip-git-repo-check", "--disable", "unbounded_connection_retries"]
     command += ["--dangerously-bypass-approvals-and-sandbox"]  # it runs what scripts/upstreams.py tells: an echo
     command += [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]

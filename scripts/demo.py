@@ -4,9 +4,11 @@ Started by scripts/demo. Ends with 0 only if both answered.
 """
 
 import argparse
+import re
 import signal
 import sys
 import tempfile
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -19,6 +21,7 @@ import upstreams
 CACHE = proxy.ROOT / ".cache"
 MODELS = {"demo-chat": "chat", "demo-claude": "anthropic"}
 """model -> the protocol of the provider that serves it"""
+CONNECTIONS = re.compile(r"(?:client|server) (?:dis)?connect")
 
 
 def routes(address: str) -> str:
@@ -57,9 +60,11 @@ def exchange(running: proxy.Proxy, model: str, home: Path, real: bool) -> bool:
     seen = len(running.log.read_text())
     answer = ask(running.port, model, home, real)
     good = upstreams.SAID in answer if not real else bool(answer)
+    time.sleep(0.3)  # mitmdump writes its line after the client has its last byte
     print("   mitmdump saw:" if good else "   NO ANSWER. All that mitmdump said:")
     for line in running.log.read_text()[seen if good else 0 :].splitlines():
-        print(f"    {line}")
+        if not (good and CONNECTIONS.search(line)):
+            print(f"    {line}")
     return good
 
 
@@ -73,8 +78,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     good = demo(real)
     if good:
-        print(f"\nBoth answered. Your own Codex, once scripts/run runs:\n    {codex.command_line(8080, 'your-model')}")
-    (real_model.quit_at_once if real else sys.exit)(0 if good else 1)
+        print("\nBoth answered. For your own Codex start scripts/run, which says how; in short:\n")
+        print(f"    {codex.command_line(8080, 'MODEL')}")
+    sys.exit(0 if good else 1)
 
 
 if __name__ == "__main__":

@@ -58,7 +58,10 @@ def _wait_until_open(process: subprocess.Popen[bytes], port: int, log: Path) -> 
     while process.poll() is None and time.monotonic() < deadline:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
         except OSError:
             time.sleep(0.05)
+            continue
+        time.sleep(0.3)  # with an addon that does not load, mitmdump first listens and then gives up
+        if process.poll() is None:
+            return
     raise SystemExit(f"mitmdump does not listen:\n{log.read_text(errors='replace')}")

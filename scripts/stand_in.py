@@ -25,10 +25,13 @@ def ask(port: int, body: dict[str, Any]) -> str:
     """The answer's text once the model has no more calls to make; empty if it failed."""
     for _ in range(_STEPS):
         items = []
-        for event in _events(port, body):
-            _show(event)
-            if event["type"] == "response.output_item.done":
-                items.append(event["item"])
+        try:
+            for event in _events(port, body):
+                _show(event)
+                if event["type"] == "response.output_item.done":
+                    items.append(event["item"])
+        except (OSError, http.client.HTTPException) as error:
+            print(f"    {type(error).__name__}: {error}")
         calls = [item for item in items if item["type"] == "function_call"]
         if not calls:
             return "".join(part["text"] for item in items if item["type"] == "message" for part in item["content"])
@@ -42,7 +45,7 @@ def _output(call: dict[str, Any]) -> dict[str, Any]:
 
 
 def _events(port: int, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     headers = {"content-type": "application/json", "accept": "text/event-stream"}
     connection.request("POST", "/v1/responses", json.dumps(body), headers)
     answer = connection.getresponse()

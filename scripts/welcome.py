@@ -36,12 +36,12 @@ def keys_found(routes: config.Routes) -> list[str]:
 
 def credentials() -> dict[str, str]:
     """What Codex sends with each question. Only OpenAI sees it, for the models that pass through to there."""
-    return {"env_key": "OPENAI_API_KEY"} if os.environ.get("OPENAI_API_KEY") else {"experimental_bearer_token": "none"}
+    return {"env_key": "OPENAI_API_KEY"} if os.environ.get("OPENAI_API_KEY") else {}
 
 
 def welcome(known: argparse.Namespace, routes: config.Routes) -> str:
     port, found, offers = int(known.listen_port), keys_found(routes), routes.offers(os.environ)
-    settings = {"model_catalog_url": f"http://127.0.0.1:{port}/v1/models"} | credentials()
+    settings = codex.catalog(port, **credentials())
     lines = [
         f"Keys found: {', '.join(found) or 'none; set a variable such as DEEPSEEK_API_KEY and start again'}",
         f"Models:     {', '.join(offer.slug for offer in offers[:8]) or 'none'}{', ...' if len(offers) > 8 else ''}",

@@ -1,0 +1,143 @@
+"""The load of the benchmark, as light as Python gets: raw sockets, answers made beforehand.
+
+python scripts/bench_load.py PORT      is the upstream, which answers by the model's name: chat-2000-10 is a Chat
+                                       answer of 2,000 deltas that are written 10 at a time
+"""
+
+import asyncio
+import functools
+import json
+import re
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import batched
+from typing import Any
+
+_WORDS = ["The", " quick", " brown", " fox", " jumps", " over", " the", " lazy", " dog", ". "]
+_MODEL = re.compile(rb'"model": ?"(chat|anthropic)-(\d+)-(\d+)"')
+_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+_END = b"0\r\n\r\n"
+
+
+@dataclass(frozen=True)
+class Load:
+    """How an answer comes: `deltas` of them in each, `per_write` at a time, `at_once` answers side by side."""
+
+    deltas: int
+    at_once: int
+    per_write: int
+
+
+@dataclass(frozen=True)
+class Sample:
+    """`seconds` for all answers together, `firsts` until the first byte of each body."""
+
+    deltas: int
+    seconds: float
+    firsts: list[float]
+
+
+def chat_answer(deltas: int) -> Iterator[bytes]:
+    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "bench"}
+
+    def record(delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
+        return b"data: " + json.dumps(head | {"choices": [choice]} | more).encode() + b"\n\n"
+
+    yield record({"role": "assistant", "content": ""})
+    for i in range(deltas):
+        yield record({"content": _WORDS[i % len(_WORDS)]})
+    usage = {"prompt_tokens": 9000, "completion_tokens": deltas, "total_tokens": 9000 + deltas}
+    yield record({}, "stop", usage=usage) + b"data: [DONE]\n\n"
+
+
+def anthropic_answer(deltas: int) -> Iterator[bytes]:
+    def record(kind: str, **fields: Any) -> bytes:
+        return f"event: {kind}\ndata: {json.dumps({'type': kind} | fields)}\n\n".encode()
+
+    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "bench", "content": []}
+    usage = {"input_tokens": 9000, "output_tokens": 1}
+    start = record("message_start", message=message | {"stop_reason": None, "stop_sequence": None, "usage": usage})
+    yield start + record("content_block_start", index=0, content_block={"type": "text", "text": ""})
+    for i in range(deltas):
+        delta = {"type": "text_delta", "text": _WORDS[i % len(_WORDS)]}
+        yield record("content_block_delta", index=0, delta=delta)
+    stop = {"stop_reason": "end_turn", "stop_sequence": None}
+    ended = record("message_delta", delta=stop, usage={"output_tokens": deltas})
+    yield record("content_block_stop", index=0) + ended + record("message_stop")
+
+
+@functools.cache
+def _writes(protocol: bytes, deltas: int, per_write: int) -> list[bytes]:
+    answer = chat_answer(deltas) if protocol == b"chat" else anthropic_answer(deltas)
+    joined = (b"".join(records) for records in batched(answer, per_write, strict=False))
+    return [b"%x\r\n%b\r\n" % (len(data), data) for data in joined]
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = _LENGTH.search(head)
+            body = await reader.readexactly(int(length[1]) if length else 0)
+            if (model := _MODEL.search(body)) is None:
+                break
+            writer.write(_HEAD)
+            for data in _writes(model[1], int(model[2]), int(model[3])):
+                writer.write(data)
+                await asyncio.sleep(0)  # the other answers take their turns
+            writer.write(_END)
+            await writer.drain()
+    except (asyncio.IncompleteReadError, ConnectionError):
+        pass  # the client has left
+    writer.close()
+
+
+async def _upstream(port: int) -> None:
+    async with await asyncio.start_server(_answer, "127.0.0.1", port, limit=1 << 24) as server:
+        print("ready", flush=True)
+        await server.serve_forever()
+
+
+async def measure(port: int, request: bytes, load: Load, answers: int) -> Sample:
+    """Asks for `answers` answers over as many kept connections as there are at once."""
+    left = iter(range(answers))
+    firsts: list[float] = []
+
+    async def client() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
+        for _ in left:
+            firsts.append((await ask(reader, writer, request))[0])
+        writer.close()
+
+    start = time.perf_counter()
+    await asyncio.gather(*(client() for _ in range(load.at_once)))
+    return Sample(answers * load.deltas, time.perf_counter() - start, firsts)
+
+
+async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> tuple[float, bytes]:
+    """Seconds until the body's first byte, and the whole answer.
+
+    Raises:
+        RuntimeError: another status than 200, or the connection ended before the answer did.
+    """
+    start = time.perf_counter()
+    writer.write(request)
+    pieces = [await reader.readuntil(b"\r\n\r\n")]
+    pieces.append(await reader.read(1 << 16))
+    first = time.perf_counter() - start
+    while not pieces[-1].endswith(_END):
+        pieces.append(await reader.read(1 << 16))
+        if not pieces[-1]:
+            break
+    answer = b"".join(pieces)
+    if not (answer.startswith(b"HTTP/1.1 200") and answer.endswith(_END)):
+        raise RuntimeError(f"not a whole answer: {answer[:300]!r}")
+    return first, answer
+
+
+if __name__ == "__main__":
+    asyncio.run(_upstream(int(sys.argv[1])))

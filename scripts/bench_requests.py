@@ -1,0 +1,71 @@
+"""How long a long session takes to convert, beside orjson reading and writing the same body."""
+
+import copy
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from converters import exchange
+from converters.dialect import AnthropicDialect, ChatDialect
+from converters.exchange import Upstream
+
+RECORDED = Path(__file__).with_name("codex_request.json")
+SIZES = (1000, 2000, 4000)  # items
+
+UPSTREAMS = {
+    "chat": Upstream("bench", "chat", "bench", ChatDialect()),
+    "anthropic": Upstream("bench", "anthropic", "bench", AnthropicDialect()),
+}
+
+
+def session(items: int) -> bytes:
+    """Codex's request after a day's work: calls with outputs of 8 kB, and a few words between; 2,000 items are 4 MB."""
+    body: dict[str, Any] = json.loads(RECORDED.read_text())
+    history: list[dict[str, Any]] = copy.copy(body["input"])
+    while len(history) < items:
+        history += _step(len(history))
+    return orjson.dumps(body | {"input": history[:items]})
+
+
+def _step(n: int) -> list[dict[str, Any]]:
+    arguments = json.dumps({"cmd": f"sed -n '{n},{n + 80}p' src/module_{n}.py", "workdir": "/home/dev/project"})
+    output = "Process exited with code 0\nOutput:\n" + f"{n}: def function(argument: str) -> str: ...\n" * 170
+    said = {"type": "output_text", "text": f"Step {n}: I will read the next module."}
+    return [
+        {"type": "reasoning", "id": f"rs_{n}", "summary": [{"type": "summary_text", "text": "What is next?"}]},
+        {"type": "message", "id": f"msg_{n}", "role": "assistant", "content": [said]},
+        {"type": "function_call", "call_id": f"call_{n}", "name": "exec_command", "arguments": arguments},
+        {"type": "function_call_output", "call_id": f"call_{n}", "output": output},
+    ]
+
+
+def _median(work: Callable[[], object], times: int) -> float:
+    """Seconds that one run takes."""
+
+    def once() -> float:
+        start = time.perf_counter()
+        work()
+        return time.perf_counter() - start
+
+    work()
+    return statistics.median(once() for _ in range(times))
+
+
+def rows(times: int) -> Iterator[list[str]]:
+    """A row for each protocol and size: protocol, items, MB, orjson ms, conversion ms, ratio, microseconds an item."""
+    for size in SIZES:
+        body = session(size)
+        orjson_seconds = _median(lambda body=body: orjson.dumps(orjson.loads(body)), times)  # type: ignore[misc]
+        for protocol, upstream in UPSTREAMS.items():
+            seconds = _median(lambda body=body, upstream=upstream: _convert(body, upstream), times)  # type: ignore[misc]
+            numbers = (len(body) / 1e6, orjson_seconds * 1e3, seconds * 1e3, seconds / orjson_seconds)
+            yield [protocol, f"{size:,}", *(f"{one:.1f}" for one in numbers), f"{seconds / size * 1e6:.1f}"]
+
+
+def _convert(body: bytes, upstream: Upstream) -> bytes:
+    return exchange.open_exchange(exchange.load(body), upstream, now=1, client="codex").body

@@ -1,0 +1,137 @@
+"""The rules of the house that no linter knows: where things stand, who may know whom, and how big they may be."""
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from converters.exchange import DIALECTS
+
+ROOT = Path(__file__).parents[1]
+TOP = {"pyproject.toml", "README.md", "addons", "converters", "tests", "flows", "scripts"}
+MODULES = [path for folder in ("addons", "converters") for path in sorted((ROOT / folder).rglob("*.py"))]
+SUFFIXES = {".py", ".md", ".toml", ".txt", ".json", ".sse", ".tsv", ".html", ""}
+
+LONGEST_FILE = 400
+LONGEST_FUNCTION = 40
+
+LINT = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
+UNCLEAN = LINT["flake8-tidy-imports"]["banned-api"].keys()
+"""What converters may not import; ruff says why, at the line."""
+
+DOORS = {"converters.exchange", "converters.errors", "converters.dialect", "converters.jsontext", "converters.losses"}
+"""All of converters that addons may know: a protocol's folder is behind them."""
+
+MACHINE = re.compile(r"/(?:root|farm|work|Users)/\w|/tmp/\w+/")
+REGISTRIES = re.compile(r"pypi\.org|pythonhosted\.org|registry\.npmjs|deb\.debian\.org")
+SECRETS = re.compile(
+    r"\bsk-[\w-]{16,}|\bAIza[\w-]{30,}|\bgh[pousr]_\w{20,}|\bgsk_\w{20,}|\bAKIA[0-9A-Z]{16}|\bxai-\w{20,}"
+    r"|\beyJ[\w-]{10,}\.[\w-]{10,}\.|[Bb]earer +[\w.-]{8,}|(?i:\b(?:authorization|x-api-key|cookie)\b['\"]?\s*[:=])"
+)
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The modules that a file imports, by their full names: `from converters import sse` is `converters.sse`."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0 and node.module, f"{name(path)}:{node.lineno}: a relative import"
+            packages = (ROOT / node.module.replace(".", "/")).is_dir()
+            yield from (f"{node.module}.{alias.name}" if packages else node.module for alias in node.names)
+
+
+def texts() -> Iterator[tuple[str, str]]:
+    """Every file that goes into the repository, but for what tools leave behind."""
+    for top in sorted(ROOT.iterdir()):
+        for path in [top] if top.is_file() else sorted(top.rglob("*")):
+            if top.name in TOP | {".ci"} and path.is_file() and "__pycache__" not in path.parts:
+                assert path.suffix in SUFFIXES, f"{name(path)}: a kind of file that nobody reviews"
+                yield name(path), path.read_text()
+
+
+def test_the_top_level_holds_what_a_newcomer_expects_and_no_more() -> None:
+    there = {
+        path.name for path in ROOT.iterdir() if not path.name.startswith((".", "__")) and path.suffix != ".egg-info"
+    }
+    assert there == TOP
+
+
+def test_converters_are_pure() -> None:
+    pure = (set(sys.stdlib_module_names) - UNCLEAN) | {"pydantic", "orjson", "converters"}
+    converters = [path for path in MODULES if path.is_relative_to(ROOT / "converters")]
+    assert [f"{name(p)}: {m}" for p in converters for m in imports(p) if m.split(".")[0] not in pure] == []
+
+
+def test_addons_use_converters_by_their_doors() -> None:
+    addons = [path for path in MODULES if path.is_relative_to(ROOT / "addons")]
+    known = [(path, module) for path in addons for module in imports(path) if module.startswith("converters")]
+    assert [f"{name(path)}: {module}" for path, module in known if module not in DOORS] == []
+
+
+def test_every_module_has_its_tests_where_one_looks_for_them() -> None:
+    modules = [path for path in MODULES if path.name != "__init__.py"]
+    mirrors = [ROOT / "tests" / path.relative_to(ROOT).with_name(f"test_{path.name}") for path in modules]
+    assert [name(path) for path in mirrors if not path.exists()] == []
+
+
+def test_files_fit_into_a_mind() -> None:
+    lengths = {path: len(path.read_text().splitlines()) for path in MODULES}
+    assert [f"{name(path)}: {lines} lines" for path, lines in lengths.items() if lines > LONGEST_FILE] == []
+
+
+def test_functions_fit_on_a_screen() -> None:
+    functions = [
+        (path, node)
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    lengths = [(f"{name(path)}: {f.name}", (f.end_lineno or f.lineno) - f.lineno + 1) for path, f in functions]
+    assert [f"{where}, {lines} lines" for where, lines in lengths if lines > LONGEST_FUNCTION] == []
+
+
+def decisions(tree: ast.AST) -> Iterator[ast.Constant]:
+    """The constants that a program's course depends on: compared with, matched, or looked for at an end of a text."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Compare() | ast.MatchValue():
+                yield from (one for one in ast.walk(node) if isinstance(one, ast.Constant))
+            case ast.Call(func=ast.Attribute(attr="startswith" | "endswith" | "removeprefix" | "removesuffix")):
+                yield from (
+                    one for argument in node.args for one in ast.walk(argument) if isinstance(one, ast.Constant)
+                )
+
+
+def test_no_providers_name_decides_in_code() -> None:
+    shipped = tomllib.loads((ROOT / "addons" / "providers.toml").read_text())["providers"]
+    companies = {name.partition("-")[0] for name in shipped} - DIALECTS.keys()
+    found = [
+        f"{name(path)}:{constant.lineno}: {constant.value!r}"
+        for path in MODULES
+        for constant in decisions(ast.parse(path.read_text()))
+        if isinstance(constant.value, str) and companies & set(re.split(r"[^a-z]+", constant.value.lower()))
+    ]
+    assert found == []
+
+
+def test_no_machine_and_no_registry_stands_in_the_repository() -> None:
+    patterns = (MACHINE, REGISTRIES)
+    assert [f"{where}: {found[0]}" for where, text in texts() for p in patterns for found in p.finditer(text)] == []
+
+
+def test_recorded_exchanges_hold_no_secrets() -> None:
+    recorded = [(where, text) for where, text in texts() if where.startswith(("flows/", "scripts/codex_request"))]
+    assert recorded
+    assert [f"{where}: {found[0]}" for where, text in recorded for found in SECRETS.finditer(text)] == []
+
+
+def test_nothing_is_left_open() -> None:
+    later = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
+    assert [f"{name(path)}: {found[0]}" for path in MODULES for found in later.finditer(path.read_text())] == []
