@@ -14,6 +14,8 @@ Until the answer has something to say the client has read nothing, not even a st
     attempt.py      one attempt's request and body
 """
 
+from inspect import get_annotations
+
 from mitmproxy import exceptions, version
 from mitmproxy.proxy.layers import http as internals
 from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
@@ -60,4 +62,4 @@ def _misfit(found: str, relied_on: dict[type, tuple[str, ...]]) -> str | None:
 
 
 def _has(owner: type, name: str) -> bool:
-    return hasattr(owner, name) or any(name in base.__annotations__ for base in owner.__mro__)
+    return hasattr(owner, name) or any(name in get_annotations(base) for base in owner.__mro__)

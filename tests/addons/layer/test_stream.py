@@ -1,0 +1,263 @@
+import gzip
+
+import pytest
+from mitmproxy import http
+
+from addons.conversion import EXCHANGE, SIDE
+from tests.addons.stage import (
+    END,
+    OK,
+    POST,
+    Editor,
+    Loud,
+    Planned,
+    Stage,
+    answer,
+    asked,
+    attempt,
+    begun,
+    body,
+    chunk,
+)
+
+# --- an answer ---
+
+
+def test_each_side_has_a_flow_with_its_own_hooks_in_order() -> None:
+    stage = asked(Planned(attempt()))
+    stage.upstream(answer(b"one", b"two"))
+    assert stage.log == [
+        "client requestheaders",
+        "client request",
+        "next_attempt",
+        "attempt requestheaders",
+        "attempt request",
+        "connect 1",
+        "attempt responseheaders",
+        "client responseheaders",
+        "attempt response",
+        "client response",
+    ]
+
+
+def test_the_client_reads_the_converted_chunks() -> None:
+    stage = asked(Planned(attempt()))
+    stage.upstream(answer(b"one", b"two"))
+    head, _, rest = stage.to_client.partition(b"\r\n\r\n")
+    assert rest == chunk(b"ONE") + chunk(b"TWO") + chunk(b"END") + END
+    lines = head.split(b"\r\n")
+    assert lines[0] == b"HTTP/1.1 200 OK"
+    assert {b"content-type: text/event-stream; charset=utf-8", b"cache-control: no-cache"} < set(lines)
+    assert not any(line.startswith(b"content-length") for line in lines)
+
+
+def test_a_chunk_is_read_as_soon_as_it_came() -> None:
+    stage = begun(Planned(attempt()))
+    stage.upstream(chunk(b"two"))
+    assert stage.to_client.endswith(chunk(b"ONE") + chunk(b"TWO"))
+
+
+def test_nothing_is_sent_for_nothing_said() -> None:
+    stage = begun(Planned(attempt()))
+    before = stage.to_client
+    stage.upstream(chunk(b"-"))
+    assert stage.to_client == before
+
+
+def test_the_head_waits_for_the_first_words() -> None:
+    stage = asked(Planned(attempt()))
+    stage.upstream(OK + chunk(b"-"))
+    assert stage.to_client == b""
+    stage.upstream(chunk(b"one"))
+    assert stage.to_client.endswith(chunk(b"ONE"))
+
+
+def test_an_empty_answer_is_what_the_end_says() -> None:
+    stage = asked(Planned(attempt()))
+    stage.upstream(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+    assert body(stage.to_client) == chunk(b"END") + END
+    assert stage.hooks("client")[-1] == stage.hooks("attempt")[-1] == "response"
+
+
+def test_the_end_of_the_message_does_not_wait_for_hooks() -> None:
+    stage = begun(Planned(attempt()))
+    with stage.holding("attempt response"):
+        stage.upstream(END)
+        assert stage.to_client.endswith(chunk(b"END") + END)
+
+
+def test_the_flows_hold_what_each_side_saw() -> None:
+    addon = Planned(attempt(), headers={"x-request-id": "r1"})
+    stage = asked(addon)
+    stage.upstream(answer(b"one", b"-", b"two"))
+    client, upstream = stage.flow("client"), stage.flow("upstream")
+    assert client.request.raw_content == b"hello"
+    assert client.response and client.response.raw_content == b"ONETWOEND"
+    assert client.response.headers["x-request-id"] == "r1"
+    assert upstream.request.raw_content == b"question"
+    assert upstream.response and upstream.response.raw_content == b"one-two"
+    assert client.metadata == {SIDE: "client"}
+    assert upstream.metadata == {SIDE: "upstream", EXCHANGE: client.id}
+    assert not client.live and not upstream.live
+    assert client.error is None and upstream.error is None
+
+
+def test_both_connections_serve_the_next_exchange() -> None:
+    stage = asked(Planned(attempt(), attempt()))
+    stage.upstream(answer(b"one"))
+    stage.says()
+    stage.upstream(answer(b"two"))
+    assert stage.log.count("connect 1") == 1
+    assert not [entry for entry in stage.log if entry.startswith("close")]
+    assert stage.to_client.count(b"HTTP/1.1 200 OK") == 2
+    assert stage.to_client.endswith(chunk(b"TWO") + chunk(b"END") + END)
+
+
+def test_an_http10_client_gets_no_chunks() -> None:
+    stage = Stage(Planned(attempt()))
+    stage.says(POST.replace(b"HTTP/1.1", b"HTTP/1.0"))
+    stage.upstream(answer(b"one"))
+    assert body(stage.to_client) == b"ONEEND"
+    assert "close client" in stage.log
+
+
+def test_a_client_that_asked_for_no_stream_gets_a_whole_answer() -> None:
+    stage = asked(Planned(attempt(), answer=lambda: Loud(stream=False)))
+    stage.upstream(OK + chunk(b"one"))
+    assert stage.to_client == b""
+    stage.upstream(chunk(b"two") + END)
+    head, _, rest = stage.to_client.partition(b"\r\n\r\n")
+    assert b"content-length: 6" in head and b"content-type: text/plain" in head
+    assert rest == b"ONETWO"
+    assert stage.log[-3:] == ["attempt response", "client responseheaders", "client response"]
+
+
+def test_a_compressed_answer_is_read_and_kept_as_it_came() -> None:
+    packed = gzip.compress(b"one")
+    stage = asked(Planned(attempt()))
+    stage.upstream(b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(packed) + packed)
+    assert body(stage.to_client) == chunk(b"ONE") + chunk(b"END") + END
+    kept = stage.flow("upstream").response
+    assert kept and kept.raw_content == packed and kept.content == b"one"
+
+
+@pytest.mark.parametrize("encoding", [b"rot13", b"gzip"])
+def test_an_answer_that_cannot_be_decoded_leads_to_the_next_attempt(encoding: bytes) -> None:
+    addon = Planned(attempt(1), attempt(2))
+    stage = asked(addon)
+    stage.upstream(b"HTTP/1.1 200 OK\r\ncontent-encoding: %s\r\ncontent-length: 100\r\n\r\nplain" % encoding)
+    stage.upstream(answer(b"two"), port=2)
+    assert body(stage.to_client) == chunk(b"TWO") + chunk(b"END") + END
+    assert addon.faults[1] and addon.faults[1].kind == "server"
+    assert "close 1" in stage.log
+
+
+# --- what is sent ---
+
+
+def test_credentials_are_on_the_wire_and_nowhere_else() -> None:
+    stage = asked(Planned(attempt()))
+    stage.upstream(answer(b"one"))
+    head, _, rest = stage.to_upstream[1].partition(b"\r\n\r\n")
+    lines = head.lower().split(b"\r\n")
+    assert lines[0] == b"post /chat http/1.1"
+    assert {b"authorization: bearer sk-secret", b"accept-encoding: identity", b"host: upstream:1"} < set(lines)
+    assert b"content-length: 8" in lines
+    assert rest == b"question"
+    assert not any("sk-secret" in str(flow.get_state()) for flow in stage.flows)
+
+
+def test_credentials_are_not_in_what_a_conversion_shows_of_itself() -> None:
+    addon = Planned(attempt())
+    asked(addon)
+    assert "sk-secret" not in repr(addon.conversions[0])
+
+
+def test_an_edited_attempt_is_what_is_sent() -> None:
+    stage = asked(Editor(attempt()))
+    head, _, rest = stage.to_upstream[1].partition(b"\r\n\r\n")
+    assert b"content-length: 7" in head
+    assert rest == b"edited!"
+
+
+def test_headers_of_one_hop_stay_behind() -> None:
+    flow = attempt()
+    flow.request.headers.update({"transfer-encoding": "chunked", "expect": "100-continue", "connection": "close"})
+    stage = asked(Planned(flow))
+    head = stage.to_upstream[1].partition(b"\r\n\r\n")[0].lower()
+    assert not any(name in head for name in (b"transfer-encoding", b"expect", b"connection"))
+
+
+def test_an_addon_may_answer_in_the_upstreams_place() -> None:
+    addon = Editor(attempt())
+    addon.reply = http.Response.make(200, b"one")
+    stage = asked(addon)
+    assert body(stage.to_client) == chunk(b"ONE") + chunk(b"END") + END
+    assert "connect 1" not in stage.log
+    assert stage.hooks("attempt") == ["requestheaders", "request", "responseheaders", "response"]
+
+
+def test_a_refusal_by_an_addon_leads_to_the_next_attempt() -> None:
+    addon = Editor(attempt(), http.Response.make(503))
+    addon.reply = http.Response.make(429, b"no")
+    stage = asked(addon)
+    assert stage.to_client.startswith(b"HTTP/1.1 503")
+
+
+# --- everything else goes its own way ---
+
+
+def test_without_a_word_from_the_addon_a_request_passes_through() -> None:
+    stage = asked(Planned())
+    stage.upstream(answer(b"one"), port=80)
+    assert stage.to_upstream[80].endswith(b"\r\n\r\nhello")
+    assert stage.to_client == answer(b"one").replace(chunk(b"one"), chunk(b"one"))
+    assert stage.log == [
+        "client requestheaders",
+        "client request",
+        "next_attempt",
+        "connect 80",
+        "client responseheaders",
+        "client response",
+    ]
+    assert stage.flow("client").metadata == {}
+
+
+def test_a_failed_pass_through_is_mitmproxys_own_matter() -> None:
+    stage = asked(Planned(), refused=[80])
+    assert stage.to_client.startswith(b"HTTP/1.1 502")
+    assert stage.hooks("client")[-1] == "error"
+
+
+class Streaming(Planned):
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        flow.request.stream = True
+
+
+def test_a_streamed_request_body_passes_through_unasked() -> None:
+    stage = asked(Streaming(attempt()))
+    stage.upstream(answer(b"one"), port=80)
+    assert "next_attempt" not in stage.log
+    assert stage.hooks("client")[-1] == "response"
+
+
+class Answering(Planned):
+    def request(self, flow: http.HTTPFlow) -> None:
+        flow.response = http.Response.make(200, b"mine")
+
+
+def test_a_request_that_an_addon_has_answered_is_not_asked_about() -> None:
+    stage = asked(Answering(attempt()))
+    assert stage.to_client.endswith(b"mine")
+    assert "next_attempt" not in stage.log
+
+
+class Replayed(Planned):
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        flow.metadata[SIDE] = "upstream"  # as in a saved flow
+
+
+def test_a_replayed_attempt_passes_through() -> None:
+    stage = asked(Replayed(attempt()))
+    assert "next_attempt" not in stage.log
+    assert stage.to_upstream[80].endswith(b"hello")

@@ -1,0 +1,275 @@
+"""mitmproxy's HTTP layer without a network, for tests: bytes in, bytes and a log of what happened out."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mitmproxy import connection, http, options
+from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.connection import ConnectionState
+from mitmproxy.proxy import commands, context, events
+from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode
+
+from addons.conversion import SIDE, Conversion
+from converters.errors import Answer, Fault
+
+POST = b"POST /v1/responses HTTP/1.1\r\nhost: proxy\r\ncontent-length: 5\r\n\r\nhello"
+OK = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+END = b"0\r\n\r\n"
+
+
+class Loud:
+    """An answer for tests: the upstream's words in capitals; "-" says nothing, "." is the end, fit for `Answering`."""
+
+    def __init__(self, *, stream: bool = True) -> None:
+        self.stream = stream
+        self.heard = b""
+        self.faults: list[Fault] = []
+
+    def feed(self, data: bytes) -> list[bytes]:
+        self.heard += data
+        return [word for word in [data.replace(b"-", b"").upper()] if word]
+
+    def close(self) -> list[bytes]:
+        return [b"END"]
+
+    def fail(self, fault: Fault) -> list[bytes]:
+        self.faults.append(fault)
+        return [] if self.heard.endswith(b".") else [f"FAILED {fault.kind}".encode()]
+
+    def whole(self) -> Answer:
+        return Answer(200, {"content-type": "text/plain"}, self.heard.upper())
+
+    def keepalive(self) -> list[bytes]:
+        return [b"alive"]
+
+
+type Step = http.HTTPFlow | http.Response | None
+
+
+class Planned:
+    """An addon that answers each question for a next attempt with the next step; what it was told is kept."""
+
+    def __init__(self, *steps: Step, answer: Callable[[], Loud] = Loud, **settings: Any) -> None:
+        self.steps = deque(steps)
+        self.settings = settings
+        self.answer = answer
+        self.answers: list[Loud] = []
+        self.conversions: list[Conversion] = []
+        self.faults: list[Fault | None] = []
+
+    def next_attempt(self, conversion: Conversion) -> None:
+        self.conversions.append(conversion)
+        self.faults.append(conversion.fault)
+        step = self.steps.popleft() if self.steps else None
+        if isinstance(step, http.Response):
+            conversion.flow.response = step
+        elif step is not None:
+            self.answers.append(self.answer())
+            conversion.attempt, conversion.answer = step, self.answers[-1]
+            conversion.credentials = {"authorization": "Bearer sk-secret"}
+            for name, value in self.settings.items():
+                setattr(conversion, name, value)
+
+
+def attempt(port: int = 1, body: bytes = b"question") -> http.HTTPFlow:
+    client = connection.Client(peername=("client", 1), sockname=("proxy", 2), timestamp_start=0)
+    flow = http.HTTPFlow(client, connection.Server(address=None))
+    flow.request = http.Request.make("POST", f"http://upstream:{port}/chat", body, {"authorization": "Bearer <key>"})
+    return flow
+
+
+class Editor(Planned):
+    """Stands for a person who edits or stops an attempt in mitmweb, or an addon that answers in an upstream's place."""
+
+    reply: http.Response | None = None
+    kill = ""
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        if flow.metadata.get(SIDE) == "upstream":
+            flow.request.raw_content = b"edited!"
+            flow.response = self.reply
+            self.stop(flow, "attempt request")
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        self.stop(flow, f"{'attempt' if flow.metadata[SIDE] == 'upstream' else 'client'} responseheaders")
+
+    def stop(self, flow: http.HTTPFlow, entry: str) -> None:
+        if entry == self.kill:
+            self.kill = ""
+            flow.kill()
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def answer(*chunks: bytes) -> bytes:
+    return OK + b"".join(map(chunk, chunks)) + END
+
+
+def body(sent: bytes) -> bytes:
+    """All after the first head."""
+    return sent.partition(b"\r\n\r\n")[2]
+
+
+def refusal(status: int = 429, text: bytes = b"slow down") -> bytes:
+    return b"HTTP/1.1 %d No\r\nretry-after: 7\r\ncontent-length: %d\r\n\r\n%s" % (status, len(text), text)
+
+
+class Stage:
+    """One client connection. Hooks are answered at once unless their name is in `held`; connections are made at once
+    unless their port is in `refused` or `held`.
+
+    `log` has hooks as "client response" or "attempt response", connections as "connect 1" and "close 1" (their port).
+    """
+
+    def __init__(self, addon: object, *, refused: Iterable[int] = (), alpn: bytes | None = None) -> None:
+        self.addon, self.refused = addon, set(refused)
+        self.log: list[str] = []
+        self.held: set[str | int] = set()
+        self.to_client = b""
+        self.to_upstream: dict[int, bytes] = {}
+        self.flows: list[http.HTTPFlow] = []
+        self.wakeups: list[commands.RequestWakeup] = []
+        self._waiting: list[commands.Command] = []
+        self._servers: list[connection.Server] = []
+        self._events: deque[events.Event] = deque()
+        self._layer = self._make_layer(alpn)
+        self._run(events.Start())
+
+    def _make_layer(self, alpn: bytes | None) -> HttpLayer:
+        settings = options.Options()
+        Proxyserver().load(settings)  # type: ignore[no-untyped-call]
+        self.client = connection.Client(
+            peername=("client", 1), sockname=("proxy", 2), timestamp_start=0, state=ConnectionState.OPEN, alpn=alpn
+        )
+        here = context.Context(self.client, settings)
+        here.server.address = ("target", 80)
+        return HttpLayer(here, HTTPMode.transparent)
+
+    def says(self, data: bytes = POST) -> None:
+        """The client sends bytes."""
+        self._run(events.DataReceived(self.client, data))
+
+    def leaves(self) -> None:
+        self.client.state &= ~ConnectionState.CAN_READ
+        self._run(events.ConnectionClosed(self.client))
+
+    def upstream(self, data: bytes, port: int = 1) -> None:
+        """The upstream sends bytes."""
+        self._run(events.DataReceived(self._server(port), data))
+
+    def upstream_closes(self, port: int = 1) -> None:
+        server = self._server(port)
+        server.state &= ~ConnectionState.CAN_READ
+        self._run(events.ConnectionClosed(server))
+
+    def wake(self) -> None:
+        """All outstanding wake-ups come due."""
+        due, self.wakeups = self.wakeups, []
+        self._run(*map(events.Wakeup, due))
+
+    @contextmanager
+    def holding(self, what: str | int) -> Iterator[None]:
+        """Within, a hook (by its log entry) or a connection (by its port) is not answered."""
+        self.held.add(what)
+        yield
+        self.held.clear()
+        waiting, self._waiting = self._waiting, []
+        for command in waiting:
+            self._answer(command)
+        self._run()
+
+    def flow(self, side: str, number: int = 0) -> http.HTTPFlow:
+        return [flow for flow in self.flows if flow.metadata.get(SIDE, "client") == side][number]
+
+    def hooks(self, side: str) -> list[str]:
+        return [entry.removeprefix(side + " ") for entry in self.log if entry.startswith(side + " ")]
+
+    def _server(self, port: int) -> connection.Server:
+        return [server for server in self._servers if server.address and server.address[1] == port][-1]
+
+    def _run(self, *new: events.Event) -> None:
+        self._events.extend(new)
+        while self._events:
+            for command in self._layer.handle_event(self._events.popleft()):
+                self._obey(command)
+
+    def _obey(self, command: commands.Command) -> None:
+        match command:
+            case commands.SendData(connection=connection.Client(), data=data):
+                self.to_client += data
+            case commands.SendData(connection=connection.Server(address=(_, port)), data=data):
+                self.to_upstream[port] = self.to_upstream.get(port, b"") + data
+            case commands.CloseConnection(connection=peer):
+                self._close(peer)
+            case commands.RequestWakeup():
+                self.wakeups.append(command)
+            case commands.StartHook() | commands.OpenConnection():
+                self._answer(command)
+
+    def _answer(self, command: commands.Command) -> None:
+        name = self._entry(command)
+        if name in self.held:
+            self._waiting.append(command)
+        elif isinstance(command, commands.OpenConnection):
+            self._open(command)
+        elif isinstance(command, commands.StartHook):
+            self.log.append(str(name))
+            handler = getattr(self.addon, command.name, None)
+            if handler is not None:
+                handler(*command.args())
+            self._events.append(events.HookCompleted(command))
+
+    def _entry(self, command: commands.Command) -> str | int:
+        if isinstance(command, commands.OpenConnection):
+            assert command.connection.address is not None
+            return command.connection.address[1]
+        assert isinstance(command, commands.StartHook)
+        (data,) = command.args()
+        if not isinstance(data, http.HTTPFlow):
+            return command.name
+        if data not in self.flows:
+            self.flows.append(data)
+        return f"{'attempt' if data.metadata.get(SIDE) == 'upstream' else 'client'} {command.name}"
+
+    def _open(self, command: commands.OpenConnection) -> None:
+        server = command.connection
+        assert server.address is not None
+        port = server.address[1]
+        error = None
+        if server.error or port in self.refused:
+            error = server.error = server.error or "refused"
+        else:
+            server.state = ConnectionState.OPEN
+            self._servers.append(server)
+        self.log.append(f"{'refuse' if error else 'connect'} {port}")
+        self._events.append(events.OpenConnectionCompleted(command, error))
+
+    def _close(self, peer: connection.Connection) -> None:
+        was_open = peer.state is not ConnectionState.CLOSED
+        peer.state = ConnectionState.CLOSED
+        if isinstance(peer, connection.Client):
+            self.log.append("close client")
+        elif peer in self._servers and was_open and peer.address:
+            self.log.append(f"close {peer.address[1]}")
+            self._events.append(events.ConnectionClosed(peer))
+        elif not was_open and isinstance(peer, connection.Server):
+            peer.error = "closed by command"  # as the proxy does with a connection that is being made
+
+
+def asked(addon: Planned, **settings: object) -> Stage:
+    """A stage whose client has asked and whose attempt waits for an answer."""
+    stage = Stage(addon, **settings)  # type: ignore[arg-type]
+    stage.says()
+    return stage
+
+
+def begun(addon: Planned) -> Stage:
+    """A stage whose client has read the first word."""
+    stage = asked(addon)
+    stage.upstream(OK + chunk(b"one"))
+    assert stage.to_client.endswith(chunk(b"ONE"))
+    return stage
