@@ -116,10 +116,10 @@ class Calls:
 
     def _handle(self, upstream_id: str, answer: str) -> str:
         """The upstream's id where it is new in this answer, else one made of the answer's own id and a number."""
-        handle = upstream_id
-        if not handle or handle in self._handles:
-            mark = hashlib.sha256(answer.encode()).hexdigest()[:8] + "_" if answer else ""
-            handle = f"call_{mark}{len(self._calls)}"
+        mark = hashlib.sha256(answer.encode()).hexdigest()[:8]
+        handle, number = upstream_id, len(self._calls)
+        while not handle or handle in self._handles:
+            handle, number = f"call_{mark}_{number}", number + 1
         self._handles.add(handle)
         return handle
 

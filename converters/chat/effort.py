@@ -18,9 +18,11 @@ from converters.losses import Losses
 
 def is_off(asked: str | None, dialect: ChatDialect) -> bool:
     """Whether the client asks for no thinking, and the model can do without."""
-    if not dialect.thinking_off or dialect.effort == "none" or asked not in ("none", "minimal"):
+    if asked not in ("none", "minimal") or not dialect.thinking_off or dialect.effort == "none":
         return False
-    return asked == "none" or "minimal" not in dialect.efforts
+    if asked == "minimal":
+        return not dialect.efforts
+    return dialect.effort != "reasoning_effort" or not dialect.efforts or "none" in dialect.efforts
 
 
 def fields(asked: str | None, dialect: ChatDialect, losses: Losses) -> Json:

@@ -83,7 +83,8 @@ class Decoder:
             return []
         if not isinstance(body, dict) or not body.get("choices"):
             return self._fail(self._refusal(body))
-        events = self._chunk(body)
+        choices = [{**choice, "delta": choice.get("message")} for choice in body["choices"]]
+        events = self._chunk({**body, "choices": choices})
         if not self._ended and self._said_something:
             self._finish_reason = self._finish_reason or "stop"
         return events
@@ -128,11 +129,7 @@ class Decoder:
             events.append(Started(self._id, str(chunk.get("model") or "")))
 
     def _choice(self, choice: Json, events: list[Event]) -> None:
-        delta = choice.get("delta")
-        if delta is None and not self._said_something:
-            # A whole answer; beside deltas it would say all of it again.
-            delta = choice.get("message")
-        if delta:
+        if delta := choice.get("delta"):
             self._delta(delta, events)
         reason = choice.get("finish_reason")
         if reason and not self._finish_reason:
@@ -252,7 +249,7 @@ class Decoder:
         self._seal(events)
         counts = self._report(events)
         reason = finish.stop_reason(self._finish_reason)
-        if reason == "length" and not self._said_something and (counts is None or counts.output_tokens <= 1):
+        if reason == "length" and not self._said_something and not (counts and counts.output_tokens):
             # Ollama and others: the prompt alone filled the window.
             return self._fail(Fault("context_overflow", f"{self._who}: the prompt fills the model's context window"))
         if reason == "stop" and self._calls.any:

@@ -1,0 +1,87 @@
+"""Responses requests, small enough to read, and what they become."""
+
+from typing import Any
+
+from openai.types.chat.completion_create_params import CompletionCreateParamsStreaming
+from pydantic import TypeAdapter
+
+from converters import seal, tools
+from converters.chat import from_responses
+from converters.chat.to_responses import FAMILY
+from converters.dialect import ChatDialect
+from converters.jsontext import Json
+from converters.losses import Losses
+from converters.responses import wire
+
+PIXEL = "data:image/png;base64,iVBORw0KGgo="
+FUNCTION = {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {"x": {"type": "string"}}}}
+
+_REQUEST: TypeAdapter[Any] = TypeAdapter(CompletionCreateParamsStreaming)
+
+
+def user(*parts: str | Json) -> Json:
+    return {"type": "message", "role": "user", "content": [as_part(part) for part in parts or ("hi",)]}
+
+
+def as_part(part: str | Json) -> Json:
+    return {"type": "input_text", "text": part} if isinstance(part, str) else part
+
+
+def developer(text: str) -> Json:
+    return {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": text}]}
+
+
+def assistant(text: str) -> Json:
+    return {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": text}]}
+
+
+def call(call_id: str = "c", name: str = "f", arguments: str = "{}") -> Json:
+    return {"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments}
+
+
+def output(call_id: str = "c", said: Any = "done") -> Json:
+    return {"type": "function_call_output", "call_id": call_id, "output": said}
+
+
+def thought(text: str = "", encrypted: str | None = None) -> Json:
+    parts = [{"type": "summary_text", "text": text}] if text else []
+    return {"type": "reasoning", "summary": parts, "encrypted_content": encrypted}
+
+
+def sealed(payload: Json, shown: str = "") -> Json:
+    return thought(shown, seal.wrap(FAMILY, payload))
+
+
+def image(url: str = PIXEL, **fields: Any) -> Json:
+    return {"type": "input_image", "image_url": url, **fields}
+
+
+def ask(*items: Json, dialect: ChatDialect | None = None, **fields: Any) -> tuple[Json, Losses]:
+    losses = Losses()
+    request = wire.read({"model": "m", "input": list(items) or [user()], **fields})
+    return from_responses.convert(request, tools.lower(request), dialect or ChatDialect(), "glm-5.2", losses), losses
+
+
+def body(*items: Json, dialect: ChatDialect | None = None, **fields: Any) -> Json:
+    return ask(*items, dialect=dialect, **fields)[0]
+
+
+def messages(*items: Json, **flags: Any) -> list[Json]:
+    """The messages that a host with these flags gets."""
+    told: list[Json] = body(*items, dialect=ChatDialect(**flags))["messages"]
+    return told
+
+
+def check(request: Json) -> None:
+    """Raises unless OpenAI's own types have every field of the request, at every depth."""
+    _exhaust(_REQUEST.validate_python(request, extra="forbid"))
+
+
+def _exhaust(value: Any) -> None:
+    """The types hold iterables, which pydantic checks as they are walked."""
+    if isinstance(value, dict):
+        for one in value.values():
+            _exhaust(one)
+    elif not isinstance(value, str | int | float | None):
+        for one in value:
+            _exhaust(one)

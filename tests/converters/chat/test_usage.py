@@ -1,0 +1,50 @@
+"""Token counts, wherever and however they are told."""
+
+from typing import Any
+
+import pytest
+
+from converters.chat import usage
+from converters.events import UsageReported
+from converters.jsontext import Json
+
+COUNTS = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        {"choices": [], "usage": COUNTS},
+        {"choices": [{"index": 0, "usage": COUNTS}], "usage": None},
+        {"choices": [{"index": 0}], "x_groq": {"usage": COUNTS}},
+    ],
+)
+def test_finds_the_counts_in_any_place(chunk: Json) -> None:
+    assert usage.find(chunk) == COUNTS
+
+
+@pytest.mark.parametrize("chunk", [{}, {"usage": None}, {"usage": {}}, {"choices": [{}], "x_groq": {"id": "r"}}])
+def test_finds_none_where_there_is_none(chunk: Json) -> None:
+    assert usage.find(chunk) is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "report"),
+    [
+        ({}, UsageReported(10, 5)),
+        ({"prompt_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 3}}, UsageReported(10, 5, 4, 3)),
+        ({"prompt_cache_hit_tokens": 4, "prompt_cache_miss_tokens": 6}, UsageReported(10, 5, 4)),
+        ({"cached_tokens": 4}, UsageReported(10, 5, 4)),
+        ({"completion_tokens_details": {"reasoning_tokens": 3}}, UsageReported(10, 5, 0, 0, 3)),
+        ({"prompt_tokens_details": None, "completion_tokens": None, "total_tokens": 10}, UsageReported(10, 0)),
+        ({"prompt_tokens_details": {"cached_tokens": None}, "total_tokens": 99}, UsageReported(10, 5)),
+    ],
+)
+def test_reads_every_spelling(fields: Any, report: UsageReported) -> None:
+    assert usage.report({**COUNTS, **fields}) == report
+
+
+def test_reasoning_that_only_the_total_counts_is_output() -> None:
+    told = {"prompt_tokens": 12, "completion_tokens": 1, "total_tokens": 303}
+    told = {**told, "completion_tokens_details": {"reasoning_tokens": 290}}
+    assert usage.report(told) == UsageReported(12, 291, 0, 0, 290)
