@@ -247,8 +247,9 @@ def lift(function: Function | None, name: str, call_id: str, arguments: str) -> 
             text = unwrap_text(arguments)
             return {"type": "custom_tool_call", "call_id": call_id, "name": function.original, **where, "input": text}
         case "tool_search":
-            found = parse_object(arguments) or {"query": arguments}
-            return {"type": "tool_search_call", "call_id": call_id, "execution": "client", "arguments": found}
+            found = parse_object(arguments)
+            asked = {"query": arguments} if found is None else found
+            return {"type": "tool_search_call", "call_id": call_id, "execution": "client", "arguments": asked}
         case "function":
             text = _integers(function.parameters, arguments) or "{}"
             return {"type": "function_call", "call_id": call_id, "name": function.original, **where, "arguments": text}
