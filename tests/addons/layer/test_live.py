@@ -1,0 +1,261 @@
+"""The layer within a real proxy, between real sockets."""
+
+import asyncio
+import socket
+import struct
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from mitmproxy import connection, http, io, options
+from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.tools.dump import DumpMaster
+
+from addons.conversion import SIDE, Conversion
+from tests.addons.stage import END, OK, POST, Loud, answer, chunk, refusal
+
+PATIENCE = 10.0  # seconds; only a test that fails waits so long
+SECRET = "sk-secret-on-the-wire"
+
+
+class Upstream:
+    """A server with one line of a script for each request: it says it, and then stays, stalls, closes or resets."""
+
+    def __init__(self, *script: tuple[bytes, str]) -> None:
+        self.script = deque(script)
+        self.connections = 0
+        self.heads: list[bytes] = []
+        self.left = asyncio.Event()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while await self._answer(reader, writer):
+                pass
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self.left.set()
+        finally:
+            writer.close()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        self.heads.append(await reader.readuntil(b"\r\n\r\n"))
+        await reader.readexactly(len(b"question"))
+        said, then = self.script.popleft()
+        writer.write(said)
+        await writer.drain()
+        if then == "reset":
+            await asyncio.sleep(0.1)  # else the reset overtakes what was said
+            raw = writer.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if then == "stall":
+            await reader.readexactly(1)
+        return then == "stay"
+
+
+class Router:
+    """Sends each question to the next port, once around."""
+
+    def __init__(self, *ports: int, **limits: float) -> None:
+        self.ports, self.limits = ports, limits
+        self.ended: list[str] = []
+        self.left = asyncio.Event()
+
+    def next_attempt(self, conversion: Conversion) -> None:
+        tried = len(conversion.attempts)
+        if tried >= len(self.ports):
+            conversion.flow.response = http.Response.make(503, b"nobody", {"retry-after": "5"})
+            return
+        flow = http.HTTPFlow(conversion.flow.client_conn, connection.Server(address=None))
+        flow.request = http.Request.make("POST", f"http://127.0.0.1:{self.ports[tried]}/chat", b"question")
+        conversion.attempt, conversion.answer = flow, Loud()
+        conversion.credentials = {"authorization": f"Bearer {SECRET}"}
+        conversion.idle = self.limits.get("idle")
+        conversion.quiet = self.limits.get("quiet", 15.0)
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        self.ended.append(f"{flow.metadata.get(SIDE)} response")
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        self.ended.append(f"{flow.metadata.get(SIDE)} error")
+        if flow.metadata.get(SIDE) == "client":
+            self.left.set()
+
+
+@asynccontextmanager
+async def proxy(router: Router, kept: Path | None = None) -> AsyncIterator[int]:
+    """The port of a mitmdump that runs the router."""
+    settings = options.Options(listen_host="127.0.0.1", listen_port=0, mode=["reverse:http://127.0.0.1:9"])
+    master = DumpMaster(settings, with_termlog=False, with_dumper=False)
+    master.options.update(connection_strategy="lazy", save_stream_file=str(kept) if kept else None)
+    master.addons.add(router)  # type: ignore[no-untyped-call]
+    running = asyncio.create_task(master.run())
+    server = master.addons.get("proxyserver")
+    assert isinstance(server, Proxyserver)
+    async with asyncio.timeout(PATIENCE):
+        while not server.listen_addrs():
+            await asyncio.sleep(0.01)
+    try:
+        yield server.listen_addrs()[0][1]
+    finally:
+        await server.servers.update([])  # mitmproxy leaves its sockets to the end of the process
+        master.shutdown()  # type: ignore[no-untyped-call]
+        await running
+
+
+@asynccontextmanager
+async def upstreams(*servers: Upstream) -> AsyncIterator[list[int]]:
+    started = [await asyncio.start_server(server.serve, "127.0.0.1", 0) for server in servers]
+    yield [server.sockets[0].getsockname()[1] for server in started]
+    for server in started:
+        server.close()
+        server.close_clients()
+
+
+class Client:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    def ask(self) -> None:
+        self.writer.write(POST)
+
+    async def until(self, end: bytes) -> bytes:
+        async with asyncio.timeout(PATIENCE):
+            return await self.reader.readuntil(end)
+
+    async def answer(self) -> bytes:
+        """The chunks of one answer."""
+        self.ask()
+        await self.until(b"\r\n\r\n")
+        return await self.until(END)
+
+
+@asynccontextmanager
+async def client(port: int) -> AsyncIterator[Client]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    yield Client(reader, writer)
+    writer.close()
+
+
+@pytest.fixture
+def refusing() -> Iterator[int]:
+    """A port where nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+async def test_two_exchanges_share_one_connection_on_each_side() -> None:
+    upstream = Upstream((answer(b"one"), "stay"), (answer(b"two"), "stay"))
+    async with upstreams(upstream) as [port], proxy(Router(port)) as here, client(here) as codex:
+        assert await codex.answer() == chunk(b"ONE") + chunk(b"END") + END
+        assert await codex.answer() == chunk(b"TWO") + chunk(b"END") + END
+    assert upstream.connections == 1
+    assert all(SECRET.encode() in head for head in upstream.heads)
+
+
+async def test_all_that_can_fail_fails_before_the_client_reads_a_word(refusing: int) -> None:
+    limited, reset, good = Upstream((refusal(), "stay")), Upstream((OK, "reset")), Upstream((answer(b"one"), "stay"))
+    async with (
+        upstreams(limited, reset, good) as ports,
+        proxy(Router(refusing, *ports)) as here,
+        client(here) as codex,
+    ):
+        assert await codex.answer() == chunk(b"ONE") + chunk(b"END") + END
+
+
+async def test_the_saved_flows_are_both_sides_and_hold_no_credentials(tmp_path: Path) -> None:
+    kept = tmp_path / "flows"
+    upstream = Upstream((answer(b"one", b"two"), "stay"), (OK + chunk(b"half"), "reset"))
+    async with upstreams(upstream) as [port], proxy(Router(port), kept) as here, client(here) as codex:
+        await codex.answer()
+        await codex.answer()
+    assert SECRET.encode() not in kept.read_bytes()
+    with kept.open("rb") as file:
+        flows = list(io.FlowReader(file).stream())
+    bodies = sorted(
+        (flow.metadata[SIDE], flow.response.raw_content)
+        for flow in flows
+        if isinstance(flow, http.HTTPFlow) and flow.response
+    )
+    assert bodies == [
+        ("client", b"HALFFAILED cut"),
+        ("client", b"ONETWOEND"),
+        ("upstream", b"half"),
+        ("upstream", b"onetwo"),
+    ]
+
+
+async def test_a_drop_in_mid_answer_is_a_clean_end_and_the_client_asks_again() -> None:
+    upstream = Upstream((OK + chunk(b"one"), "reset"), (answer(b"two"), "stay"))
+    async with upstreams(upstream) as [port]:
+        router = Router(port)
+        async with proxy(router) as here, client(here) as codex:
+            assert await codex.answer() == chunk(b"ONE") + chunk(b"FAILED cut") + END
+            assert await codex.answer() == chunk(b"TWO") + chunk(b"END") + END
+    assert router.ended == ["upstream error", "client response", "upstream response", "client response"]
+
+
+@pytest.mark.parametrize("said", [b"", OK, OK + chunk(b"one")])
+async def test_the_upstream_sees_at_once_that_the_client_left(said: bytes) -> None:
+    upstream = Upstream((said, "stall"))
+    async with upstreams(upstream) as [port]:
+        router = Router(port)
+        async with proxy(router) as here:
+            async with client(here) as codex:
+                codex.ask()
+                if said.endswith(b"\r\n") and said != OK:
+                    await codex.until(b"ONE\r\n")
+                async with asyncio.timeout(PATIENCE):
+                    while not upstream.heads:
+                        await asyncio.sleep(0.01)
+            async with asyncio.timeout(PATIENCE):
+                await upstream.left.wait()
+                await router.left.wait()
+    assert sorted(router.ended) == ["client error", "upstream error"]
+
+
+async def test_a_silent_upstream_is_bridged_and_then_given_up() -> None:
+    upstream = Upstream((OK + chunk(b"one"), "stall"))
+    async with upstreams(upstream) as [port]:
+        async with proxy(Router(port, idle=0.5, quiet=0.1)) as here, client(here) as codex:
+            chunks = await codex.answer()
+        async with asyncio.timeout(PATIENCE):
+            await upstream.left.wait()
+    assert chunks.startswith(chunk(b"ONE") + chunk(b"alive"))
+    assert chunks.endswith(chunk(b"FAILED timeout") + END)
+
+
+async def test_a_saved_question_can_be_replayed(tmp_path: Path) -> None:
+    kept = tmp_path / "flows"
+    upstream = Upstream((answer(b"one"), "stay"))
+    async with upstreams(upstream) as [port], proxy(Router(port), kept) as here, client(here) as codex:
+        await codex.answer()
+    with kept.open("rb") as file:
+        (saved,) = [flow for flow in io.FlowReader(file).stream() if flow.metadata[SIDE] == "client"]
+    assert isinstance(saved, http.HTTPFlow)
+    saved.response = None
+    first, second = Upstream((refusal(), "stay")), Upstream((answer(b"two"), "stay"))
+    async with upstreams(first, second) as ports:
+        router = Router(*ports)
+        async with replaying(router, saved), asyncio.timeout(PATIENCE):
+            while len(router.ended) < 3:
+                await asyncio.sleep(0.01)
+    assert router.ended == ["upstream response", "upstream response", "client response"]
+    assert saved.response and saved.response.raw_content == b"TWOEND"
+
+
+@asynccontextmanager
+async def replaying(router: Router, saved: http.HTTPFlow) -> AsyncIterator[None]:
+    master = DumpMaster(options.Options(), with_termlog=False, with_dumper=False)
+    master.options.update(server=False, connection_strategy="lazy")
+    master.addons.add(router)  # type: ignore[no-untyped-call]
+    running = asyncio.create_task(master.run())
+    await asyncio.sleep(0.1)
+    master.commands.call("replay.client", [saved])
+    try:
+        yield
+    finally:
+        master.shutdown()  # type: ignore[no-untyped-call]
+        await running
