@@ -1,7 +1,6 @@
 """Tool schemas for hosts that know only a part of JSON Schema.
 
-A keyword is told from a property of the same name by where it stands: names under `properties` and definitions are not
-keywords.
+A keyword is told from a property of the same name by where it stands: names under `properties` are no keywords.
 """
 
 from typing import Any
@@ -9,14 +8,13 @@ from typing import Any
 from converters.dialect import ChatDialect
 from converters.jsontext import Json
 
-_VALIDATORS = {
+_LEFT_OUT = {
     "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern",
     "minItems", "maxItems", "uniqueItems", "contains", "minContains", "maxContains", "minProperties", "maxProperties",
     "patternProperties", "propertyNames", "dependentRequired", "dependentSchemas", "unevaluatedProperties",
     "unevaluatedItems", "if", "then", "else", "not", "$schema", "$id", "$comment",
+    "$defs", "definitions",  # resolved where they are used
 }  # fmt: skip
-_DEFINITIONS = ("$defs", "definitions")
-_NAMED = {"properties", *_DEFINITIONS}
 _ONE = {"items", "additionalProperties"}
 _SEVERAL = {"anyOf", "oneOf", "allOf", "prefixItems"}
 _UNIONS = ("anyOf", "oneOf", "allOf")
@@ -29,9 +27,7 @@ def fit(parameters: Json, dialect: ChatDialect) -> Json:
         parameters = _without_root_unions(parameters)
     if dialect.schema_subset == "full":
         return parameters
-    plain = _Subset(parameters, plain=dialect.schema_subset == "plain").schema(parameters, ())
-    assert isinstance(plain, dict)
-    return {name: value for name, value in plain.items() if name not in _DEFINITIONS}
+    return _Subset(parameters, plain=dialect.schema_subset == "plain").object(parameters, ())
 
 
 def _without_root_unions(parameters: Json) -> Json:
@@ -64,14 +60,12 @@ class _Subset:
         """`inside` are the references that are being resolved: one that comes again would never end."""
         if isinstance(schema, bool):
             return {} if self._plain else schema
-        if not isinstance(schema, dict):
-            return schema
+        return self.object(schema, inside) if isinstance(schema, dict) else schema
+
+    def object(self, schema: Json, inside: tuple[str, ...]) -> Json:
         if isinstance(reference := schema.get("$ref"), str):
             return self._resolved(schema, reference, inside)
-        found: Json = {}
-        for name, value in schema.items():
-            if name not in _VALIDATORS:
-                found[name] = self._keyword(name, value, inside)
+        found = {name: self._keyword(name, value, inside) for name, value in schema.items() if name not in _LEFT_OUT}
         if "const" in found:
             found["enum"] = [found.pop("const")]
         if "enum" in found and "type" not in found:
@@ -79,9 +73,7 @@ class _Subset:
         return found
 
     def _keyword(self, name: str, value: Any, inside: tuple[str, ...]) -> Any:
-        if name in _DEFINITIONS:
-            return value  # resolved where they are used
-        if name in _NAMED and isinstance(value, dict):
+        if name == "properties" and isinstance(value, dict):
             return {key: self.schema(one, inside) for key, one in value.items()}
         if name in _ONE and not (name == "additionalProperties" and isinstance(value, bool)):
             return self.schema(value, inside)
@@ -97,7 +89,7 @@ class _Subset:
         notes: Json = {name: schema[name] for name in ("description", "title") if name in schema}
         if reference in inside or not isinstance(target, dict):
             return {"type": "object", **notes}
-        return {**self.schema(target, (*inside, reference)), **notes}
+        return {**self.object(target, (*inside, reference)), **notes}
 
 
 def _type_of(values: Any) -> Json:
