@@ -63,6 +63,10 @@ class Attempt:
         self.raw += data
         return self._decoder.feed(data) if self._decoder else data
 
+    def receive_trailers(self, trailers: http.Headers) -> None:
+        if self.flow.response is not None:
+            self.flow.response.trailers = trailers
+
     @property
     def is_stopped(self) -> bool:
         """A user killed its flow."""

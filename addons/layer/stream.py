@@ -201,6 +201,8 @@ class ExchangeStream(ClientSide):
         attempt = self._in_progress
         if isinstance(event, said.ResponseData):
             attempt.receive(event.data)
+        elif isinstance(event, said.ResponseTrailers):
+            attempt.receive_trailers(event.trailers)
         at_its_end = isinstance(event, said.ResponseEndOfMessage)
         if at_its_end:
             attempt.upstream = None
@@ -224,6 +226,8 @@ class ExchangeStream(ClientSide):
         elif isinstance(event, said.ResponseEndOfMessage):
             attempt.upstream = None
             yield from self._complete(attempt)
+        elif isinstance(event, said.ResponseTrailers):
+            attempt.receive_trailers(event.trailers)
 
     def _complete(self, attempt: Attempt) -> CommandGenerator[None]:
         last_words = attempt.answer.close()

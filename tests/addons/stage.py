@@ -125,8 +125,15 @@ class Stage:
     `log` has hooks as "client response" or "attempt response", connections as "connect 1" and "close 1" (their port).
     """
 
-    def __init__(self, addon: object, *, refused: Iterable[int] = (), alpn: bytes | None = None) -> None:
-        self.addon, self.refused = addon, set(refused)
+    def __init__(
+        self,
+        addon: object,
+        *,
+        refused: Iterable[int] = (),
+        alpn: bytes | None = None,
+        upstream_alpn: bytes | None = None,
+    ) -> None:
+        self.addon, self.refused, self.upstream_alpn = addon, set(refused), upstream_alpn
         self.log: list[str] = []
         self.held: set[str | int] = set()
         self.to_client = b""
@@ -243,7 +250,7 @@ class Stage:
         if server.error or port in self.refused:
             error = server.error = server.error or "refused"
         else:
-            server.state = ConnectionState.OPEN
+            server.state, server.alpn = ConnectionState.OPEN, self.upstream_alpn
             self._servers.append(server)
         self.log.append(f"{'refuse' if error else 'connect'} {port}")
         self._events.append(events.OpenConnectionCompleted(command, error))
