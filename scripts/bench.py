@@ -158,7 +158,7 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="What the conversions cost beside plain streaming.")
     parser.add_argument("--quick", action="store_true", help="one round of two loads")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--set", dest="settings", action="append", default=[], help="an option for our mitmdump")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -168,7 +168,7 @@ def main() -> None:
     streams = [row(protocol, load, costs, kind) for load in loads for protocol in PROTOCOLS for kind in PATHS]
     print(table([*HEAD, "time x plain", "CPU x plain"], streams), end="\n\n")
     head = ["request", "items", "MB", "orjson ms", "conversion ms", "x orjson", "us an item"]
-    print(table(head, list(bench_requests.rows(times=2 if options.quick else 5))))
+    print(table(head, list(bench_requests.rows(times=3 if options.quick else 10))))
 
 
 if __name__ == "__main__":

@@ -24,9 +24,9 @@ def catalog(port: int, **credentials: str) -> dict[str, str]:
 
 
 def command_line(port: int, model: str, **settings: str | int) -> str:
-    """The same as a person types it, an option a line."""
+    """The same as a person types it, an option a line, to stand four spaces in."""
     lines = (f"-c {shlex.quote(f'{key}={value}')}" for key, value in options(port, **settings).items())
-    return " \\\n    ".join([f"codex -m {shlex.quote(model)}", *lines])
+    return " \\\n        ".join([f"codex -m {shlex.quote(model)}", *lines])
 
 
 def ask(port: int, model: str, question: str, home: Path) -> str:

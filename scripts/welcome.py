@@ -41,14 +41,16 @@ def credentials() -> dict[str, str]:
 
 def welcome(known: argparse.Namespace, routes: config.Routes) -> str:
     port, found, offers = int(known.listen_port), keys_found(routes), routes.offers(os.environ)
-    settings = codex.catalog(port, **credentials())
+    # One that needs the proxy shows it best; OpenAI's own speak Responses and only pass through.
+    example = next((one.slug for one in offers if one.target.upstream.protocol != "responses"), "MODEL")
+    command = codex.command_line(port, example, **codex.catalog(port, **credentials()))
     lines = [
         f"Keys found: {', '.join(found) or 'none; set a variable such as DEEPSEEK_API_KEY and start again'}",
         f"Models:     {', '.join(offer.slug for offer in offers[:8]) or 'none'}{', ...' if len(offers) > 8 else ''}",
         "",
         "Start Codex in another terminal:",
         "",
-        f"    {codex.command_line(port, offers[0].slug if offers else 'MODEL', **settings)}",
+        f"    {command}",
         "",
         "model_catalog_url tells Codex the models' names and sizes; it asks only where some token is set.",
     ]
