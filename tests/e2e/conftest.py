@@ -74,13 +74,15 @@ providers = ["impatient-anthropic"]
 protocol = "chat"
 base_url = "{chat}"
 key_env = ["CHAT_KEY"]
-idle = 0.5
+first_byte = 3
+idle = 1
 
 [providers.impatient-anthropic]
 protocol = "anthropic"
 base_url = "{anthropic}"
 key_env = ["ANTHROPIC_KEY"]
-idle = 0.5
+first_byte = 3
+idle = 1
 
 [providers.keyless]
 protocol = "chat"
