@@ -115,13 +115,21 @@ def _turns(items: list[wire.Item], losses: Losses) -> Iterator[Turn]:
 
 
 def _pair(items: list[wire.Item]) -> tuple[dict[int, int], set[int]]:
-    """call's index -> its output's index, and the outputs so taken. Ids may repeat: the first open call wins."""
+    """call's index -> its output's index, and the outputs so taken.
+
+    Ids may repeat: the first open call wins, but one that was interrupted before the user spoke waits no longer once
+    its id comes again.
+    """
     waiting: dict[str, list[int]] = defaultdict(list)
     outputs: dict[int, int] = {}
+    asked = -1  # where the user last spoke
     for index, item in enumerate(items):
         match item:
+            case wire.MessageItem(role="user"):
+                asked = index
             case wire.FunctionCallItem() | wire.CustomCallItem() | wire.ToolSearchCallItem():
-                waiting[item.call_id or ""].append(index)
+                still = [earlier for earlier in waiting[item.call_id or ""] if earlier > asked]
+                waiting[item.call_id or ""] = [*still, index]
             case wire.OutputItem() | wire.ToolSearchOutputItem() if waiting.get(item.call_id or ""):
                 outputs[waiting[item.call_id or ""].pop(0)] = index
     return outputs, set(outputs.values())
@@ -132,11 +140,13 @@ class _Ids:
 
     def __init__(self) -> None:
         self._seen: set[str] = set()
+        self._next: dict[str, int] = {}  # by wanted id, so that a thousand equal ones do not each count from 2
 
     def unique(self, wanted: str) -> str:
-        name, number = wanted, 2
+        name, number = wanted, self._next.get(wanted, 2)
         while name in self._seen:
             name, number = f"{wanted}_{number}", number + 1
+        self._next[wanted] = number
         self._seen.add(name)
         return name
 

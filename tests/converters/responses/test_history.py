@@ -113,6 +113,11 @@ def test_ids_that_repeat_pair_in_order_and_become_unique() -> None:
     assert shape(told.turns)[1:] == [("step", [], [("f:0", "1")]), ("step", [], [("f:0_2", "2")])]
 
 
+def test_an_interrupted_call_does_not_take_the_output_of_a_later_one() -> None:
+    told, _ = converse(call("f:0"), user("stop"), call("f:0"), output("f:0", "2"))
+    assert shape(told.turns) == [("step", [], [("f:0", None)]), ("user", "stop"), ("step", [], [("f:0_2", "2")])]
+
+
 def test_an_agents_message_shows_its_plain_text() -> None:
     item = {
         "type": "agent_message",
