@@ -11,39 +11,56 @@ from converters.jsontext import Json
 _TEXTS = ("text", "summary")
 
 
-def merge(into: list[Json], pieces: Iterable[Any], *, cumulative: bool = False) -> None:
-    """Adds streamed pieces to the details so far; the pieces of one text become one detail again.
+def merged(pieces: Iterable[Any], *, cumulative: bool = False) -> list[Json]:
+    """The details that streamed pieces make: the pieces of one text are one again. The pieces themselves stay.
 
-    `cumulative`: a piece holds its whole text so far. The pieces themselves are not changed.
+    `cumulative`: a piece holds its whole text so far.
     """
+    found: list[_Detail] = []
     for piece in pieces:
         if not isinstance(piece, dict):
             continue
-        key = next((key for key in _TEXTS if isinstance(piece.get(key), str)), None)
-        last = into[-1] if into else None
-        if last is not None and _continues(last, piece, key):
-            _extend(last, piece, key, cumulative)
-        else:
-            # An empty signature announces one: as a signature it would be refused.
-            into.append({name: value for name, value in piece.items() if not (name == "signature" and not value)})
+        if not (found and found[-1].takes(piece)):
+            found.append(_Detail(piece))
+        found[-1].add(piece, cumulative)
+    return [detail.whole() for detail in found]
 
 
-def _continues(last: Json, piece: Json, key: str | None) -> bool:
-    """Whether a piece belongs to the text before it: the same kind and place, and that one is not signed yet."""
-    if (last.get("type"), last.get("index")) != (piece.get("type"), piece.get("index")):
-        return False
-    if last.get("signature") or not any(name in last for name in _TEXTS):
-        return False
-    return key in last if key else bool(piece.get("signature"))
+class _Detail:
+    """One detail while its pieces come."""
+
+    def __init__(self, piece: Json) -> None:
+        self._key = _key(piece)
+        self._fields: Json = {}
+        self._texts: list[str] = []
+        self._place = (piece.get("type"), piece.get("index"))
+
+    def takes(self, piece: Json) -> bool:
+        """Whether a piece is of this text: the same kind and place, and the text is not signed yet."""
+        if self._key is None or self._fields.get("signature"):
+            return False
+        if (piece.get("type"), piece.get("index")) != self._place:
+            return False
+        key = _key(piece)
+        return key == self._key or (key is None and bool(piece.get("signature")))
+
+    def add(self, piece: Json, cumulative: bool) -> None:
+        for name, value in piece.items():
+            if name == self._key:
+                # Texts so far are all kept in one; others are joined at the end: there may be thousands.
+                again = cumulative and self._texts and value.startswith(self._texts[-1])
+                self._texts[-1 if again else len(self._texts) :] = [value]
+                self._fields.setdefault(name, "")
+            elif value or (name not in self._fields and name != "signature"):
+                # An empty signature only announces one: as a signature it would be refused.
+                self._fields[name] = value
+
+    def whole(self) -> Json:
+        return {**self._fields, self._key: "".join(self._texts)} if self._key else self._fields
 
 
-def _extend(last: Json, piece: Json, key: str | None, cumulative: bool) -> None:
-    if key:
-        text = piece[key]
-        last[key] = text if cumulative and text.startswith(last[key]) else last[key] + text
-    for name, value in piece.items():
-        if value and name != key:
-            last[name] = value
+def _key(piece: Json) -> str | None:
+    return next((key for key in _TEXTS if isinstance(piece.get(key), str)), None)
 
 
 def text_of(details: Iterable[Any]) -> str:

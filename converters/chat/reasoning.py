@@ -37,13 +37,14 @@ def recall(step: Step) -> Thinking:
             _open(payload, found)
         elif not item.encrypted_content:
             found.text += _own_text(item)
+    found.details = details.merged(found.details)
     return found
 
 
 def _open(payload: Json, found: Thinking) -> None:
     pieces: Any = payload.get("details")
     if isinstance(pieces, list):
-        details.merge(found.details, pieces)
+        found.details += pieces
     found.text += payload.get("text") or details.text_of(pieces or ())
     found.signatures |= payload.get("signatures") or {}
 

@@ -51,6 +51,7 @@ class Decoder:
     def __init__(self, who: str, dialect: ChatDialect) -> None:
         self._who = who
         self._seals = dialect.reasoning_back != "none"
+        self._seals_details = dialect.reasoning_back == "details"
         self._seals_signatures = dialect.call_signatures
         self._think = ThinkTags() if dialect.think_tags else None
         self._cumulative: dict[str, str] | None = {} if dialect.cumulative else None
@@ -159,8 +160,8 @@ class Decoder:
 
     def _reasoning(self, plain: Any, pieces: Any, events: list[Event]) -> None:
         if isinstance(pieces, list):
-            if self._seals:
-                details.merge(self._unsealed_details, pieces, cumulative=self._cumulative is not None)
+            if self._seals_details:
+                self._unsealed_details += pieces
             if not plain and not self._plain_reasoning:
                 self._thinking(self._new("details", details.text_of(pieces)), events)
         if isinstance(plain, str) and plain:
@@ -232,7 +233,7 @@ class Decoder:
     def _seal(self, events: list[Event]) -> None:
         payload: Json = {}
         if self._unsealed_details:
-            payload["details"] = self._unsealed_details
+            payload["details"] = details.merged(self._unsealed_details, cumulative=self._cumulative is not None)
         elif self._unsealed_text:
             payload["text"] = "".join(self._unsealed_text)
         if self._seals_signatures and self._calls.signatures:

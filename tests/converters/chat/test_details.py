@@ -12,9 +12,7 @@ def piece(text: str | None = None, index: int = 0, **fields: str) -> Json:
 
 
 def merged(*pieces: Json, cumulative: bool = False) -> list[Json]:
-    found: list[Json] = []
-    details.merge(found, pieces, cumulative=cumulative)
-    return found
+    return details.merged(pieces, cumulative=cumulative)
 
 
 def test_the_pieces_of_one_text_are_one() -> None:

@@ -256,6 +256,11 @@ def test_details_are_sealed_whole() -> None:
     assert seals(events) == [{"details": [{**pieces[0], "text": "why", "signature": "s"}]}]
 
 
+def test_only_the_text_is_sealed_for_a_host_that_wants_text() -> None:
+    both = chunk({"reasoning": "why", "reasoning_details": [{"type": "reasoning.text", "text": "why"}]})
+    assert seals(heard(both, reasoning_back="exact")) == [{"text": "why"}]
+
+
 def test_details_that_come_late_are_sealed_at_the_end() -> None:
     secret = {"type": "reasoning.encrypted", "data": "x"}
     events = heard(chunk({"content": "be"}), chunk({"reasoning_details": [secret]}), reasoning_back="details")
