@@ -14,6 +14,9 @@ TOP = {"pyproject.toml", "README.md", "addons", "converters", "tests", "flows", 
 MODULES = [path for folder in ("addons", "converters") for path in sorted((ROOT / folder).rglob("*.py"))]
 SUFFIXES = {".py", ".md", ".toml", ".txt", ".json", ".sse", ".tsv", ".html", ""}
 
+LEFT_BEHIND = re.compile(r"/__pycache__/|/\.")
+"""What tools leave beside the files."""
+
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 40
 
@@ -48,10 +51,10 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    """Every file that goes into the repository, but for what tools leave behind."""
+    """Every file that goes into the repository, with its text."""
     for top in sorted(ROOT.iterdir()):
         for path in [top] if top.is_file() else sorted(top.rglob("*")):
-            if top.name in TOP | {".ci"} and path.is_file() and "__pycache__" not in path.parts:
+            if top.name in TOP | {".ci"} and path.is_file() and not LEFT_BEHIND.search(name(path)):
                 assert path.suffix in SUFFIXES, f"{name(path)}: a kind of file that nobody reviews"
                 yield name(path), path.read_text()
 
