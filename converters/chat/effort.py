@@ -74,5 +74,5 @@ def _off(dialect: ChatDialect) -> Json:
             return {"enable_thinking": False}
         case "template":
             return {"chat_template_kwargs": {"enable_thinking": False}}
-        case "none":
+        case "none":  # cannot be told
             return {}

@@ -18,6 +18,10 @@ def test_texts_are_one_string() -> None:
     assert last(user("a", "b")) == "a\n\nb"
 
 
+def test_a_refusal_is_text() -> None:
+    assert last(user({"type": "refusal", "refusal": "No."})) == "No."
+
+
 def test_an_image_makes_a_list_of_parts() -> None:
     assert last(user("look:", image())) == [{"type": "text", "text": "look:"}, IMAGE]
 

@@ -69,3 +69,7 @@ def test_only_claudes_unsigned_texts_are_refused() -> None:
     assert not details.is_unsigned_claude(piece("a", format=claude, signature="s"))
     assert not details.is_unsigned_claude(piece("a", format="unknown"))
     assert not details.is_unsigned_claude({"type": "reasoning.encrypted", "data": "x", "format": claude})
+
+
+def test_pieces_of_no_known_shape_are_left_out() -> None:
+    assert details.merged(["text", None, piece("a")]) == [piece("a")]

@@ -219,6 +219,17 @@ def test_whole_texts_so_far_are_told_once() -> None:
     assert events == [ReasoningDelta("wh"), ReasoningDelta("y"), TextDelta("be"), TextDelta("cause")]
 
 
+def test_a_text_that_does_not_begin_with_the_text_so_far_is_a_plain_piece() -> None:
+    events = heard(
+        chunk({"content": "be"}), chunk({"content": "cause"}), chunk({"content": "because"}), cumulative=True
+    )
+    assert events == [TextDelta("be"), TextDelta("cause")]
+
+
+def test_thinking_in_parts_may_be_a_string() -> None:
+    assert heard(chunk({"content": [{"type": "thinking", "thinking": "why"}]})) == [ReasoningDelta("why")]
+
+
 # --- what goes back ---
 
 
