@@ -68,10 +68,11 @@ class Router:
             conversion.flow.response = http.Response.make(503, b"nobody", {"retry-after": "5"})
             return
         flow = http.HTTPFlow(conversion.flow.client_conn, connection.Server(address=None))
-        flow.request = http.Request.make("POST", f"http://127.0.0.1:{self.ports[tried]}/chat", b"question")
+        scheme = "https" if tried < self.limits.get("tls", 0) else "http"
+        flow.request = http.Request.make("POST", f"{scheme}://127.0.0.1:{self.ports[tried]}/chat", b"question")
         conversion.attempt, conversion.answer = flow, Loud()
         conversion.credentials = {"authorization": f"Bearer {SECRET}"}
-        conversion.idle = self.limits.get("idle")
+        conversion.first_byte, conversion.idle = self.limits.get("first_byte"), self.limits.get("idle")
         conversion.quiet = self.limits.get("quiet", 15.0)
 
     def response(self, flow: http.HTTPFlow) -> None:
@@ -100,6 +101,9 @@ async def proxy(router: Router, kept: Path | None = None) -> AsyncIterator[int]:
         yield server.listen_addrs()[0][1]
     finally:
         await server.servers.update([])  # mitmproxy leaves its sockets to the end of the process
+        async with asyncio.timeout(PATIENCE):
+            while server.connections:
+                await asyncio.sleep(0.01)
         master.shutdown()  # type: ignore[no-untyped-call]
         await running
 
@@ -136,6 +140,14 @@ async def client(port: int) -> AsyncIterator[Client]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     yield Client(reader, writer)
     writer.close()
+    await writer.wait_closed()
+
+
+@pytest.fixture(autouse=True)
+def nothing_crashed(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """mitmproxy logs what its layers raise and goes on."""
+    yield
+    assert [record.getMessage() for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")] == []
 
 
 @pytest.fixture
@@ -160,6 +172,57 @@ async def test_all_that_can_fail_fails_before_the_client_reads_a_word(refusing: 
     async with (
         upstreams(limited, reset, good) as ports,
         proxy(Router(refusing, *ports)) as here,
+        client(here) as codex,
+    ):
+        assert await codex.answer() == chunk(b"ONE") + chunk(b"END") + END
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """A port that does not even refuse: its queue is full."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        port = full.getsockname()[1]
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", port))
+        yield port
+        for one in waiting:
+            one.close()
+
+
+async def test_a_host_that_is_silent_is_given_up(silent: int) -> None:
+    good = Upstream((answer(b"one"), "stay"))
+    async with upstreams(good) as [port], proxy(Router(silent, port, first_byte=0.5)) as here, client(here) as codex:
+        assert await codex.answer() == chunk(b"ONE") + chunk(b"END") + END
+
+
+class Plain(Upstream):
+    """Does not understand TLS, and says so."""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+
+async def test_a_tls_handshake_that_fails_can_fail_again() -> None:
+    plain, good = Plain(), Upstream((answer(b"one"), "stay"))
+    async with (
+        upstreams(plain, good) as [port, other],
+        proxy(Router(port, port, other, tls=2)) as here,
+        client(here) as codex,
+    ):
+        assert await codex.answer() == chunk(b"ONE") + chunk(b"END") + END
+    assert plain.connections == 2
+
+
+async def test_a_tls_handshake_that_hangs_is_given_up() -> None:
+    deaf, good = Upstream(), Upstream((answer(b"one"), "stay"))
+    async with (
+        upstreams(deaf, good) as [port, other],
+        proxy(Router(port, other, tls=1, first_byte=0.5)) as here,
         client(here) as codex,
     ):
         assert await codex.answer() == chunk(b"ONE") + chunk(b"END") + END
