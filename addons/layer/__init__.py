@@ -16,7 +16,7 @@ Until the answer has something to say the client has read nothing, not even a st
 
 from inspect import get_annotations
 
-from mitmproxy import exceptions, version
+from mitmproxy import version
 from mitmproxy.proxy.layers import http as internals
 from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
 
@@ -44,10 +44,10 @@ def install() -> None:
     """Has mitmproxy use our stream for all requests from now on. Doing it twice is doing it once.
 
     Raises:
-        OptionsError: this mitmproxy is not the one whose internals we know.
+        RuntimeError: this mitmproxy is not the one whose internals we know.
     """
     if misfit := _misfit(version.VERSION, _RELIED_ON):
-        raise exceptions.OptionsError(misfit)
+        raise RuntimeError(misfit)
     internals.HttpStream = ExchangeStream  # type: ignore[misc]  # that is the point
 
 

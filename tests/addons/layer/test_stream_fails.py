@@ -111,26 +111,6 @@ def test_what_is_not_http_is_a_failure() -> None:
     assert addon.faults[1] and addon.faults[1].kind == "cut"
 
 
-def test_the_addon_may_answer_the_client_itself() -> None:
-    stage = asked(Planned(attempt(), http.Response.make(503, b"later", {"retry-after": "5"})))
-    stage.upstream(refusal())
-    assert stage.to_client.startswith(b"HTTP/1.1 503")
-    assert stage.to_client.endswith(b"later")
-    assert stage.hooks("client") == ["requestheaders", "request", "responseheaders", "response"]
-
-
-def test_the_addon_may_answer_without_any_attempt() -> None:
-    stage = asked(Planned(http.Response.make(400, b"no such model")))
-    assert stage.to_client.startswith(b"HTTP/1.1 400")
-    assert stage.hooks("attempt") == []
-
-
-def test_a_client_hears_something_from_an_addon_that_is_out_of_words() -> None:
-    stage = asked(Planned(attempt(), None, who="acme"), refused=[1])
-    assert stage.to_client.startswith(b"HTTP/1.1 502")
-    assert stage.to_client.endswith(b"acme is out of reach: refused")
-
-
 # --- failures in mid-answer ---
 
 
