@@ -16,8 +16,9 @@ _LONGEST = 80  # tokens of an answer
 
 
 @contextmanager
-def serve() -> Iterator[str]:
-    """The server's address while the `with` block lasts."""
+def serve(chat_template: str | None = None) -> Iterator[str]:
+    """The server's address while the `with` block lasts. Without a template of one's own it is the model's, which knows
+    no tools."""
     sys.path.append(str(PACKAGES))
     import xllamacpp
 
@@ -26,6 +27,8 @@ def serve() -> Iterator[str]:
     settings.n_ctx, settings.n_parallel = _CONTEXT, 1
     settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = 1  # more wait for each other on a busy machine
     settings.port = 0
+    if chat_template:
+        settings.chat_template = chat_template
     settings.verbosity = -1
     server = xllamacpp.Server(settings)
     yield server.listening_address

@@ -76,6 +76,11 @@ class Codex:
         """What has changed in the working folder, looked at by Codex's reviewer."""
         return self._run(["exec", *self._options(model, {}), "review", "--uncommitted"])
 
+    def guarded(self, prompt: str, *, model: str) -> Run:
+        """As `exec`, in the sandbox: what needs approval is judged by a model."""
+        options = [one for one in self._options(model, {}) if one != "--dangerously-bypass-approvals-and-sandbox"]
+        return self._run(["exec", *options, "--approve-for-me", "--json", prompt])
+
     def debug_models(self) -> list[Json]:
         """The models as Codex knows them at this proxy."""
         run = self._run(["debug", "models", *self._settings({})])

@@ -41,9 +41,14 @@ def checked(said: list[Json]) -> Json:
     response: Json = said[-1]["response"]
     checked_whole(response)
     done = [event["item"] for event in said if event["type"] == "response.output_item.done"]
-    assert done == response["output"]
+    assert done == [item for item in response["output"] if not _is_withheld(item)]
     _deltas_add_up(said, response["output"])
     return response
+
+
+def _is_withheld(item: Json) -> bool:
+    """A call that the answer broke off in: Codex runs a call as soon as it is `done`, so it never is."""
+    return item["type"].endswith("_call") and item["status"] == "incomplete"
 
 
 def checked_whole(response: Json) -> Json:

@@ -146,6 +146,17 @@ def test_other_clients_get_the_true_status(
     assert raised.value.response.headers.get("retry-after") == refuse.headers.get("retry-after")
 
 
+def test_codex_is_told_how_long_to_wait_even_if_the_provider_does_not_say(side: Side, proxy: Proxy) -> None:
+    """Codex gives up at once at a 429 without Retry-After."""
+    side.upstream.script(Refuse(429, "slow down"))
+    codex = openai.OpenAI(
+        base_url=proxy.base_url, api_key="x", max_retries=0, default_headers={"originator": "codex_exec"}
+    )
+    with codex, pytest.raises(openai.RateLimitError) as raised:
+        codex.responses.create(model=side.model, input="hi")
+    assert int(raised.value.response.headers["retry-after"]) > 0
+
+
 def test_a_client_that_leaves_takes_the_upstream_s_answer_along(side: Side, client: openai.OpenAI) -> None:
     side.upstream.script(Say(Text("a long story"), ends="stall"))
     with client.responses.create(model=side.model, input="hi", stream=True) as stream:

@@ -68,6 +68,25 @@ def test_a_review_is_answered(side: Side, codex: Codex) -> None:
     assert "# Review guidelines" in instructions(side.upstream.received[0])
 
 
+def test_an_approval_is_judged_by_the_model(side: Side, codex: Codex) -> None:
+    """Codex's guardian asks in the middle of a turn, wants JSON, and takes no for an answer."""
+
+    def choose(request: Received) -> Answer:
+        told = heard(request)
+        if "TRANSCRIPT" in last_user(told):
+            return Say(Think("Risky."), Text('{"outcome": "deny", "rationale": "not in a test"}'))
+        command = {"cmd": "touch made", "sandbox_permissions": "require_escalated", "justification": "need it"}
+        if told[-1].role == "output":
+            return Say(Text(f"it said {told[-1].text}"))
+        return Say(Think("Ask."), Call("exec_command", command))
+
+    side.upstream.script_by(choose)
+    run = codex.guarded("make it", model=side.model)
+    assert "not in a test" in run.said[-1]
+    assert not (codex.work / "made").exists()
+    assert len(side.upstream.received) == 3
+
+
 def agent_id(said: list[Heard]) -> Iterator[str]:
     for one in said:
         if one.role == "output" and '"agent_id"' in one.text:

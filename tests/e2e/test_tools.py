@@ -175,3 +175,12 @@ def test_arguments_that_are_no_json_are_told_to_the_model(chat: Side, codex: Cod
     chat.upstream.script(Say(Think("Oops."), Call("exec_command", '{"cmd": "ls')), Say(Text("I will retry")))
     assert codex.exec("go", model=chat.model).said == ["I will retry"]
     assert "failed to parse function arguments" in outputs(chat)[0]
+
+
+def test_openai_s_own_chat_takes_a_whole_tool_loop(openai_side: Side, codex: Codex) -> None:
+    """It knows no thinking and no field that others added, and refuses the request that holds one."""
+    calls = [Call("exec_command", {"cmd": "echo first"}), Call("exec_command", {"cmd": "echo second"})]
+    openai_side.upstream.script(Say(Text("Both."), *calls), Say(Text("done")))
+    assert codex.exec("run both", model=openai_side.model).said == ["Both.", "done"]
+    assert [text.split("Output:\n")[1] for text in outputs(openai_side)] == ["first\n", "second\n"]
+    assert openai_side.upstream.received[0].body["reasoning_effort"] == "medium"
