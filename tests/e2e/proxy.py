@@ -46,7 +46,9 @@ def running(folder: Path, routes: str, target: str, keys: dict[str, str]) -> Ite
         *("--set", "flow_detail=3", "--set", "termlog_verbosity=debug"),
         *("-w", str(proxy.flows)),
     ]
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONUNBUFFERED": "1", **keys}
+    # PYTHONPATH: the code beside these tests, wherever the installed project points to.
+    python = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(REPOSITORY)}
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **python, **keys}
     with proxy.log.open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=folder)
         try:

@@ -48,7 +48,7 @@ def checked(said: list[Json]) -> Json:
 
 def _is_withheld(item: Json) -> bool:
     """A call that the answer broke off in: Codex runs a call as soon as it is `done`, so it never is."""
-    return item["type"].endswith("_call") and item["status"] == "incomplete"
+    return item["type"].endswith("_call") and item.get("status") == "incomplete"
 
 
 def checked_whole(response: Json) -> Json:

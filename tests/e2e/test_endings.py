@@ -24,6 +24,14 @@ def test_a_call_of_a_broken_answer_does_not_run(side: Side, codex: Codex, ends: 
 
 
 @pytest.mark.parametrize("ends", BROKEN)
+def test_a_patch_of_a_broken_answer_is_not_applied(side: Side, codex: Codex, ends: Ending) -> None:
+    patch = "*** Begin Patch\n*** Add File: must-not-exist\n+x\n*** End Patch\n"
+    side.upstream.script(Say(Think("Hm."), Call("apply_patch", {"input": patch}), ends=ends))
+    codex.exec("go", model=side.like("gpt-5.5"))
+    assert not (codex.work / "must-not-exist").exists()
+
+
+@pytest.mark.parametrize("ends", BROKEN)
 def test_a_broken_answer_is_asked_for_again(side: Side, codex: Codex, ends: Ending) -> None:
     codex.provider["stream_max_retries"] = 1
     side.upstream.script(Say(Text("half a"), ends=ends), Say(Text("a whole answer")))
