@@ -62,7 +62,7 @@ def ask(conversion: Conversion, target: Target, question: exchange.Exchange, mod
     """Sets the conversion's next attempt."""
     flow = conversion.flow
     forwarded, own = _forwarded(flow.request) if target.own_credentials else ({}, {})
-    headers: dict[str | bytes, str | bytes] = {
+    headers = {
         "user-agent": _USER_AGENT,
         **forwarded,
         "content-type": "application/json",
@@ -72,7 +72,8 @@ def ask(conversion: Conversion, target: Target, question: exchange.Exchange, mod
     }
     url = target.url(question.path)
     attempt = http.HTTPFlow(flow.client_conn, connection.Server(address=None))
-    attempt.request = http.Request.make("POST", url, question.body, headers)
+    fields = [(name.encode(), value.encode()) for name, value in headers.items()]
+    attempt.request = http.Request.make("POST", url, question.body, fields)
     attempt.comment = f"attempt {len(conversion.attempts) + 1} of {flow.id[:8]}: {target.upstream.who}"
     conversion.attempt = attempt
     conversion.answer = question
@@ -98,6 +99,15 @@ def _forwarded(request: http.Request) -> tuple[dict[str, str], dict[str, str]]:
         {name: value for name, value in kept.items() if name not in _CREDENTIALS},
         {name: value for name, value in kept.items() if name in _CREDENTIALS},
     )
+
+
+def went_stale(conversion: Conversion) -> bool:
+    """Whether the first attempt met a kept connection that its upstream had closed: it never saw the question."""
+    attempt, *others = conversion.attempts
+    if others or attempt.response is not None or conversion.fault is None or conversion.fault.kind != "cut":
+        return False
+    opened = attempt.server_conn.timestamp_start
+    return opened is not None and opened < attempt.request.timestamp_start
 
 
 def failure(conversion: Conversion, question: exchange.Exchange) -> http.Response:

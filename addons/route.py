@@ -68,10 +68,10 @@ class Route:
 
     def next_attempt(self, conversion: Conversion) -> None:
         """Asked before anything is sent, and again when an attempt failed while nothing had reached the client."""
-        if conversion.attempts:
+        request = conversion.flow.request
+        if conversion.attempts and not asking.went_stale(conversion):
             conversion.flow.response = asking.failure(conversion, self._questions[conversion])
             return
-        request = conversion.flow.request
         if request.method != "POST" or endpoint(request) not in _QUESTIONS:
             return
         client = asking.client_of(request)

@@ -1,5 +1,6 @@
 """Bytes <-> server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
 
+import functools
 from typing import NamedTuple
 
 from converters import jsontext
@@ -95,4 +96,9 @@ def _message(lines: list[bytes]) -> Message | None:
 
 def encode(event: Json) -> bytes:
     """A Responses event as its record; the type stands on the event line too, as OpenAI sends it."""
-    return b"event: %b\ndata: %b\n\n" % (event["type"].encode(), jsontext.dumps(event))
+    return _head(event["type"]) + jsontext.dumps(event) + b"\n\n"
+
+
+@functools.cache
+def _head(kind: str) -> bytes:
+    return b"event: %b\ndata: " % kind.encode()

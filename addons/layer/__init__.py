@@ -10,6 +10,7 @@ Until the answer has something to say the client has read nothing, not even a st
 `next_attempt`. After that, a failure becomes a clean end of the client's stream.
 
     stream.py       the attempts: connect, send, read, fail, time out
+    one_write.py    fewer system calls for all that passes
     client_side.py  what the client reads, and whether it is still there
     attempt.py      one attempt's request and body
 """
@@ -20,6 +21,7 @@ from mitmproxy import version
 from mitmproxy.proxy.layers import http as internals
 from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
 
+from addons.layer import one_write
 from addons.layer.stream import ExchangeStream, NextAttemptHook
 
 __all__ = ["NextAttemptHook", "install"]
@@ -48,7 +50,8 @@ def install() -> None:
     """
     if misfit := _misfit(version.VERSION, _RELIED_ON):
         raise RuntimeError(misfit)
-    internals.HttpStream = ExchangeStream  # type: ignore[misc]  # that is the point
+    HttpLayer._handle_event = one_write.handle_event  # type: ignore[method-assign]  # these two are the point
+    internals.HttpStream = ExchangeStream  # type: ignore[misc]
 
 
 def _misfit(found: str, relied_on: dict[type, tuple[str, ...]]) -> str | None:

@@ -88,6 +88,7 @@ class ClientSide(HttpStream):
             yield hooks.HttpErrorHook(self.flow)
         self.flow.live = False
         yield DropStream(self.stream_id)
+        self._let_go()
 
     def respond(self) -> CommandGenerator[None]:
         """Sends `flow.response` as mitmproxy sends the answer of an addon."""
@@ -99,6 +100,12 @@ class ClientSide(HttpStream):
         yield hooks.HttpResponseHeadersHook(self.flow)
         if not (yield from self.over()):
             yield from self.send_response()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """A wake-up that is still to come keeps this stream in memory; it need not keep all that was said."""
+        self._sent.clear()
+        del self.conversion, self.flow
 
     def _keep_what_was_sent(self) -> None:
         if self.began and self.flow.response is not None:
