@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 from mitmproxy import command, ctx, exceptions
 from mitmproxy.addonmanager import Loader
 
-from addons import asking, compression, config, layer, overview
+from addons import asking, compression, config, layer, memory, overview
 from addons.conversion import Conversion
 from addons.gate import Gate
 from addons.health import Health
@@ -30,8 +30,6 @@ logger = logging.getLogger(__name__)
 
 _QUESTIONS = {"/responses": False, "/responses/compact": True}
 """endpoint -> whether the client wants a compaction."""
-
-_LOOK_AGAIN = 1.0  # seconds between looks at the routes file
 
 
 class Route:
@@ -55,16 +53,18 @@ class Route:
                 raise exceptions.OptionsError(f"routes: {error}") from error
 
     def running(self) -> None:
-        self._watching = asyncio.get_running_loop().create_task(self._watch())
+        memory.settle()
+        self._watching = asyncio.get_running_loop().create_task(self._each_second())
 
     def done(self) -> None:
         if self._watching:
             self._watching.cancel()
 
-    async def _watch(self) -> None:
+    async def _each_second(self) -> None:
         while True:
-            await asyncio.sleep(_LOOK_AGAIN)
+            await asyncio.sleep(1)
             self._routes.refresh()
+            memory.sweep()
 
     def next_attempt(self, conversion: Conversion) -> None:
         """Asked before anything is sent, and again when an attempt failed while nothing had reached the client."""

@@ -91,4 +91,5 @@ class Attempt:
             self.flow.error = self.flow.error or flow.Error(error)
         if self.flow.response is not None:
             self.flow.response.raw_content = bytes(self.raw)
+            self.raw.clear()
             self.flow.response.timestamp_end = time.time()

@@ -104,10 +104,10 @@ class ClientSide(HttpStream):
 
     def _let_go(self) -> None:
         """A wake-up that is still to come keeps this stream in memory; it need not keep all that was said."""
-        self._sent.clear()
         del self.conversion, self.flow
 
     def _keep_what_was_sent(self) -> None:
-        if self.began and self.flow.response is not None:
+        if self.began and self._sent and self.flow.response is not None:
             self.flow.response.raw_content = bytes(self._sent)
             self.flow.response.timestamp_end = time.time()
+            self._sent.clear()  # an answer is large: never keep it twice
