@@ -2,7 +2,7 @@
 
 mitmproxy passes each chunk of a chunked body on by itself, with a system call for each. Many chunks come in one read
 when an upstream is fast, and the calls then cost more than the conversion. All commands that an event leads to are
-carried out before the next event, so joining what goes to the same connection delays nothing.
+carried out before the next event, so joining what goes to the same connection delays next to nothing.
 """
 
 from mitmproxy.connection import Connection
@@ -10,23 +10,39 @@ from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import HttpLayer
 
+_MOST = 1 << 14  # bytes held back: the first words of a large read are not to wait for its last
+
 _handle_event = HttpLayer._handle_event
 
 
 def handle_event(self: HttpLayer, event: events.Event) -> CommandGenerator[None]:
     """`HttpLayer._handle_event`, with neighbouring writes to one connection joined."""
-    waiting: list[bytes] = []
-    connection: Connection | None = None
+    held = _Held()
     for command in _handle_event(self, event):
-        if isinstance(command, commands.SendData) and command.connection is connection:
-            waiting.append(command.data)
-            continue
-        if waiting and connection is not None:
-            yield commands.SendData(connection, b"".join(waiting))
-            waiting, connection = [], None
-        if isinstance(command, commands.SendData):
-            waiting, connection = [command.data], command.connection
-        else:
+        if not isinstance(command, commands.SendData):
+            yield from held.release()
             yield command
-    if waiting and connection is not None:
-        yield commands.SendData(connection, b"".join(waiting))
+            continue
+        if held.connection is not command.connection or held.size > _MOST:
+            yield from held.release()
+        held.add(command)
+    yield from held.release()
+
+
+class _Held:
+    """Neighbouring writes to one connection."""
+
+    def __init__(self) -> None:
+        self.connection: Connection | None = None
+        self.size = 0
+        self._pieces: list[bytes] = []
+
+    def add(self, command: commands.SendData) -> None:
+        self.connection = command.connection
+        self.size += len(command.data)
+        self._pieces.append(command.data)
+
+    def release(self) -> CommandGenerator[None]:
+        if self.connection is not None:
+            yield commands.SendData(self.connection, b"".join(self._pieces))
+            self.connection, self.size, self._pieces = None, 0, []
