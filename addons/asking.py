@@ -7,7 +7,7 @@ import logging
 
 from mitmproxy import connection, http
 
-from addons import compression
+from addons import compression, withheld
 from addons.conversion import Conversion
 from addons.target import Target
 from converters import errors, exchange
@@ -24,7 +24,6 @@ _OWN_TO_THE_CLIENT = {
     *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer"),
     *("transfer-encoding", "upgrade", "host", "content-length", "content-encoding", "accept-encoding"),
 }
-_CREDENTIALS = {"authorization", "x-api-key", "cookie", "chatgpt-account-id"}
 
 
 def client_of(request: http.Request) -> Client:
@@ -61,7 +60,7 @@ def reverse_target(request: http.Request, model: str, body: bytes) -> Target | N
 def ask(conversion: Conversion, target: Target, question: exchange.Exchange, model: str) -> None:
     """Sets the conversion's next attempt."""
     flow = conversion.flow
-    forwarded, own = _forwarded(flow.request) if target.own_credentials else ({}, {})
+    forwarded, own = (_forwarded(flow.request), withheld.credentials(flow)) if target.own_credentials else ({}, {})
     headers = {
         "user-agent": _USER_AGENT,
         **forwarded,
@@ -92,13 +91,13 @@ def _tell(flow: http.HTTPFlow, target: Target, question: exchange.Exchange, mode
     logger.info(said)
 
 
-def _forwarded(request: http.Request) -> tuple[dict[str, str], dict[str, str]]:
-    """The client's own headers for a provider that takes its credentials, and these apart."""
-    kept = {name.lower(): value for name, value in request.headers.items() if name.lower() not in _OWN_TO_THE_CLIENT}
-    return (
-        {name: value for name, value in kept.items() if name not in _CREDENTIALS},
-        {name: value for name, value in kept.items() if name in _CREDENTIALS},
-    )
+def _forwarded(request: http.Request) -> dict[str, str]:
+    """The client's own headers for a provider that takes its credentials; these are apart, see `withheld`."""
+    return {
+        name.lower(): value
+        for name, value in request.headers.items()
+        if name.lower() not in _OWN_TO_THE_CLIENT | withheld.SECRET
+    }
 
 
 def went_stale(conversion: Conversion) -> bool:

@@ -7,6 +7,7 @@ import os
 from mitmproxy import ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
+from addons import withheld
 from addons.conversion import is_attempt
 
 LOOPBACK = "127.0.0.1"
@@ -58,10 +59,7 @@ class Gate:
         reached_on = flow.client_conn.sockname
         if flow.response or is_attempt(flow) or (not token and (not reached_on or _is_loopback(reached_on[0]))):
             return
-        if token and _same(flow.request.headers.get(TOKEN_HEADER, ""), token):
-            return
-        scheme, _, bearer = flow.request.headers.get("authorization", "").partition(" ")
-        if token and scheme.lower() == "bearer" and _same(bearer, token):
+        if token and any(_same(given, token) for given in _tokens(flow)):
             return
         flow.response = http.Response.make(
             401,
@@ -73,12 +71,20 @@ class Gate:
     def request(self, flow: http.HTTPFlow) -> None:
         """The token is for us alone: no upstream sees it."""
         flow.request.headers.pop(TOKEN_HEADER, None)
-        scheme, _, bearer = flow.request.headers.get("authorization", "").partition(" ")
-        if (token := self._token()) and scheme.lower() == "bearer" and _same(bearer, token):
+        if (token := self._token()) and _same(_bearer(flow), token):
             del flow.request.headers["authorization"]
 
     def _token(self) -> str:
         return os.environ.get(ctx.options.client_token_env, "") if ctx.options.client_token_env else ""
+
+
+def _tokens(flow: http.HTTPFlow) -> tuple[str, str]:
+    return withheld.credential(flow, TOKEN_HEADER), _bearer(flow)
+
+
+def _bearer(flow: http.HTTPFlow) -> str:
+    scheme, _, token = withheld.credential(flow, "authorization").partition(" ")
+    return token if scheme.lower() == "bearer" else ""
 
 
 def _same(given: str, token: str) -> bool:

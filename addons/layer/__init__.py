@@ -12,6 +12,7 @@ Until the answer has something to say the client has read nothing, not even a st
     stream.py       the attempts: connect, send, read, fail, time out
     one_write.py    fewer system calls for all that passes
     client_side.py  what the client reads, and whether it is still there
+    discreet.py     no flow holds a secret
     attempt.py      one attempt's request and body
 """
 

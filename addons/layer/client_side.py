@@ -5,19 +5,20 @@ from abc import abstractmethod
 
 from mitmproxy import flow, http
 from mitmproxy.proxy.layer import CommandGenerator
-from mitmproxy.proxy.layers.http import DropStream, HttpStream, SendHttp
+from mitmproxy.proxy.layers.http import DropStream, SendHttp
 from mitmproxy.proxy.layers.http import _events as said
 from mitmproxy.proxy.layers.http import _hooks as hooks
 
 from addons.conversion import Conversion
+from addons.layer.discreet import DiscreetStream
 
 CLIENT_LEFT = "client disconnected"
 
 _STREAM = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", "x-accel-buffering": "no"}
 
 
-class ClientSide(HttpStream):
-    """An `HttpStream` whose answer we write.
+class ClientSide(DiscreetStream):
+    """A stream whose answer we write.
 
     A hook or a connection to be made blocks the generator that yields it; what happens meanwhile is queued. So `over`
     is asked after each.
