@@ -40,7 +40,7 @@ def instructions(request: Received) -> str:
 def _chat(body: Json) -> Iterator[Heard]:
     for message in body["messages"]:
         content = message.get("content") or ""
-        parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        parts: list[Json] = [{"type": "text", "text": content}] if isinstance(content, str) else content
         text = "\n".join(part["text"] for part in parts if part["type"] == "text")
         role: Role = {"tool": "output", "developer": "system"}.get(message["role"], message["role"])
         yield Heard(

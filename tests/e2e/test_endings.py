@@ -56,8 +56,9 @@ def test_an_answer_cut_by_its_limit_is_no_success(side: Side, codex: Codex) -> N
     assert run.code == 1
 
 
-def test_a_call_cut_by_the_limit_does_not_run(side: Side, codex: Codex) -> None:
-    call = Call("exec_command", '{"cmd": "touch must-not-exist"')
+def test_a_call_of_an_answer_cut_by_its_limit_does_not_run(side: Side, codex: Codex) -> None:
+    """It reads as complete JSON, but of a command that was to go on, or of calls that were to follow, nobody knows."""
+    call = Call("exec_command", {"cmd": "touch must-not-exist"})
     side.upstream.script(Say(Think("Hm."), call, stop="length"))
     run = codex.exec("go", model=side.model)
     assert not (codex.work / "must-not-exist").exists()

@@ -17,7 +17,7 @@ def last_user(said: list[Heard]) -> str:
 
 
 def name_of(request: Received) -> str:
-    return re.findall(r"you are (\w+)", last_user(heard(request)))[-1]
+    return str(re.findall(r"you are (\w+)", last_user(heard(request)))[-1])
 
 
 def test_two_sessions_at_once_are_told_apart(side: Side, codex: Codex) -> None:
@@ -30,9 +30,11 @@ def test_two_sessions_at_once_are_told_apart(side: Side, codex: Codex) -> None:
     with ThreadPoolExecutor() as pool:
         runs = pool.map(lambda name: codex.exec(f"you are {name}", model=side.model), ["alice", "bob", "carol"])
     assert [run.said for run in runs] == [["alice is done"], ["bob is done"], ["carol is done"]]
-    for request in side.upstream.received[3:]:
-        told = heard(request)
-        assert (told[-2].thinking, f"i-am-{name_of(request)}\n" in told[-1].text) == (f"I am {name_of(request)}.", True)
+    seconds = [request for request in side.upstream.received if heard(request)[-1].role == "output"]
+    assert sorted(map(name_of, seconds)) == ["alice", "bob", "carol"]
+    for request in seconds:
+        name, (step, output) = name_of(request), heard(request)[-2:]
+        assert (step.thinking, f"i-am-{name}\n" in output.text) == (f"I am {name}.", True)
 
 
 def test_a_model_that_nobody_routes_passes_through_with_the_client_s_own_key(
