@@ -3,8 +3,6 @@
 Between mitmproxy's flows and the converters' values, for one exchange; `addons.route` decides, this builds.
 """
 
-import logging
-
 from mitmproxy import connection, http
 
 from addons import compression, withheld
@@ -13,8 +11,6 @@ from addons.target import Target
 from converters import errors, exchange
 from converters.dialect import ResponsesDialect
 from converters.errors import Client, RequestError
-
-logger = logging.getLogger(__name__)
 
 _USER_AGENT = "transcodex"  # some providers' front doors refuse requests without any
 _SEAL = b"tcx1."
@@ -41,10 +37,7 @@ def decoded(request: http.Request, limit_mib: int) -> bytes:
         compression.Undecodable: corrupt, too large, or in an encoding that nobody knows.
     """
     encoding = request.headers.get("content-encoding", "")
-    decoder = compression.Decoder(encoding, limit=limit_mib * 2**20)
-    body = decoder.feed(request.raw_content or b"")
-    decoder.close()
-    return body
+    return compression.decode(request.raw_content or b"", encoding, limit=limit_mib * 2**20)
 
 
 def reverse_target(request: http.Request, model: str, body: bytes) -> Target | None:
@@ -57,47 +50,35 @@ def reverse_target(request: http.Request, model: str, body: bytes) -> Target | N
     return Target(upstream, f"{request.scheme}://{request.host}:{request.port}{version}", "client")
 
 
-def ask(conversion: Conversion, target: Target, question: exchange.Exchange, model: str) -> None:
+def ask(conversion: Conversion, target: Target, question: exchange.Exchange) -> None:
     """Sets the conversion's next attempt."""
     flow = conversion.flow
-    forwarded, own = (_forwarded(flow.request), withheld.credentials(flow)) if target.own_credentials else ({}, {})
+    forwarded, own = _forwarded(flow) if target.own_credentials else ({}, {})
     headers = {
         "user-agent": _USER_AGENT,
         **forwarded,
         "content-type": "application/json",
         "accept": "text/event-stream" if question.stream else "application/json, text/event-stream",
         **question.headers,
-        **target.headers,
+        **{name.lower(): value for name, value in target.headers.items()},
     }
     url = target.url(question.path)
     attempt = http.HTTPFlow(flow.client_conn, connection.Server(address=None))
-    fields = [(name.encode(), value.encode()) for name, value in headers.items()]
+    fields = [(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in headers.items()]
     attempt.request = http.Request.make("POST", url, question.body, fields)
-    attempt.comment = f"attempt {len(conversion.attempts) + 1} of {flow.id[:8]}: {target.upstream.who}"
     conversion.attempt = attempt
     conversion.answer = question
     conversion.credentials = own | target.credentials()
     conversion.who = target.upstream.who
     conversion.first_byte, conversion.idle = target.first_byte, target.idle
-    _tell(flow, target, question, model)
 
 
-def _tell(flow: http.HTTPFlow, target: Target, question: exchange.Exchange, model: str) -> None:
-    upstream = target.upstream
-    said = f"{model} -> {upstream.who} {upstream.model} ({upstream.protocol})"
-    if question.losses:
-        said += f", lost: {'; '.join(map(str, question.losses))}"
-    flow.comment = said
-    logger.info(said)
-
-
-def _forwarded(request: http.Request) -> dict[str, str]:
-    """The client's own headers for a provider that takes its credentials; these are apart, see `withheld`."""
-    return {
-        name.lower(): value
-        for name, value in request.headers.items()
-        if name.lower() not in _OWN_TO_THE_CLIENT | withheld.SECRET
-    }
+def _forwarded(flow: http.HTTPFlow) -> tuple[dict[str, str], dict[str, str]]:
+    """The client's own headers for a provider that takes its credentials, and these apart, see `withheld`."""
+    headers = flow.request.headers
+    stay = _OWN_TO_THE_CLIENT | {name.strip().lower() for name in headers.get("connection", "").split(",")}
+    shown = {name.lower(): value for name, value in headers.items() if name.lower() not in stay | withheld.SECRET}
+    return shown, {name: value for name, value in withheld.credentials(flow).items() if name not in stay}
 
 
 def went_stale(conversion: Conversion) -> bool:

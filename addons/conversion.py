@@ -4,17 +4,44 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from mitmproxy import http
+from mitmproxy.flow import Flow
 
 from converters.errors import Answer, Fault
 
+# Keys of `flow.metadata`, which is saved with flows; mitmproxy's filter `~meta` reads them.
+
 EXCHANGE = "transcodex.exchange"
-"""Key in an attempt's `metadata`: the id of the client's flow."""
+"""Both sides: the id of the client's flow."""
 
 SIDE = "transcodex.side"
-"""Key in `metadata` of each flow that takes part: "client" or "upstream". Hooks see both sorts."""
+"""Both sides: "client" or "upstream". Hooks see both sorts."""
+
+MODEL = "transcodex.model"
+"""The client's: the model that it asked for."""
+
+CLIENT = "transcodex.client"
+"""The client's: "codex" or "other"."""
+
+LOSSES = "transcodex.losses"
+"""The client's: how many things could not be carried over."""
+
+PROVIDER = "transcodex.provider"
+"""An attempt's: who is asked."""
+
+ROUTE = "transcodex.route"
+"""An attempt's: JSON text with all that it takes to convert the exchange anew."""
+
+CHUNKS = "transcodex.chunks"
+"""An attempt's: the sizes of its answer's pieces as they came, in bytes."""
+
+TIMES = "transcodex.times"
+"""An attempt's: when each of these pieces came, in milliseconds from the attempt's start."""
+
+WHOLE = "transcodex.whole"
+"""Key in the `metadata` of a client's flow: its body is read to the end first, whatever `stream_large_bodies` says."""
 
 
-def is_attempt(flow: http.HTTPFlow) -> bool:
+def is_attempt(flow: Flow) -> bool:
     """Whether a hook got an attempt of ours, not a client's request."""
     return flow.metadata.get(SIDE) == "upstream"
 

@@ -14,14 +14,15 @@ import time
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from mitmproxy import command, ctx, exceptions
+from mitmproxy import command, ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
 from addons import asking, compression, config, layer, memory, overview
-from addons.conversion import Conversion
+from addons.conversion import WHOLE, Conversion, is_attempt
 from addons.gate import Gate
 from addons.health import Health
 from addons.routes_file import RoutesFile
+from addons.sides import Sides
 from addons.surface import Surface, endpoint
 from converters import errors, exchange
 from converters.errors import RequestError
@@ -33,8 +34,8 @@ _QUESTIONS = {"/responses": False, "/responses/compact": True}
 
 
 class Route:
-    def __init__(self, routes: RoutesFile) -> None:
-        self._routes = routes
+    def __init__(self, routes: RoutesFile, sides: Sides) -> None:
+        self._routes, self._sides = routes, sides
         self._watching: asyncio.Task[None] | None = None
         self._questions: WeakKeyDictionary[Conversion, exchange.Exchange] = WeakKeyDictionary()
 
@@ -66,13 +67,18 @@ class Route:
             self._routes.refresh()
             memory.sweep()
 
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        if _is_question(flow.request) and not is_attempt(flow):
+            flow.metadata[WHOLE] = True
+            flow.request.stream = False  # which `stream_large_bodies` may have set just before
+
     def next_attempt(self, conversion: Conversion) -> None:
         """Asked before anything is sent, and again when an attempt failed while nothing had reached the client."""
         request = conversion.flow.request
         if conversion.attempts and not asking.went_stale(conversion):
             conversion.flow.response = asking.failure(conversion, self._questions[conversion])
             return
-        if request.method != "POST" or endpoint(request) not in _QUESTIONS:
+        if not _is_question(request):
             return
         client = asking.client_of(request)
         try:
@@ -94,12 +100,14 @@ class Route:
             logger.info("%s passes through to %s%s", model, request.pretty_host, self._hint(model))
             target = asking.reverse_target(request, model, body)
         if target is not None:
-            compact = _QUESTIONS[endpoint(request)]
-            question = exchange.open_exchange(
-                raw, target.upstream, now=int(time.time()), client=client, compact=compact
-            )
+            now, compact = int(time.time()), _QUESTIONS[endpoint(request)]
+            question = exchange.open_exchange(raw, target.upstream, now=now, client=client, compact=compact)
             self._questions[conversion] = question
-            asking.ask(conversion, target, question, model)
+            asking.ask(conversion, target, question)
+            self._sides.opened(
+                conversion, question, target.upstream, model=model, now=now, client=client, compact=compact
+            )
+            logger.info("%s%s", conversion.flow.comment, _lost(question))
 
     def _hint(self, model: str) -> str:
         variables = self._routes.current.lacking(model)
@@ -117,5 +125,13 @@ class Route:
         return "\n".join(config.check(Path(named).expanduser() if named else None))
 
 
-_routes = RoutesFile()
-addons = [Gate(), Health(_routes), Surface(_routes), Route(_routes)]
+def _is_question(request: http.Request) -> bool:
+    return request.method == "POST" and endpoint(request) in _QUESTIONS
+
+
+def _lost(question: exchange.Exchange) -> str:
+    return f", lost: {'; '.join(map(str, question.losses))}" if question.losses else ""
+
+
+_routes, _sides = RoutesFile(), Sides()
+addons = [Gate(), Health(_routes), Surface(_routes), _sides, Route(_routes, _sides)]

@@ -87,6 +87,11 @@ class Exchange(ABC):
     losses: Losses
     stream: bool
 
+    @property
+    def fault(self) -> Fault | None:
+        """Why the answer failed, once it came to its end."""
+        return None
+
     @abstractmethod
     def feed(self, data: bytes) -> list[bytes]:
         """What the client reads now, for these bytes of the upstream's 200 answer, freed from content encoding."""
@@ -161,6 +166,10 @@ class _Conversion(Exchange):
         self._parser = sse.Parser()
         self._body: list[bytes] | None = None  # the answer's pieces, when it turns out to be no stream
         self._began = False
+
+    @property
+    def fault(self) -> Fault | None:
+        return self._encoder.fault
 
     def feed(self, data: bytes) -> list[bytes]:
         if not self._began and (data := data.lstrip()):

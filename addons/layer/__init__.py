@@ -31,6 +31,8 @@ _RELIED_ON: dict[type, tuple[str, ...]] = {
     HttpStream: (
         "make_server_connection",
         "handle_protocol_error",
+        "check_body_size",
+        "request_body_buf",
         "check_killed",
         "send_response",
         "state_done",

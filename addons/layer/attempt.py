@@ -2,13 +2,14 @@
 
 import math
 import time
+from array import array
 from dataclasses import dataclass, field
 
 from mitmproxy import connection, flow, http
 from mitmproxy.net.http import url
 
 from addons.compression import Decoder
-from addons.conversion import EXCHANGE, SIDE, Answering, Conversion
+from addons.conversion import CHUNKS, EXCHANGE, SIDE, TIMES, Answering, Conversion
 from converters.errors import Fault, Kind
 
 _MOST_OF_AN_ANSWER = 1 << 28  # bytes, decoded
@@ -28,6 +29,9 @@ class Attempt:
     """The body as it came: cut, encoded, whatever."""
     _decoder: Decoder | None = None
     _heard: float = field(default_factory=time.monotonic)
+    _began: float = field(default_factory=time.monotonic)
+    _sizes: array[int] = field(default_factory=lambda: array("I"))
+    _times: array[int] = field(default_factory=lambda: array("I"))  # milliseconds
 
     def start(self) -> None:
         """Enters the attempt in the books, before its first hook."""
@@ -61,6 +65,8 @@ class Attempt:
         """
         self._heard = time.monotonic()
         self.raw += data
+        self._sizes.append(len(data))
+        self._times.append(round((self._heard - self._began) * 1000))
         return self._decoder.feed(data) if self._decoder else data
 
     def receive_trailers(self, trailers: http.Headers) -> None:
@@ -92,4 +98,5 @@ class Attempt:
         if self.flow.response is not None:
             self.flow.response.raw_content = bytes(self.raw)
             self.raw.clear()
+            self.flow.metadata |= {CHUNKS: self._sizes.tolist(), TIMES: self._times.tolist()}
             self.flow.response.timestamp_end = time.time()

@@ -15,9 +15,10 @@ from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import DropStream, GetHttpConnection, HttpLayer, SendHttp
 from mitmproxy.proxy.layers.http import _events as said
 from mitmproxy.proxy.layers.http import _hooks as hooks
+from mitmproxy.utils import human
 
 from addons.compression import Undecodable
-from addons.conversion import SIDE, Conversion
+from addons.conversion import SIDE, WHOLE, Conversion
 from addons.layer.attempt import Attempt
 from addons.layer.client_side import CLIENT_LEFT, ClientSide
 from converters.errors import Fault, Kind
@@ -64,6 +65,14 @@ class ExchangeStream(ClientSide):
         if not (yield from self._follow()):
             yield from self._ask()
         return False
+
+    def check_body_size(self, request: bool) -> CommandGenerator[bool]:
+        """mitmproxy would stream a body that grows beyond `stream_large_bodies`, and nobody could convert it then."""
+        most = human.parse_size(self.context.options.body_size_limit)
+        is_too_large = most is not None and len(self.request_body_buf) > most
+        if request and WHOLE in self.flow.metadata and not is_too_large:
+            return False
+        return (yield from super().check_body_size(request))
 
     def handle_event(self, event: events.Event) -> CommandGenerator[None]:
         if isinstance(event, events.Wakeup) and self._paused is not None:
@@ -314,7 +323,8 @@ class ExchangeStream(ClientSide):
         """
         if not self._armed:
             self._armed = True
-            yield commands.RequestWakeup(max(0.0, min(self.conversion.quiet, self._quiet_left(), attempt.time_left())))
+            limits = (self.conversion.quiet, self.conversion.idle or math.inf, self._quiet_left(), attempt.time_left())
+            yield commands.RequestWakeup(max(0.0, min(limits)))
 
     def _quiet_left(self) -> float:
         return self.spoke + self.conversion.quiet - time.monotonic() if self.began else math.inf

@@ -1,0 +1,133 @@
+"""The two sides of an exchange: each flow says what it is, what came of it, and leads to the other.
+
+| to see                            | filter                                |
+|-----------------------------------|---------------------------------------|
+| one exchange, both sides          | `~meta "exchange: ID"`                |
+| all that Codex asked              | `~meta "side: client"`                |
+| all attempts at one provider      | `~meta "provider: deepseek$"`         |
+| exchanges that lost something     | `~meta "losses: [1-9]"`               |
+| what failed, what lost something  | `~marker :x:`, `~marker :warning:`    |
+"""
+
+from collections.abc import Sequence
+from weakref import WeakKeyDictionary
+
+import orjson
+from mitmproxy import command, ctx, exceptions, flow, hooks, http
+
+from addons.conversion import (
+    CLIENT,
+    EXCHANGE,
+    LOSSES,
+    MODEL,
+    PROVIDER,
+    ROUTE,
+    SIDE,
+    TIMES,
+    Conversion,
+    is_attempt,
+)
+from converters.errors import Client
+from converters.exchange import Exchange, Upstream
+
+FAILED = ":x:"
+LOST = ":warning:"
+
+
+class Sides:
+    def __init__(self) -> None:
+        self._questions: WeakKeyDictionary[http.HTTPFlow, Exchange] = WeakKeyDictionary()
+
+    def opened(
+        self,
+        conversion: Conversion,
+        question: Exchange,
+        upstream: Upstream,
+        *,
+        model: str,
+        now: int,
+        client: Client,
+        compact: bool,
+    ) -> None:
+        """Writes into both flows of a new attempt what it takes to convert them anew."""
+        asking, attempt = conversion.flow, conversion.attempt
+        assert attempt is not None
+        self._questions[asking] = question
+        asking.metadata |= {EXCHANGE: asking.id, SIDE: "client", MODEL: model, CLIENT: client}
+        asking.metadata[LOSSES] = len(question.losses)
+        asking.comment = f"{model} -> {upstream.who} {upstream.model} ({upstream.protocol})"
+        route = {
+            "who": upstream.who,
+            "protocol": upstream.protocol,
+            "model": upstream.model,
+            "dialect": upstream.dialect.model_dump(mode="json", exclude_defaults=True),
+            "now": now,
+            "client": client,
+            "compact": compact,
+        }
+        attempt.metadata |= {PROVIDER: upstream.who, ROUTE: orjson.dumps(route).decode()}
+        attempt.comment = f"attempt {len(conversion.attempts) + 1} of {asking.id[:8]}: {upstream.who} {upstream.model}"
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        if is_attempt(flow):
+            self._attempt_over(flow)
+        elif (question := self._questions.get(flow)) is not None:
+            self._exchange_over(flow, question)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        self.response(flow)
+
+    def _attempt_over(self, flow: http.HTTPFlow) -> None:
+        failure = _failure(flow)
+        _say(flow, [_timing(flow.metadata.get(TIMES)), failure], FAILED if failure else "")
+
+    def _exchange_over(self, flow: http.HTTPFlow, question: Exchange) -> None:
+        failure = question.fault.message if question.fault else _failure(flow)
+        lost = f"lost {'; '.join(map(str, question.losses))}" if question.losses else ""
+        _say(flow, [_duration(flow), lost, failure], FAILED if failure else LOST if lost else "")
+
+    @command.command("exchange.flows")
+    def flows(self, one: flow.Flow) -> Sequence[flow.Flow]:
+        """All flows of a flow's exchange: the client's and its attempts."""
+        exchange = one.metadata.get(EXCHANGE)
+        if not exchange:
+            raise exceptions.CommandError("this flow is no part of a converted exchange")
+        found: Sequence[flow.Flow] = ctx.master.commands.call("view.flows.resolve", f'~meta "exchange: {exchange}"')
+        return found
+
+    @command.command("exchange.other")
+    def other(self, one: flow.Flow) -> Sequence[flow.Flow]:
+        """Jumps to the other side: from the client's flow to its last attempt, from an attempt to the client's flow."""
+        wanted = "client" if is_attempt(one) else "upstream"
+        there = [each for each in self.flows(one) if each.metadata.get(SIDE) == wanted]
+        if not there:
+            raise exceptions.CommandError("the other side is not in the list")
+        ctx.master.addons.get("view").focus.flow = there[-1]
+        return there[-1:]
+
+
+def _say(flow: http.HTTPFlow, words: list[str], marker: str) -> None:
+    flow.comment = ", ".join(word for word in (flow.comment, *words) if word)
+    flow.marked = marker or flow.marked
+    if ctx.master.addons.get("view"):
+        ctx.master.addons.trigger(hooks.UpdateHook([flow]))
+
+
+def _failure(flow: http.HTTPFlow) -> str:
+    if flow.error is not None:
+        return f"failed: {flow.error.msg}"
+    refused = flow.response is not None and flow.response.status_code >= 400
+    return f"failed: {flow.response.status_code}" if refused and flow.response else ""
+
+
+def _timing(times: object) -> str:
+    """`times` are milliseconds from the attempt's start to each piece of its answer."""
+    if not isinstance(times, list) or not times:
+        return ""
+    return f"first after {times[0] / 1000:.2f} s, last after {times[-1] / 1000:.2f} s"
+
+
+def _duration(flow: http.HTTPFlow) -> str:
+    if flow.response is None or flow.response.timestamp_end is None:
+        return ""
+    return f"{flow.response.timestamp_end - flow.request.timestamp_start:.2f} s"

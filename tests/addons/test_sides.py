@@ -1,0 +1,143 @@
+"""Each side says what it is, what came of it, and leads to the other."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from mitmproxy import connection, exceptions, flow, flowfilter, http
+from mitmproxy.addons.view import View
+from mitmproxy.test import taddons, tflow, tutils
+
+from addons.conversion import EXCHANGE, ROUTE, SIDE, TIMES, Conversion
+from addons.sides import FAILED, LOST, Sides
+from converters.dialect import ChatDialect
+from converters.errors import Fault
+from converters.exchange import DIALECTS, Exchange, Upstream, open_exchange
+
+RAW = {"model": "alias", "input": "hi", "stream": True}
+LOSSY = {**RAW, "tools": [{"type": "web_search"}]}
+ACME = Upstream("acme", "chat", "model-x", ChatDialect(think_tags=False))
+
+
+@pytest.fixture
+def view() -> Iterator[View]:
+    with taddons.context(View()) as context:
+        yield context.master.addons.get("view")
+
+
+@pytest.fixture
+def sides(view: View) -> Sides:
+    from mitmproxy import ctx
+
+    loaded = Sides()
+    ctx.master.addons.add(loaded)
+    return loaded
+
+
+def asked(sides: Sides, raw: dict[str, object] = RAW) -> tuple[http.HTTPFlow, http.HTTPFlow, Exchange]:
+    """An exchange as it stands when its attempt is sent."""
+    client = tflow.tflow(req=tutils.treq(path=b"/v1/responses"))
+    conversion = Conversion(client)
+    attempt = http.HTTPFlow(client.client_conn, connection.Server(address=("acme", 443)))
+    attempt.request = tutils.treq(path=b"/v1/chat/completions")
+    conversion.attempt = attempt
+    question = open_exchange(raw, ACME, now=7, client="codex")
+    sides.opened(conversion, question, ACME, model="alias", now=7, client="codex", compact=False)
+    attempt.metadata |= {EXCHANGE: client.id, SIDE: "upstream", TIMES: [120, 4500]}
+    return client, attempt, question
+
+
+def answered(sides: Sides, client: http.HTTPFlow, attempt: http.HTTPFlow) -> None:
+    for one in (attempt, client):
+        one.response = tutils.tresp(
+            timestamp_start=one.request.timestamp_start, timestamp_end=one.request.timestamp_start + 2
+        )
+        sides.response(one)
+
+
+def test_the_comments_say_where_it_went_and_how_long_it_took(sides: Sides) -> None:
+    client, attempt, _ = asked(sides)
+    answered(sides, client, attempt)
+    assert client.comment == "alias -> acme model-x (chat), 2.00 s"
+    assert attempt.comment == f"attempt 1 of {client.id[:8]}: acme model-x, first after 0.12 s, last after 4.50 s"
+    assert client.marked == attempt.marked == ""
+
+
+def test_losses_are_named_and_marked(sides: Sides) -> None:
+    client, attempt, _ = asked(sides, LOSSY)
+    answered(sides, client, attempt)
+    assert client.marked == LOST
+    assert "lost tools[0]: web_search" in client.comment
+
+
+def test_an_answer_that_fails_within_its_stream_is_marked(sides: Sides) -> None:
+    client, attempt, question = asked(sides)
+    question.fail(Fault("cut", "acme broke off"))
+    answered(sides, client, attempt)
+    assert client.marked == FAILED
+    assert client.comment.endswith("acme broke off")
+
+
+def test_an_attempt_that_fails_is_marked(sides: Sides) -> None:
+    _, attempt, _ = asked(sides)
+    attempt.error = flow.Error("connection refused")
+    sides.error(attempt)
+    assert (attempt.marked, attempt.comment.rpartition(", ")[2]) == (FAILED, "failed: connection refused")
+
+
+def test_an_attempt_that_is_refused_is_marked(sides: Sides) -> None:
+    _, attempt, _ = asked(sides)
+    attempt.response = tutils.tresp(status_code=429)
+    sides.response(attempt)
+    assert attempt.comment.endswith("failed: 429")
+
+
+def test_what_is_no_exchange_stays_as_it_is(sides: Sides) -> None:
+    other = tflow.tflow(resp=True)
+    sides.response(other)
+    assert (other.comment, other.marked) == ("", "")
+
+
+def test_the_route_is_enough_to_convert_anew(sides: Sides) -> None:
+    _, attempt, question = asked(sides)
+    route = json.loads(attempt.metadata[ROUTE])
+    dialect = DIALECTS[route["protocol"]](**route["dialect"])
+    again = open_exchange(
+        RAW,
+        Upstream(route["who"], route["protocol"], route["model"], dialect),
+        now=route["now"],
+        client=route["client"],
+        compact=route["compact"],
+    )
+    assert again.body == question.body
+    assert dialect == ACME.dialect
+
+
+@pytest.mark.parametrize(
+    ("expression", "client", "attempt"),
+    [
+        ('~meta "side: client"', True, False),
+        ('~meta "provider: acme$"', False, True),
+        ('~meta "provider: other$"', False, False),
+        ('~meta "losses: [1-9]"', True, False),
+        ("~marker :warning:", True, False),
+        ('~comment "lost"', True, False),
+    ],
+)
+def test_filters_find_each_side(sides: Sides, expression: str, client: bool, attempt: bool) -> None:
+    flows = asked(sides, LOSSY)[:2]
+    answered(sides, *flows)
+    assert [bool(flowfilter.match(expression, one)) for one in flows] == [client, attempt]
+
+
+def test_each_side_leads_to_the_other(sides: Sides, view: View) -> None:
+    client, attempt, _ = asked(sides)
+    unrelated = tflow.tflow()
+    view.add([client, attempt, unrelated])
+    assert sides.flows(attempt) == [client, attempt]
+    assert sides.other(client) == [attempt]
+    assert view.focus.flow is attempt
+    assert sides.other(attempt) == [client]
+    assert view.focus.flow is client
+    with pytest.raises(exceptions.CommandError):
+        sides.other(unrelated)
