@@ -11,7 +11,7 @@
 | temperature, top_p                   | the same, one of them, not while thinking                                     |
 | text.format                          | output_config.format, or words at the end of system                           |
 | prompt_cache_key                     | nothing: the marks of cache.py take its place                                 |
-| previous_response_id                 | RequestError: the upstream stores nothing                                     |
+| previous_response_id, ...            | refused: nothing is stored (responses/history.py)                             |
 
 Two turns of one conversation give requests of which the earlier is a prefix of the later (but for cache marks): that is
 what an upstream caches. https://docs.anthropic.com/en/api/messages
@@ -24,7 +24,6 @@ from converters.anthropic import cache, content, schema, thinking
 from converters.anthropic.messages import Writer, unthought_loop
 from converters.anthropic.tool_choice import ToolChoice
 from converters.dialect import AnthropicDialect
-from converters.errors import RequestError
 from converters.jsontext import Json
 from converters.losses import Losses
 from converters.responses import wire
@@ -46,12 +45,8 @@ def convert(request: wire.Request, tools: Toolbox, dialect: AnthropicDialect, mo
     """The body of a streamed request.
 
     Raises:
-        RequestError: the request refers to a stored response, or forces a tool that it does not offer.
+        RequestError: the request builds on what is stored elsewhere, or forces a tool that it does not offer.
     """
-    if request.previous_response_id:
-        raise RequestError(
-            "this upstream stores no responses: send the whole conversation", param="previous_response_id"
-        )
     return _Conversion(request, tools, dialect, losses).body(model)
 
 

@@ -12,7 +12,7 @@
 | prompt_cache_key                   | the same, where known                                                          |
 | store, include, metadata, ...      | left out: they change no answer                                                |
 | service_tier, truncation, ...      | left out, listed as losses                                                     |
-| previous_response_id               | refused: nothing is stored                                                     |
+| previous_response_id, ...          | refused: nothing is stored (`responses.history`)                               |
 
 https://platform.openai.com/docs/api-reference/chat/create
 """
@@ -23,7 +23,6 @@ from converters import jsontext
 from converters.chat import effort, offer
 from converters.chat.messages import messages
 from converters.dialect import ChatDialect
-from converters.errors import RequestError
 from converters.jsontext import Json
 from converters.losses import Losses
 from converters.responses import history, wire
@@ -34,10 +33,8 @@ def convert(request: wire.Request, tools: Toolbox, dialect: ChatDialect, model: 
     """The body for `POST /chat/completions`.
 
     Raises:
-        RequestError: the request builds on a stored response.
+        RequestError: the request builds on what is stored elsewhere.
     """
-    if request.previous_response_id:
-        raise RequestError("nothing is stored here: send the whole history", param="previous_response_id")
     _note_lost_fields(request.raw, losses)
     asked = request.reasoning.effort if request.reasoning else None
     shape, notes = _response_format(request, dialect, losses)

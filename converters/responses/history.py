@@ -6,7 +6,8 @@ one assistant message holds all that the model did in one step, and the outputs 
 - what a model did in one step (reasoning, texts, calls) becomes one `Step`, and each call holds its own output;
 - a message that stands between a call and its output comes after the outputs, nothing is lost;
 - a call without an output says so; an output without a call is told as the user's words;
-- what only a Responses upstream understands is listed as a loss.
+- what only a Responses upstream understands is listed as a loss;
+- what the client left with OpenAI instead of sending it is refused: the model would answer without knowing it.
 
 Paths are JSON paths into the client's body.
 """
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from converters import jsontext, seal
+from converters.errors import RequestError
 from converters.losses import Losses
 from converters.responses import wire
 
@@ -62,7 +64,15 @@ class Conversation:
     turns: list[Turn]
 
 
+_STORED = ("previous_response_id", "conversation", "prompt")
+
+
 def conversation(request: wire.Request, losses: Losses) -> Conversation:
+    """
+    Raises:
+        RequestError: a part of the conversation is stored elsewhere.
+    """
+    _refuse_stored(request)
     instructions = [request.instructions] if request.instructions else []
     turns: list[Turn] = []
     for turn in _turns(request.input, losses):
@@ -71,6 +81,16 @@ def conversation(request: wire.Request, losses: Losses) -> Conversation:
         else:
             turns.append(turn)
     return Conversation(instructions, turns)
+
+
+def _refuse_stored(request: wire.Request) -> None:
+    for key in _STORED:
+        if request.raw.get(key):
+            raise RequestError("nothing is stored here: send the whole conversation", param=key)
+    for index, item in enumerate(request.input):
+        if item.type == "item_reference":
+            message = "nothing is stored here: send the item itself, as clients do with `store: false`"
+            raise RequestError(message, param=f"input[{index}]")
 
 
 def parts_of(content: object) -> list[wire.Part]:

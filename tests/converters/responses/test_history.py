@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from converters import seal
+from converters.errors import RequestError
 from converters.jsontext import Json
 from converters.losses import Losses
 from converters.responses import history, wire
@@ -190,3 +192,19 @@ def test_one_more_turn_leaves_the_earlier_turns_as_they_were(items: list[Json], 
     before, _ = converse(developer("base"), user(), *items)
     after, _ = converse(developer("base"), user(), *items, user(text))
     assert shape(after.turns)[:-1] == shape(before.turns)
+
+
+STORED: dict[str, Json] = {
+    "previous_response_id": {"previous_response_id": "resp_1"},
+    "conversation": {"conversation": {"id": "conv_1"}},
+    "prompt": {"prompt": {"id": "pmpt_1"}},
+    "input[1]": {"input": [user(), {"type": "item_reference", "id": "msg_1"}]},
+}
+
+
+@pytest.mark.parametrize("place", STORED)
+def test_what_was_left_elsewhere_is_asked_for_instead_of_being_forgotten(place: str) -> None:
+    request = wire.read({"model": "m", "input": [user()], **STORED[place]})
+    with pytest.raises(RequestError, match="nothing is stored here") as caught:
+        history.conversation(request, Losses())
+    assert caught.value.param == place
