@@ -49,6 +49,10 @@ class Dialect(BaseModel):
     continue_on_length: bool = False
     """An answer cut by the length limit tells Codex to go on by itself, a few times a turn, instead of an error."""
 
+    continue_on_empty: bool = True
+    """An answer to a tool's output that says and calls nothing lets Codex ask once more; else its turn ends there, in
+    the middle of the work (reasoning models do so now and then)."""
+
     extra_body: Json = Field(default_factory=dict)
     """Merged into every request body, last: what a provider wants that no flag names."""
 

@@ -83,9 +83,13 @@ class UsageReported:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The upstream said why it stopped. Reported once, at the end, after usage."""
+    """The upstream said why it stopped. Reported once, at the end, after usage.
+
+    `explanation` is for the user, where the upstream gives one (Anthropic's `stop_details` of a refusal).
+    """
 
     reason: StopReason
+    explanation: str = ""
 
 
 @dataclass(frozen=True, slots=True)

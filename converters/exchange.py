@@ -162,6 +162,7 @@ class _Conversion(Exchange):
             created_at=now,
             client=client,
             continue_on_length=upstream.dialect.continue_on_length,
+            continue_on_empty=upstream.dialect.continue_on_empty,
         )
         self._parser = sse.Parser()
         self._body: list[bytes] | None = None  # the answer's pieces, when it turns out to be no stream

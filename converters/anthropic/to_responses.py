@@ -75,6 +75,7 @@ class Decoder:
         self._call_ids: set[str] = set()
         self._usage = Usage()
         self._stop_reason: str | None = None
+        self._explanation = ""
         self._said_anything = False
         self._ended = False
 
@@ -133,8 +134,14 @@ class Decoder:
             yield from self._fail(Fault("cut", f"{self._who} began a second answer within the first"))
 
     def _message_delta(self, said: Json) -> Iterator[Event]:
-        self._stop_reason = (said.get("delta") or {}).get("stop_reason") or self._stop_reason
+        self._stopped(said.get("delta") or {})
         yield from self._usage.update(said.get("usage"))
+
+    def _stopped(self, end: Json) -> None:
+        """Notes why, from a message_delta's `delta` or a whole message."""
+        self._stop_reason = end.get("stop_reason") or self._stop_reason
+        details = end.get("stop_details") or {}
+        self._explanation = str(details.get("explanation") or details.get("category") or "") or self._explanation
 
     def _finish(self) -> Iterator[Event]:
         for index in list(self._blocks):
@@ -146,7 +153,7 @@ class Decoder:
         if reason == "stop" and self._call_ids:
             reason = "tool_calls"  # compatible hosts say end_turn after calls
         self._ended = True
-        yield Finished(reason)
+        yield Finished(reason, f"{self._who}: {self._explanation}" if self._explanation else "")
 
     def _fail(self, fault: Fault) -> list[Event]:
         self._ended = True
@@ -246,5 +253,5 @@ class Decoder:
             yield from self._block_stop(index)
 
     def _message_end(self, body: Json) -> Iterator[Event]:
-        self._stop_reason = body.get("stop_reason")
+        self._stopped(body)
         yield from self._finish()

@@ -17,7 +17,7 @@ from converters.errors import Client, Fault
 from converters.events import Event, Failed, Finished, Started, TextDelta, UsageReported
 from converters.jsontext import Json
 from converters.responses import snapshot, wire
-from converters.responses.encoder import CUT, FILTERED
+from converters.responses.encoder import CUT, filtered
 from converters.responses.history import SUMMARY_FAMILY
 from converters.responses.lifecycle import Lifecycle
 from converters.tools import Toolbox
@@ -83,6 +83,7 @@ class CompactionEncoder:
         created_at: int,
         client: Client,
         continue_on_length: bool = False,
+        continue_on_empty: bool = False,
     ) -> None:
         self._life = Lifecycle(request, created_at=created_at, client=client)
         self._pieces: list[str] = []
@@ -109,8 +110,8 @@ class CompactionEncoder:
                 self._pieces.append(text)
             case UsageReported():
                 self._life.report(event)
-            case Finished("content_filter"):
-                self._life.fail([], FILTERED)
+            case Finished("content_filter", explanation):
+                self._life.fail([], filtered(explanation))
             case Finished():
                 # Cut by the length limit, a summary is still far better than none.
                 self._finish("".join(self._pieces).strip())

@@ -24,7 +24,8 @@ ended when it tries again, and would show the text twice.
 | length         | incomplete, max_output_tokens | the same; as `pause` where `continue_on_length` is set             |
 | content_filter | incomplete, content_filter    | failed, content_policy_violation (it retries `incomplete` in vain) |
 
-An answer without anything said is completed with an empty output; Codex then ends the turn.
+An answer without anything said is completed with an empty output; Codex then ends the turn. Where that would end it in
+the middle of the work, right after a tool's output, `continue_on_empty` makes Codex ask once more.
 """
 
 import hashlib
@@ -62,8 +63,15 @@ CUT = Fault("cut", "The answer ended before it was complete.")
 FILTERED = Fault("content_policy", "The provider's content filter stopped the answer.")
 
 
+def filtered(explanation: str) -> Fault:
+    return Fault("content_policy", f"{FILTERED.message} {explanation}") if explanation else FILTERED
+
+
 class Encoder:
-    """`continue_on_length`: Codex is told to go on by itself after an answer that the length limit cut."""
+    """`continue_on_length`: Codex is told to go on by itself after an answer that the length limit cut.
+
+    `continue_on_empty`: and once after an answer to a tool's output in which nothing was said or called.
+    """
 
     def __init__(
         self,
@@ -73,10 +81,11 @@ class Encoder:
         created_at: int,
         client: Client,
         continue_on_length: bool = False,
+        continue_on_empty: bool = False,
     ) -> None:
         self._life = Lifecycle(request, created_at=created_at, client=client)
         self._request, self._tools, self._client = request, tools, client
-        self._continue_on_length = continue_on_length
+        self._continue_on_length, self._continue_on_empty = continue_on_length, continue_on_empty
         self._items: list[Item] = []
         self._message: Message | None = None  # at most one of these two is open
         self._reasoning: Reasoning | None = None
@@ -122,8 +131,8 @@ class Encoder:
                 self._seal(sealed)
             case UsageReported():
                 self._life.report(event)
-            case Finished(reason):
-                self._finish(reason)
+            case Finished(reason, explanation):
+                self._finish(reason, explanation)
             case Failed(fault):
                 self._life.fail(self._output(), fault)
             case Started():
@@ -187,7 +196,7 @@ class Encoder:
 
     # --- how it ends ---
 
-    def _finish(self, reason: StopReason) -> None:
+    def _finish(self, reason: StopReason, explanation: str) -> None:
         whole = reason not in ("length", "content_filter")
         self._end_open(whole=whole)
         if whole:
@@ -195,7 +204,7 @@ class Encoder:
                 if not item.ended:
                     item.end()
         if reason == "content_filter" and self._client == "codex":
-            self._life.fail(self._output(), FILTERED)
+            self._life.fail(self._output(), filtered(explanation))
         elif self._goes_on(reason):
             self._mark_continued()
             self._life.complete(self._output(), end_turn=False)
@@ -209,9 +218,18 @@ class Encoder:
 
     def _goes_on(self, reason: StopReason) -> bool:
         """Whether Codex is to ask again at once, with what was said so far."""
+        if self._client != "codex":
+            return False
+        if reason == "stop" and self._continue_on_empty and self._answers_a_tool():
+            only_thought = all(isinstance(item, Reasoning) for item in self._items)
+            return only_thought and continued(self._request) == 0
         wanted = reason == "pause" or (reason == "length" and self._continue_on_length)
         said = any(item.ended for item in self._items)
-        return self._client == "codex" and wanted and said and continued(self._request) < _MOST_ROUNDS
+        return wanted and said and continued(self._request) < _MOST_ROUNDS
+
+    def _answers_a_tool(self) -> bool:
+        asked = self._request.input
+        return bool(asked) and isinstance(asked[-1], wire.OutputItem | wire.ToolSearchOutputItem)
 
     def _mark_continued(self) -> None:
         mark = self._open(Reasoning(self._life.stream, self._life.tail, len(self._items)))

@@ -229,6 +229,12 @@ def test_each_stop_reason_has_its_meaning(reason: str, told: str) -> None:
     assert decode(START, stops(reason), STOP)[-1] == Finished(told)  # type: ignore[arg-type]
 
 
+def test_a_refusal_brings_its_explanation() -> None:
+    details = {"type": "refusal", "category": "cyber", "explanation": "This asks for an exploit."}
+    end = {"type": "message_delta", "delta": {"stop_reason": "refusal", "stop_details": details}}
+    assert decode(START, end, STOP)[-1] == Finished("content_filter", "Anthropic: This asks for an exploit.")
+
+
 def test_calls_win_over_a_plain_end() -> None:
     assert decode(START, *block("tool_use", id="a", name="f"), stops("end_turn"), STOP)[-1] == Finished("tool_calls")
 

@@ -36,9 +36,9 @@ def encode(
     *events: Event,
     asked: wire.Request = REQUEST,
     client: Client = "codex",
-    continue_on_length: bool = False,
+    **options: bool,
 ) -> list[Json]:
-    encoder = Encoder(asked, lower(asked), created_at=7, client=client, continue_on_length=continue_on_length)
+    encoder = Encoder(asked, lower(asked), created_at=7, client=client, **options)
     return [told for event in events for told in encoder.feed(event)] + encoder.close()
 
 
@@ -312,6 +312,11 @@ def test_codex_is_told_of_a_content_filter_without_trying_again() -> None:
     assert done(told)[0]["content"][0]["text"] == "a"
 
 
+def test_codex_is_told_what_the_filter_s_owner_says_of_it() -> None:
+    told = encode(TextDelta("a"), Finished("content_filter", "Acme: no poisons"))
+    assert told[-1]["response"]["error"]["message"].endswith("stopped the answer. Acme: no poisons")
+
+
 def test_others_are_told_of_a_content_filter_as_openai_does() -> None:
     response = encode(TextDelta("a"), Finished("content_filter"), client="other")[-1]["response"]
     assert response["incomplete_details"] == {"reason": "content_filter"}
@@ -360,3 +365,23 @@ def test_codex_goes_on_three_times_in_a_turn() -> None:
     assert not goes_on("pause", *history)
     assert not goes_on("length", *history, continue_on_length=True)
     assert goes_on("pause", *history, {"role": "user", "content": "Go on."})
+
+
+CALLED = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+OUTPUT = {"type": "function_call_output", "call_id": "c", "output": "done"}
+
+
+@pytest.mark.parametrize("said", [TextDelta(""), ReasoningDelta("hm"), SEALED])
+def test_codex_asks_once_more_after_a_tool_s_output_that_got_no_answer(said: Event) -> None:
+    history = [CALLED, OUTPUT]
+    assert goes_on("stop", *history, said=said, continue_on_empty=True)
+    mark = mark_of(encode(START, said, Finished("stop"), asked=request(*history), continue_on_empty=True))
+    assert not goes_on("stop", *history, mark, said=said, continue_on_empty=True)
+    assert not goes_on("stop", *history, said=said)
+    assert not goes_on("stop", *history, said=said, continue_on_empty=True, client="other")
+
+
+def test_codex_does_not_ask_again_where_something_was_said_or_no_tool_was_answered() -> None:
+    assert not goes_on("stop", CALLED, OUTPUT, said=A, continue_on_empty=True)
+    assert not goes_on("tool_calls", CALLED, OUTPUT, said=CallStarted("d", "f"), continue_on_empty=True)
+    assert not goes_on("stop", said=ReasoningDelta("hm"), continue_on_empty=True)
