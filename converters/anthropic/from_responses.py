@@ -11,6 +11,7 @@
 | temperature, top_p                   | the same, one of them, not while thinking                                     |
 | text.format                          | output_config.format, or words at the end of system                           |
 | prompt_cache_key                     | nothing: the marks of cache.py take its place                                 |
+| service_tier, truncation, ...        | left out, listed as losses (responses/parameters.py)                          |
 | previous_response_id, ...            | refused: nothing is stored (responses/history.py)                             |
 
 Two turns of one conversation give requests of which the earlier is a prefix of the later (but for cache marks): that is
@@ -26,7 +27,7 @@ from converters.anthropic.tool_choice import ToolChoice
 from converters.dialect import AnthropicDialect
 from converters.jsontext import Json
 from converters.losses import Losses
-from converters.responses import wire
+from converters.responses import parameters, wire
 from converters.responses.history import Step, conversation
 from converters.tools import Function, Toolbox, lower_call
 
@@ -47,6 +48,7 @@ def convert(request: wire.Request, tools: Toolbox, dialect: AnthropicDialect, mo
     Raises:
         RequestError: the request builds on what is stored elsewhere, or forces a tool that it does not offer.
     """
+    parameters.note_lost(request.raw, losses)
     return _Conversion(request, tools, dialect, losses).body(model)
 
 

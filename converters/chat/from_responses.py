@@ -11,13 +11,11 @@
 | temperature, top_p                 | the same                                                                       |
 | prompt_cache_key                   | the same, where known                                                          |
 | store, include, metadata, ...      | left out: they change no answer                                                |
-| service_tier, truncation, ...      | left out, listed as losses                                                     |
+| service_tier, truncation, ...      | left out, listed as losses (`responses.parameters`)                            |
 | previous_response_id, ...          | refused: nothing is stored (`responses.history`)                               |
 
 https://platform.openai.com/docs/api-reference/chat/create
 """
-
-from typing import Any
 
 from converters import jsontext
 from converters.chat import effort, offer
@@ -25,7 +23,7 @@ from converters.chat.messages import messages
 from converters.dialect import ChatDialect
 from converters.jsontext import Json
 from converters.losses import Losses
-from converters.responses import history, wire
+from converters.responses import history, parameters, wire
 from converters.tools import Toolbox
 
 
@@ -35,7 +33,7 @@ def convert(request: wire.Request, tools: Toolbox, dialect: ChatDialect, model: 
     Raises:
         RequestError: the request builds on what is stored elsewhere.
     """
-    _note_lost_fields(request.raw, losses)
+    parameters.note_lost(request.raw, losses)
     asked = request.reasoning.effort if request.reasoning else None
     shape, notes = _response_format(request, dialect, losses)
     conversation = history.conversation(request, losses)
@@ -104,23 +102,7 @@ def _schema(form: wire.TextFormat) -> Json:
     return {name: value for name, value in found.items() if value is not None}
 
 
-# --- what is left out, and what a provider adds ---
-
-_DEFAULTS: dict[str, tuple[Any, ...]] = {
-    "service_tier": ("auto", "default"),
-    "truncation": ("disabled",),
-    "background": (False,),
-    "top_logprobs": (0,),
-    "max_tool_calls": (),
-}
-
-
-def _note_lost_fields(raw: Json, losses: Losses) -> None:
-    """Lists fields that would change the answer, unless they ask for the default anyway."""
-    for name, defaults in _DEFAULTS.items():
-        value = raw.get(name)
-        if value is not None and value not in defaults:
-            losses.note(name, str(value), "Chat Completions upstreams are not asked for it")
+# --- what a provider adds ---
 
 
 def merge(body: Json, extra: Json) -> Json:

@@ -204,3 +204,8 @@ def test_every_request_is_one_that_anthropic_takes(items: list[Json], fields: Js
     thinking = sent.get("thinking", {"type": "disabled"})
     assert thinking["type"] != "enabled" or 1024 <= thinking["budget_tokens"] < max(sent["max_tokens"], 1025)
     assert thinking["type"] == "disabled" or not {"temperature", "top_p"} & set(sent)
+
+
+def test_what_claude_is_not_asked_for_is_a_loss() -> None:
+    _, losses = ask(service_tier="priority")
+    assert [loss.path for loss in losses] == ["service_tier"]

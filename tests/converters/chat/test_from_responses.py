@@ -138,19 +138,9 @@ def test_a_stored_response_cannot_be_built_on() -> None:
     assert caught.value.param == "previous_response_id"
 
 
-def test_fields_that_would_change_the_answer_are_losses() -> None:
-    _, losses = ask(
-        user(), service_tier="priority", truncation="auto", background=True, top_logprobs=3, max_tool_calls=2,
-        metadata={"a": "b"}, user="me", safety_identifier="x",
-    )  # fmt: skip
-    assert {loss.path for loss in losses} == {
-        "service_tier", "truncation", "background", "top_logprobs", "max_tool_calls"
-    }  # fmt: skip
-
-
-def test_fields_that_ask_for_the_default_are_no_losses() -> None:
-    _, losses = ask(user(), service_tier="auto", truncation="disabled", background=False, top_logprobs=0)
-    assert losses == []
+def test_what_no_chat_host_is_asked_for_is_a_loss() -> None:
+    _, losses = ask(user(), service_tier="priority")
+    assert [loss.path for loss in losses] == ["service_tier"]
 
 
 def test_a_tools_schema_is_fitted_to_the_host() -> None:
