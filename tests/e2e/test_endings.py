@@ -80,3 +80,17 @@ def test_a_json_answer_where_a_stream_was_asked_is_as_good(side: Side, codex: Co
 def test_a_compressed_answer_is_read(side: Side, codex: Codex, encoding: str) -> None:
     side.upstream.script(Say(Text("squeezed äöü"), encoding=encoding))
     assert codex.exec("go", model=side.model).said == ["squeezed äöü"]
+
+
+@pytest.mark.parametrize("silence", [Say(), Say(Think("The tool said enough."))])
+def test_an_answer_without_a_word_after_a_tool_is_asked_for_once_more(side: Side, codex: Codex, silence: Say) -> None:
+    look = Say(Think("Hm."), Call("exec_command", {"cmd": "echo seen"}))
+    side.upstream.script(look, silence, Say(Text("It says: seen.")))
+    assert codex.exec("look", model=side.model).said == ["It says: seen."]
+
+
+def test_a_model_that_stays_silent_is_left_alone(side: Side, codex: Codex) -> None:
+    side.upstream.script(Say(Think("Hm."), Call("exec_command", {"cmd": "true"})), Say(Think("Done.")), Say())
+    run = codex.exec("look", model=side.model)
+    assert (run.said, run.code) == ([], 0)
+    assert len(side.upstream.received) == 3
