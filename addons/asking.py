@@ -46,7 +46,7 @@ def reverse_target(request: http.Request, model: str, body: bytes) -> Target | N
     if _SEAL not in body:
         return None
     version = "/v1" if request.path.startswith("/v1/") else ""
-    upstream = exchange.Upstream(request.pretty_host, "responses", model, ResponsesDialect())
+    upstream = exchange.Upstream(request.host, "responses", model, ResponsesDialect())
     return Target(upstream, f"{request.scheme}://{request.host}:{request.port}{version}", "client")
 
 

@@ -61,6 +61,7 @@ class Gate:
             return
         if token and any(_same(given, token) for given in _tokens(flow)):
             return
+        flow.request.stream = False  # mitmproxy can either stream a large body or answer
         flow.response = http.Response.make(
             401,
             b'{"error":{"message":"this proxy wants its client token","type":"authentication_error","param":null,'

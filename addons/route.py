@@ -97,7 +97,7 @@ class Route:
         model = exchange.model_of(raw)
         target = next(iter(self._routes.current.targets(model, os.environ)), None)
         if target is None:
-            logger.info("%s passes through to %s%s", model, request.pretty_host, self._hint(model))
+            logger.info("%s passes through to %s%s", model, request.host, self._hint(model))
             target = asking.reverse_target(request, model, body)
         if target is not None:
             now, compact = int(time.time()), _QUESTIONS[endpoint(request)]

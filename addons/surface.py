@@ -37,12 +37,8 @@ class Surface:
         match endpoint(flow.request):
             case "/models":
                 self._models(flow)
-            case "/responses" if self._serves_any():
+            case "/responses" if self._routes.current.serves_any(os.environ):
                 self._no_websocket(flow)
-
-    def _serves_any(self) -> bool:
-        routes = self._routes.current
-        return bool(routes.routes or routes.offers(os.environ))
 
     def _models(self, flow: http.HTTPFlow) -> None:
         self._routes.refresh()

@@ -1,7 +1,7 @@
 """mitmproxy's HTTP layer without a network, for tests: bytes in, bytes and a log of what happened out."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -132,8 +132,10 @@ class Stage:
         refused: Iterable[int] = (),
         alpn: bytes | None = None,
         upstream_alpn: bytes | None = None,
+        set_options: Mapping[str, str] | None = None,
     ) -> None:
         self.addon, self.refused, self.upstream_alpn = addon, set(refused), upstream_alpn
+        self.set_options = set_options or {}
         self.log: list[str] = []
         self.held: set[str | int] = set()
         self.to_client = b""
@@ -149,8 +151,9 @@ class Stage:
     def _make_layer(self, alpn: bytes | None) -> HttpLayer:
         settings = options.Options()
         Proxyserver().load(settings)  # type: ignore[no-untyped-call]
+        settings.update(**self.set_options)
         self.client = connection.Client(
-            peername=("client", 1), sockname=("proxy", 2), timestamp_start=0, state=ConnectionState.OPEN, alpn=alpn
+            peername=("client", 1), sockname=("127.0.0.1", 2), timestamp_start=0, state=ConnectionState.OPEN, alpn=alpn
         )
         here = context.Context(self.client, settings)
         here.server.address = ("target", 80)

@@ -1,0 +1,123 @@
+"""The whole house of addons upon a `Stage`: what a client sends, what providers get and what the client is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.addons.script import load_script
+from mitmproxy.test import taddons
+
+from tests.addons.stage import Stage, answer
+
+SCRIPT = Path(__file__).parents[2] / "addons" / "route.py"
+ROUTES = """
+[[routes]]
+models = ["m-*"]
+providers = ["acme"]
+
+[[routes]]
+models = ["own-*"]
+providers = ["theirs"]
+
+[providers.acme]
+protocol = "chat"
+base_url = "http://acme:1/v1"
+key_env = ["ACME_KEY"]
+
+[providers.theirs]
+protocol = "responses"
+base_url = "http://theirs:2"
+auth = "client"
+"""
+ACME, THEIRS, TARGET = 1, 2, 80
+"""Ports: of the two providers and of the reverse target."""
+
+KEY = "acme-secret"
+CODEX = {"originator": "codex_exec", "authorization": "Bearer own-secret", "chatgpt-account-id": "acc-7"}
+
+HELLO = answer(
+    b'data: {"id":"1","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"Hello"}}]}\n\n',
+    b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
+)
+"""A provider's answer in Chat Completions."""
+
+
+class Message:
+    """One HTTP/1 message, read from bytes; a body's chunks are left as they are."""
+
+    def __init__(self, raw: bytes) -> None:
+        head, _, self.body = raw.partition(b"\r\n\r\n")
+        self.first, *lines = head.decode().split("\r\n")
+        self.fields = [(name.lower(), value) for name, _, value in (line.partition(": ") for line in lines)]
+        self.headers = dict(self.fields)
+
+    @property
+    def status(self) -> int:
+        return int(self.first.split(" ")[1])
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> dict[str, Any]:
+        error: dict[str, Any] = self.json["error"]
+        return error
+
+
+def question(model: Any = "m-1", **fields: Any) -> bytes:
+    return json.dumps({"model": model, "input": "hi", "stream": True, **fields}).encode()
+
+
+def request(method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> bytes:
+    fields = {"host": "proxy", "content-length": str(len(body)), **(CODEX if headers is None else headers)}
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body
+
+
+class House:
+    """Hands mitmproxy's hooks to all our addons, which are loaded anew, as mitmproxy does it."""
+
+    def __init__(self, context: taddons.context, routes: Path) -> None:
+        self.context, self.path = context, routes
+        script = load_script(str(SCRIPT))
+        assert script is not None
+        self.addons = list(script.addons)
+        context.master.addons.add(Proxyserver(), *self.addons)
+
+    def __getattr__(self, hook: str) -> Any:
+        handlers = [getattr(addon, hook) for addon in self.addons if hasattr(addon, hook)]
+        return lambda *args: [handler(*args) for handler in handlers]
+
+    def routes(self, text: str = ROUTES) -> None:
+        """Puts these routes in force."""
+        self.path.write_text(text)
+        self.set(routes=str(self.path))
+
+    def set(self, **options: Any) -> None:
+        """Raises OptionsError, as `--set` does."""
+        self.context.options.update(**options)
+
+    def get(self, path: str, headers: dict[str, str] | None = None, *, method: str = "GET") -> Stage:
+        stage = Stage(self)
+        stage.says(request(method, path, headers=headers))
+        return stage
+
+    def asked(self, body: bytes, headers: dict[str, str] | None = None, *, path: str = "/v1/responses") -> Stage:
+        """A stage whose client has asked this question."""
+        stage = Stage(self)
+        stage.says(request("POST", path, body, headers))
+        return stage
+
+    def told(self, body: bytes, headers: dict[str, str] | None = None) -> Message:
+        """What the client is told at once; nobody else may have been asked."""
+        stage = self.asked(body, headers)
+        assert stage.to_upstream == {}
+        return Message(stage.to_client)
+
+    def sent(self, port: int, body: bytes, headers: dict[str, str] | None = None) -> Message:
+        """What a provider gets for a question."""
+        return Message(self.asked(body, headers).to_upstream[port])

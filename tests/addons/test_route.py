@@ -1,0 +1,239 @@
+"""Where questions go, from the client's bytes to the provider's."""
+
+import logging
+from pathlib import Path
+
+import pytest
+from mitmproxy import exceptions, http
+
+from tests.addons.house import ACME, CODEX, HELLO, KEY, ROUTES, TARGET, House, Message, question, request
+from tests.addons.stage import Stage, chunk
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name != "mitmproxy.proxy.server"]
+
+
+def test_a_question_for_a_routed_model_is_converted_there_and_back(house: House) -> None:
+    stage = house.asked(question())
+    sent = Message(stage.to_upstream[ACME])
+    assert sent.first == "POST /v1/chat/completions HTTP/1.1"
+    assert sent.headers["host"] == "acme:1"
+    assert sent.json["messages"] == [{"role": "user", "content": "hi"}]
+    stage.upstream(HELLO)
+    assert b"event: response.completed" in stage.to_client
+    assert b'"text":"Hello"' in stage.to_client
+
+
+def test_where_it_went_and_what_was_lost_is_in_the_flow_and_in_the_log(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    stage = house.asked(question(tools=[{"type": "web_search"}]))
+    (said,) = lines(caplog)
+    assert said.startswith("m-1 -> acme m-1 (chat), lost: tools[0]")
+    stage.upstream(HELLO)
+    assert stage.flow("client").comment.startswith("m-1 -> acme m-1 (chat), ")
+    assert "lost tools[0]: web_search" in stage.flow("client").comment
+
+
+def test_a_model_that_nobody_serves_passes_through_untouched(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    body = b'{ "model":"gpt-5.5",   "input":"hi" }'
+    sent = house.sent(TARGET, body)
+    assert sent.body == body
+    assert {name: sent.headers[name] for name in CODEX} == CODEX
+    assert [line for line in lines(caplog) if "gpt-5.5" in line] == [
+        "gpt-5.5 passes through to target (it would be routed if OPENAI_API_KEY or OPENCODE_API_KEY were set)"
+    ]
+
+
+def test_a_model_that_nobody_knows_passes_through_without_advice(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    assert house.sent(TARGET, question("unheard-of")).json["model"] == "unheard-of"
+    assert lines(caplog) == ["unheard-of passes through to target"]
+
+
+def test_anything_that_is_no_question_passes_through(house: House) -> None:
+    for asked in (request("POST", "/v1/embeddings", question()), request("PUT", "/v1/responses", question())):
+        stage = Stage(house)
+        stage.says(asked)
+        assert Message(stage.to_upstream[TARGET]).body == question()
+
+
+@pytest.mark.parametrize("path", ["/v1/responses", "/responses", "/v1/responses/", "/v1/responses?stream=1"])
+def test_a_question_is_known_by_its_path(house: House, path: str) -> None:
+    assert list(house.asked(question(), path=path).to_upstream) == [ACME]
+
+
+def test_a_route_whose_key_is_missing_says_which_to_set(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ACME_KEY")
+    told = house.told(question())
+    assert told.status == 400
+    assert told.error["code"] == "invalid_prompt"
+    assert "ACME_KEY (for acme)" in told.error["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"{", "not JSON"),
+        (b"", "not JSON"),
+        (b"[]", "not a JSON object"),
+        (b'{"input":"hi"}', "names no model"),
+        (b'{"model":null}', "names no model"),
+        (b'{"model":["m-1"]}', "names no model"),
+        (b'{"model":"m-1","input":7}', "input"),
+    ],
+)
+@pytest.mark.parametrize("headers", [CODEX, {}])
+def test_a_body_that_is_no_question_is_told_in_json(
+    house: House, body: bytes, says: str, headers: dict[str, str]
+) -> None:
+    told = house.told(body, headers)
+    assert (told.status, told.headers["content-type"]) == (400, "application/json")
+    assert says in told.error["message"]
+
+
+def test_a_compaction_is_answered_by_one_body(house: House) -> None:
+    stage = house.asked(question(stream=False), path="/v1/responses/compact")
+    assert Message(stage.to_upstream[ACME]).first == "POST /v1/chat/completions HTTP/1.1"
+    stage.upstream(HELLO)
+    told = Message(stage.to_client)
+    assert (told.status, told.headers["content-type"]) == (200, "application/json")
+    assert "compaction" in [item["type"] for item in told.json["output"]]
+
+
+# --- what is no stream, and what is cut ---
+
+
+def test_a_client_that_asks_for_no_stream_gets_one_body(house: House) -> None:
+    stage = house.asked(question(stream=False), {})
+    stage.upstream(HELLO)
+    told = Message(stage.to_client)
+    assert told.json["status"] == "completed"
+    assert told.json["output"][-1]["content"][0]["text"] == "Hello"
+
+
+def test_a_kept_connection_that_went_stale_is_tried_once_more_and_only_once(house: House) -> None:
+    stage = house.asked(question())
+    stage.flow("upstream").server_conn.timestamp_start = 1.0  # opened long before the question
+    stage.upstream_closes()
+    assert stage.log.count("connect 1") == 2
+    stage.flow("upstream", 1).server_conn.timestamp_start = 1.0
+    stage.upstream_closes()
+    assert stage.log.count("connect 1") == 2
+    assert Message(stage.to_client).status == 502
+
+
+def test_a_fresh_connection_that_is_cut_is_not_tried_again(house: House) -> None:
+    stage = house.asked(question())
+    stage.flow("upstream").server_conn.timestamp_start = 1e12
+    stage.upstream_closes()
+    assert stage.log.count("connect 1") == 1
+    assert "acme" in Message(stage.to_client).error["message"]
+
+
+# --- large bodies ---
+
+LARGE = question(input="x" * (2 << 20))
+
+
+def chunked(body: bytes) -> bytes:
+    head = b"POST /v1/responses HTTP/1.1\r\nhost: proxy\r\ntransfer-encoding: chunked\r\n\r\n"
+    return head + b"".join(chunk(body[at : at + 60_000]) for at in range(0, len(body), 60_000)) + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize("raw", [request("POST", "/v1/responses", LARGE), chunked(LARGE)], ids=["length", "chunked"])
+def test_a_large_question_is_converted_though_large_bodies_are_streamed(house: House, raw: bytes) -> None:
+    stage = Stage(house, set_options={"stream_large_bodies": "1m"})
+    for at in range(0, len(raw), 64_000):
+        stage.says(raw[at : at + 64_000])
+    assert list(stage.to_upstream) == [ACME]
+    assert len(Message(stage.to_upstream[ACME]).json["messages"][0]["content"]) == 2 << 20
+
+
+def test_other_large_bodies_are_streamed_as_the_user_wants(house: House) -> None:
+    raw = request("POST", "/v1/files", b"x" * (2 << 20))
+    stage = Stage(house, set_options={"stream_large_bodies": "1m"})
+    stage.says(raw[:100_000])
+    assert len(stage.to_upstream[TARGET]) > 90_000
+
+
+@pytest.mark.parametrize("raw", [request("POST", "/v1/responses", LARGE), chunked(LARGE)], ids=["length", "chunked"])
+def test_mitmproxys_own_limit_of_bodies_holds_for_questions(house: House, raw: bytes) -> None:
+    stage = Stage(house, set_options={"body_size_limit": "1m", "stream_large_bodies": "500k"})
+    for at in range(0, len(raw), 64_000):
+        stage.says(raw[at : at + 64_000])
+    assert stage.to_upstream == {}
+    told = Message(stage.to_client)
+    assert told.status == 413
+    assert b"body_size_limit" in told.body
+
+
+# --- the routes file ---
+
+
+def test_an_edit_holds_for_the_next_request(house: House) -> None:
+    assert list(house.asked(question()).to_upstream) == [ACME]
+    house.path.write_text(ROUTES.replace("acme:1", "elsewhere:7"))
+    assert list(house.asked(question()).to_upstream) == [7]
+
+
+def test_a_bad_edit_is_told_with_its_place_and_changes_nothing(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.path.write_text(ROUTES.replace('protocol = "chat"', 'protocol = "chatt"'))
+    assert list(house.asked(question()).to_upstream) == [ACME]
+    (said,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert "providers.acme.protocol" in said
+
+
+def test_bad_routes_in_the_option_are_an_options_error_with_the_place(house: House, tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text('[[routes]]\nmodels = "m"\nproviders = ["nobody"]')
+    with pytest.raises(exceptions.OptionsError, match=r"routes\[0\]\.providers\[0\]"):
+        house.set(routes=str(tmp_path / "bad.toml"))
+    with pytest.raises(exceptions.OptionsError, match="routes"):
+        house.set(routes=str(tmp_path / "missing.toml"))
+
+
+def test_without_the_option_the_shipped_providers_are_in_force(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.set(routes="")
+    monkeypatch.setenv("DEEPSEEK_API_KEY", KEY)
+    stage = house.asked(question("deepseek-v4-pro"))
+    assert stage.flow("upstream").request.pretty_host == "api.deepseek.com"
+
+
+# --- commands ---
+
+
+def test_the_commands_can_be_typed(house: House) -> None:
+    commands = house.context.master.commands
+    assert "acme" in commands.execute("routes.show")
+    assert "good, with 2 routes" in commands.execute("routes.check")
+    ours = [name for name in commands.commands if name.startswith("routes")]
+    assert ours and all(part.isalpha() and part.islower() for name in ours for part in name.split("."))
+
+
+def test_another_file_can_be_checked_before_it_is_used(house: House, tmp_path: Path) -> None:
+    (tmp_path / "new.toml").write_text("[[routes]]\nmodels = 'x'\nproviders = 'nobody'")
+    told = house.context.master.commands.execute(f"routes.check {tmp_path / 'new.toml'}")
+    assert "routes[0].providers[0]" in told
+
+
+def test_no_flow_holds_a_credential(house: House) -> None:
+    stage = house.asked(question())
+    stage.upstream(HELLO)
+    flows = repr([flow.get_state() for flow in stage.flows])
+    assert KEY not in flows
+    assert "own-secret" not in flows
+    assert Message(stage.to_upstream[ACME]).headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_a_body_that_an_addon_streams_on_purpose_is_its_own_matter(house: House) -> None:
+    class Streaming:
+        def requestheaders(self, flow: http.HTTPFlow) -> None:
+            flow.request.stream = True
+
+    house.addons.append(Streaming())  # type: ignore[arg-type]
+    assert list(house.asked(question()).to_upstream) == [TARGET]
