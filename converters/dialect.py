@@ -230,7 +230,14 @@ class ResponsesDialect(Dialect):
     """The depths that its models know, for the list of models; what a client asks for passes as it is."""
 
     downgrade_custom: bool = False
-    """Custom tools are refused."""
+    """Custom tools are refused: the list of models then does not make Codex offer any."""
+
+    open_thinking: bool = False
+    """Reasoning without `encrypted_content` is taken back (vLLM, LM Studio). False: it is left out where `store` is
+    false, since OpenAI looks for its id among what it stored: "Item with id 'rs_...' not found"."""
+
+    seals: bool = False
+    """The upstream is this proxy too: our seals go on, it reads them. OpenAI answers `invalid_encrypted_content`."""
 
     def choices(self) -> tuple[Effort, ...]:
         return self.efforts or ("low", "medium", "high")

@@ -250,12 +250,16 @@ class _Relay(Exchange):
         return [data]
 
     def close(self) -> list[bytes]:
+        if self._watch.close():
+            return [b"\n\n"]
         return self.fail(Fault("cut", f"{self._who} closed the stream before its end"))
 
     def fail(self, fault: Fault) -> list[bytes]:
         if self._watch.ended or not self.stream:
             return []
         self._watch.ended = True
+        if self._watch.error is not None:  # says more than the end that came of it
+            fault = errors.from_stream(self._who, self._watch.error)
         failed = {"type": "response.failed", "response": {"error": errors.in_stream(fault, "codex")}}
         return [b"\n\n" + sse.encode(failed)]
 

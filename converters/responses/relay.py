@@ -4,16 +4,20 @@
 |--------------------------------------------|-----------------------------------------------------------|
 | `model`                                    | the upstream's name for it                                |
 | keys in the dialect's `drop`               | left out, listed as losses                                |
-| reasoning sealed by us                     | without `encrypted_content`; dropped if nothing else is in |
+| reasoning sealed by us                     | without the seal and the id of its model's answer         |
 | compaction sealed by us                    | the summary, as the user's message                        |
-| everything else, the whole answer          | as it is                                                  |
+| open reasoning, `store: false`             | left out, but for `open_thinking`                         |
+| web_search_call with the action `other`    | as a search: Codex writes so what it does not know        |
+| everything else, the whole answer          | as it is, ids included: OpenAI gave them                  |
 
 Our seals would be refused as `invalid_encrypted_content`: a thread that goes from another model to this one has them.
+What was thought without one is of no use to another model, and has an id that it never gave.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
-from converters import seal
+from converters import jsontext, seal, sse
 from converters.dialect import ResponsesDialect
 from converters.jsontext import Json
 from converters.losses import Losses
@@ -25,8 +29,54 @@ def body(raw: Json, dialect: ResponsesDialect, model: str, losses: Losses) -> Js
     for path in dialect.drop:
         _drop(out, path, losses)
     if isinstance(raw.get("input"), list):
-        out["input"] = [kept for item in raw["input"] if (kept := _unsealed(item)) is not None]
+        out["input"] = list(_items(raw, dialect, losses))
     return out | dialect.extra_body
+
+
+def changes(raw: Json) -> bool:
+    """Whether OpenAI would refuse something of a request as it is."""
+    return body(raw, ResponsesDialect(), str(raw.get("model")), Losses()) != raw
+
+
+def _items(raw: Json, dialect: ResponsesDialect, losses: Losses) -> Iterator[Any]:
+    for index, item in enumerate(raw["input"]):
+        kept = _item(item, raw, dialect)
+        if kept is None:
+            losses.note(f"input[{index}]", item["type"], "only the model that it came from understands it")
+        else:
+            yield kept
+
+
+def _item(item: Any, raw: Json, dialect: ResponsesDialect) -> Any:
+    """The item as the upstream takes it; None where nothing is left."""
+    match item:
+        case {"type": "web_search_call", "action": {"type": "other"}}:
+            return {**item, "action": {"type": "search", "query": ""}}
+        case {"encrypted_content": str(sealed)} if seal.is_ours(sealed) and not dialect.seals:
+            return _thought(_unsealed(item), raw, dialect) if item.get("type") == "reasoning" else _summary(sealed)
+        case {"type": "reasoning"}:
+            return _thought(item, raw, dialect)
+        case _:
+            return item
+
+
+def _thought(item: Json, raw: Json, dialect: ResponsesDialect) -> Json | None:
+    if item.get("encrypted_content"):
+        return item
+    shown = item.get("summary") or item.get("content")
+    return item if shown and (dialect.open_thinking or raw.get("store") is not False) else None
+
+
+def _unsealed(item: Json) -> Json:
+    return {key: value for key, value in item.items() if key not in ("encrypted_content", "id")}
+
+
+def _summary(sealed: str) -> Json | None:
+    summary = seal.unwrap(SUMMARY_FAMILY, sealed)
+    if not isinstance(summary, str):
+        return None
+    content = [{"type": "input_text", "text": SUMMARY_PREFIX + summary}]
+    return {"type": "message", "role": "user", "content": content}
 
 
 def _drop(out: Json, path: str, losses: Losses) -> None:
@@ -41,36 +91,42 @@ def _drop(out: Json, path: str, losses: Losses) -> None:
         losses.note(path, last, "this provider refuses it")
 
 
-def _unsealed(item: Any) -> Any:
-    """The item as OpenAI may have it; None where nothing is left."""
-    if not isinstance(item, dict) or not seal.is_ours(item.get("encrypted_content")):
-        return item
-    if item.get("type") == "reasoning":
-        bare = {key: value for key, value in item.items() if key not in ("encrypted_content", "id")}
-        return bare if item.get("summary") or item.get("content") else None
-    summary = seal.unwrap(SUMMARY_FAMILY, item["encrypted_content"])
-    if not isinstance(summary, str):
-        return None
-    return {
-        "type": "message",
-        "role": "user",
-        "content": [{"type": "input_text", "text": SUMMARY_PREFIX + summary}],
-    }
-
-
 _TERMINAL = (b'"response.completed"', b'"response.incomplete"', b'"response.failed"')
-_OVERLAP = max(map(len, _TERMINAL)) - 1
 
 
 class Watch:
-    """Looks at a stream as it passes, to know whether it came to its end."""
+    """Looks at a stream as it passes: did it come to its end, and if not, what went wrong.
+
+    `error` is what an `error` event said. Codex ignores that event, and the `response.failed` that should follow it
+    does not always come.
+    """
 
     def __init__(self) -> None:
         self.ended = False
-        self._tail = b""
+        self.error: Any = None
+        self._parser = sse.Parser()
 
     def feed(self, data: bytes) -> None:
         if not self.ended:
-            seen = self._tail + data
-            self.ended = any(mark in seen for mark in _TERMINAL)
-            self._tail = seen[-_OVERLAP:]
+            self._look(self._parser.feed(data))
+
+    def close(self) -> bool:
+        """The stream stops. True: it had come to its end, but for the blank line behind its last event."""
+        had_ended = self.ended
+        self._look(self._parser.close())
+        return self.ended and not had_ended
+
+    def _look(self, messages: list[sse.Message]) -> None:
+        for message in messages:
+            if any(mark in message.data for mark in _TERMINAL):
+                self.ended = True
+            elif message.event == "error" or b'"error"' in message.data:
+                self._note_error(message)
+
+    def _note_error(self, message: sse.Message) -> None:
+        try:
+            said = jsontext.loads(message.data)
+        except ValueError:
+            return
+        if isinstance(said, dict) and "error" in (message.event, said.get("type")):
+            self.error = said.get("error") or said

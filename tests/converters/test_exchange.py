@@ -14,19 +14,26 @@ from converters.jsontext import Json
 
 TERMINAL = {"response.completed", "response.incomplete", "response.failed"}
 
-CHAT_STREAM = b"".join(
-    b"data: %b\n\n" % jsontext.dumps({"id": "chatcmpl-7", "model": "m", "choices": [{"index": 0, **choice}]})
-    for choice in (
-        {"delta": {"role": "assistant", "content": ""}},
-        {"delta": {"reasoning_content": "Let me "}},
-        {"delta": {"reasoning_content": "think \U0001f914"}},
-        {"delta": {"content": "Hé"}},
-        {"delta": {"content": "llo"}},
-        {"delta": {"tool_calls": [{"index": 0, "id": "call_a", "function": {"name": "run", "arguments": '{"cmd"'}}]}},
-        {"delta": {"tool_calls": [{"index": 0, "function": {"arguments": ':"ls"}'}}]}},
-        {"delta": {}, "finish_reason": "tool_calls"},
+CHAT_STREAM = (
+    b"".join(
+        b"data: %b\n\n" % jsontext.dumps({"id": "chatcmpl-7", "model": "m", "choices": [{"index": 0, **choice}]})
+        for choice in (
+            {"delta": {"role": "assistant", "content": ""}},
+            {"delta": {"reasoning_content": "Let me "}},
+            {"delta": {"reasoning_content": "think \U0001f914"}},
+            {"delta": {"content": "Hé"}},
+            {"delta": {"content": "llo"}},
+            {
+                "delta": {
+                    "tool_calls": [{"index": 0, "id": "call_a", "function": {"name": "run", "arguments": '{"cmd"'}}]
+                }
+            },
+            {"delta": {"tool_calls": [{"index": 0, "function": {"arguments": ':"ls"}'}}]}},
+            {"delta": {}, "finish_reason": "tool_calls"},
+        )
     )
-) + b'data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":5,"total_tokens":14}}\n\ndata: [DONE]\n\n'
+    + b'data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":5,"total_tokens":14}}\n\ndata: [DONE]\n\n'
+)
 
 ANTHROPIC_STREAM = b"".join(
     b"event: %b\ndata: %b\n\n" % (event["type"].encode(), jsontext.dumps(event))
@@ -66,7 +73,14 @@ PROTOCOLS = pytest.mark.parametrize("protocol", sorted(STREAMS))
 
 def question(**fields: Any) -> Json:
     tool = {"type": "function", "name": "run", "parameters": {"type": "object", "properties": {}}}
-    return {"model": "alias", "input": "hi", "stream": True, "tools": [tool], "reasoning": {"summary": "auto"}, **fields}
+    return {
+        "model": "alias",
+        "input": "hi",
+        "stream": True,
+        "tools": [tool],
+        "reasoning": {"summary": "auto"},
+        **fields,
+    }
 
 
 def opened(protocol: str, raw: Json | None = None, client: Client = "codex", **how: Any) -> Exchange:
@@ -144,14 +158,16 @@ def test_nothing_raises_and_one_terminal_event_comes_last(protocol: str, chunks:
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 3) | st.text("ab", max_size=3),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(
-            ["type", "choices", "delta", "content", "tool_calls", "index", "id", "function", "name", "arguments"]
-            + ["message", "usage", "content_block", "text", "finish_reason", "error", "stop_reason", "reasoning"]
-        ),
-        inner,
-        max_size=5,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["type", "choices", "delta", "content", "tool_calls", "index", "id", "function", "name", "arguments"]
+                + ["message", "usage", "content_block", "text", "finish_reason", "error", "stop_reason", "reasoning"]
+            ),
+            inner,
+            max_size=5,
+        )
     ),
     max_leaves=12,
 )
@@ -278,6 +294,21 @@ def test_a_relay_says_so_when_the_end_does_not_come() -> None:
     said = replay(opened("responses"), [b'data: {"type":"response.created","response":{}}\n\ndata: {"ty'])
     assert b'"response.failed"' in said
     assert said.count(b"response.failed") == 2  # its event line, and its type
+
+
+def test_a_relay_makes_an_end_of_an_error_that_has_none() -> None:
+    """Codex passes over an `error` event."""
+    error = b'event: error\ndata: {"type":"error","code":"rate_limit_exceeded","message":"too fast"}\n\n'
+    *_, last = events(replay(opened("responses"), [error]))
+    assert last["type"] == "response.failed"
+    assert last["response"]["error"]["code"] == "rate_limit_exceeded"
+    assert "too fast" in last["response"]["error"]["message"]
+
+
+def test_a_relay_gives_the_last_event_its_blank_line() -> None:
+    """Codex drops an event without one."""
+    stream = b'data: {"type":"response.completed","response":{"id":"resp_1"}}'
+    assert replay(opened("responses"), [stream]) == stream + b"\n\n"
 
 
 def test_a_relay_hands_on_errors_and_whole_answers() -> None:

@@ -1,7 +1,12 @@
 """A Responses upstream gets and says what it would without us."""
 
+from typing import Any
+
+import pytest
+
 from converters import seal
 from converters.dialect import ResponsesDialect
+from converters.jsontext import Json
 from converters.losses import Losses
 from converters.responses import relay
 
@@ -43,6 +48,55 @@ def test_our_seals_do_not_go_on() -> None:
     assert second["content"][0]["text"].endswith("we did X")
 
 
+def relayed(*items: Json, dialect: ResponsesDialect | None = None, **fields: Any) -> list[Json]:
+    told: list[Json] = relay.body({"input": list(items), **fields}, dialect or ResponsesDialect(), "m", Losses())[
+        "input"
+    ]
+    return told
+
+
+def test_seals_go_on_to_another_of_us() -> None:
+    sealed = {"type": "reasoning", "id": "rs_a", "summary": [], "encrypted_content": seal.wrap("chat", {"text": "hm"})}
+    compacted = {"type": "compaction", "id": "cmp_1", "encrypted_content": seal.wrap("summary", "we did X")}
+    assert relayed(sealed, compacted, dialect=ResponsesDialect(seals=True), store=False) == [sealed, compacted]
+
+
+def test_what_another_model_thought_is_listed_where_it_is_left_out() -> None:
+    sealed = {"type": "reasoning", "id": "rs_a", "summary": [], "encrypted_content": seal.wrap("chat", {"text": "hm"})}
+    losses = Losses()
+    relay.body({"input": [{"type": "message"}, sealed]}, ResponsesDialect(), "m", losses)
+    assert [loss.path for loss in losses] == ["input[1]"]
+
+
+def test_it_is_known_whether_a_request_can_pass_as_it_is() -> None:
+    assert not relay.changes(RAW)
+    assert relay.changes(
+        {**RAW, "input": [{"type": "reasoning", "summary": [], "encrypted_content": seal.wrap("x", 1)}]}
+    )
+
+
+def test_thinking_that_is_not_encrypted_is_for_who_takes_it_back() -> None:
+    shown = {"type": "reasoning", "id": "rs_a", "summary": [{"type": "summary_text", "text": "hm"}]}
+    assert relayed(shown, store=False) == []
+    assert relayed(shown, store=True) == [shown], "its id is known upstream"
+    assert relayed(shown, store=False, dialect=ResponsesDialect(open_thinking=True)) == [shown]
+
+
+def test_ids_that_the_upstream_gave_are_its_own_affair() -> None:
+    items = [
+        {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAAA"},
+        {"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "f", "arguments": "{}"},
+        {"type": "message", "id": "msg_1", "role": "assistant", "content": [{"type": "output_text", "text": "x"}]},
+    ]
+    assert relayed(*items, store=False) == items
+
+
+def test_a_search_that_codex_did_not_know_is_told_as_one_that_the_upstream_knows() -> None:
+    odd = {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "other"}}
+    known = odd | {"action": {"type": "search", "query": "q"}}
+    assert relayed(odd, known) == [odd | {"action": {"type": "search", "query": ""}}, known]
+
+
 def test_the_end_is_seen_wherever_the_stream_is_cut() -> None:
     stream = b'event: response.completed\ndata: {"type":"response.completed","response":{}}\n\n'
     for cut in range(len(stream)):
@@ -53,3 +107,38 @@ def test_the_end_is_seen_wherever_the_stream_is_cut() -> None:
     watch = relay.Watch()
     watch.feed(stream[:50])
     assert not watch.ended
+
+
+def test_an_end_without_its_blank_line_is_an_end() -> None:
+    watch = relay.Watch()
+    watch.feed(b'data: {"type":"response.completed","response":{}}')
+    assert (watch.ended, watch.close(), watch.ended) == (False, True, True)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b'data: {"type":"error","code":"server_error","message":"boom"}',
+        b'event: error\ndata: {"code":"server_error","message":"boom"}',
+        b'event: error\ndata: {"type":"error","error":{"code":"server_error","message":"boom"}}',
+    ],
+)
+def test_an_error_event_is_kept(event: bytes) -> None:
+    watch = relay.Watch()
+    watch.feed(event + b"\n\n")
+    assert (watch.ended, watch.error["message"]) == (False, "boom")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b'data: {"type":"codex.rate_limits","limit_reached":true,"error":null}',
+        b'data: {"type":"response.created","response":{"error":null}}',
+        b"event: error\ndata: nonsense",
+        b'data: [1, "error"]',
+    ],
+)
+def test_other_events_are_neither_an_end_nor_an_error(event: bytes) -> None:
+    watch = relay.Watch()
+    watch.feed(event + b"\n\n")
+    assert (watch.ended, watch.error) == (False, None)
