@@ -45,7 +45,7 @@ def reverse_target(request: http.Request, model: str, body: bytes) -> Target | N
     would refuse (the thread was with another model before). None: let it pass."""
     if _SEAL not in body:
         return None
-    version = "/v1" if request.path.startswith("/v1/") else ""
+    version = "/v1" if request.path.startswith("/v1/") else "/"
     upstream = exchange.Upstream(request.host, "responses", model, ResponsesDialect())
     return Target(upstream, f"{request.scheme}://{request.host}:{request.port}{version}", "client")
 

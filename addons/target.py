@@ -52,11 +52,14 @@ class Target:
         return {"x-api-key": key} if self.auth == "x-api-key" else {"authorization": f"Bearer {key}"}
 
     def url(self, path: str) -> str:
-        """The address of an endpoint such as `/chat/completions`, with one version in it, whoever left it out."""
+        """The address of an endpoint such as `/chat/completions`, with one version in it, whoever left it out.
+
+        A base address that ends with a slash is meant so: no version is added.
+        """
         path = _VERSION.sub("", path, count=1) if _VERSION.match(path) else path
         base_path = urlsplit(self.base_url).path
         lacks_version = not _VERSION.search(base_path) and (not base_path or path in _BEHIND_A_VERSION)
-        return f"{self.base_url}{'/v1' if lacks_version else ''}{path}"
+        return f"{self.base_url.removesuffix('/')}{'/v1' if lacks_version else ''}{path}"
 
 
 def normalised(url: str) -> str:

@@ -67,10 +67,12 @@ class ExchangeStream(ClientSide):
         return False
 
     def check_body_size(self, request: bool) -> CommandGenerator[bool]:
-        """mitmproxy would stream a body that grows beyond `stream_large_bodies`, and nobody could convert it then."""
+        """mitmproxy would stream a body that grows beyond `stream_large_bodies`: then nobody could convert it, and
+        where an addon has answered already, that would raise."""
         most = human.parse_size(self.context.options.body_size_limit)
         is_too_large = most is not None and len(self.request_body_buf) > most
-        if request and WHOLE in self.flow.metadata and not is_too_large:
+        is_kept = WHOLE in self.flow.metadata or self.flow.response is not None
+        if request and is_kept and not is_too_large:
             return False
         return (yield from super().check_body_size(request))
 

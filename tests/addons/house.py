@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ class Message:
 
     def __init__(self, raw: bytes) -> None:
         head, _, self.body = raw.partition(b"\r\n\r\n")
-        self.first, *lines = head.decode().split("\r\n")
+        self.first, *lines = head.decode("utf-8", "surrogateescape").split("\r\n")
         self.fields = [(name.lower(), value) for name, _, value in (line.partition(": ") for line in lines)]
         self.headers = dict(self.fields)
 
@@ -75,7 +76,7 @@ def question(model: Any = "m-1", **fields: Any) -> bytes:
 def request(method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> bytes:
     fields = {"host": "proxy", "content-length": str(len(body)), **(CODEX if headers is None else headers)}
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body
+    return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode("utf-8", "surrogateescape") + body
 
 
 class House:
@@ -106,9 +107,16 @@ class House:
         stage.says(request(method, path, headers=headers))
         return stage
 
-    def asked(self, body: bytes, headers: dict[str, str] | None = None, *, path: str = "/v1/responses") -> Stage:
-        """A stage whose client has asked this question."""
-        stage = Stage(self)
+    def asked(
+        self,
+        body: bytes,
+        headers: dict[str, str] | None = None,
+        *,
+        path: str = "/v1/responses",
+        refused: Iterable[int] = (),
+    ) -> Stage:
+        """A stage whose client has asked this question; at the ports in `refused` nobody listens."""
+        stage = Stage(self, refused=refused)
         stage.says(request("POST", path, body, headers))
         return stage
 

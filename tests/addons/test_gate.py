@@ -5,6 +5,8 @@ from mitmproxy import exceptions
 from mitmproxy.test import taddons, tflow, tutils
 
 from addons.gate import TOKEN_HEADER, Gate
+from tests.addons.house import House, Message, request
+from tests.addons.stage import Stage
 
 TOKEN = "s3cret-token"
 
@@ -101,3 +103,11 @@ def test_without_a_token_set_everybody_on_loopback_may() -> None:
     gate = Gate()
     with taddons.context(gate):
         assert ask(gate).response is None
+
+
+def test_who_is_refused_gets_the_answer_though_a_large_body_would_be_streamed(token: str, house: House) -> None:
+    house.set(client_token_env="CLIENT_TOKEN")
+    stage = Stage(house, set_options={"stream_large_bodies": "1k"})
+    stage.says(request("POST", "/v1/files", b"x" * 5000, {}))
+    assert stage.to_upstream == {}
+    assert Message(stage.to_client).status == 401

@@ -47,6 +47,7 @@ def test_what_people_paste_becomes_a_base_address(pasted: str, meant: str) -> No
         ("https://api.anthropic.com", "/messages", "https://api.anthropic.com/v1/messages"),
         ("https://api.anthropic.com/v1", "/messages", "https://api.anthropic.com/v1/messages"),
         ("https://api.openai.com/v1", "/responses/compact", "https://api.openai.com/v1/responses/compact"),
+        ("https://h/", "/responses", "https://h/responses"),
     ],
 )
 def test_a_version_stands_in_every_address_once(base: str, path: str, url: str) -> None:

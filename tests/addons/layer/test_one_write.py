@@ -1,0 +1,76 @@
+"""What one read brings goes out in one write."""
+
+from mitmproxy import connection
+from mitmproxy.proxy import commands
+
+from addons.layer import one_write
+from tests.addons.stage import END, OK, Planned, Stage, answer, asked, attempt, begun, chunk
+
+
+class Writes(Stage):
+    """Notes each write to the client by itself."""
+
+    def _obey(self, command: commands.Command) -> None:
+        if isinstance(command, commands.SendData) and isinstance(command.connection, connection.Client):
+            self.writes = [*getattr(self, "writes", []), command.data]
+        super()._obey(command)
+
+
+def waiting() -> Writes:
+    """A stage whose attempt waits for an answer."""
+    stage = Writes(Planned(attempt()))
+    stage.says()
+    return stage
+
+
+def test_chunks_of_one_read_are_one_write() -> None:
+    stage = waiting()
+    stage.upstream(OK + chunk(b"one"))
+    before = len(stage.writes)
+    stage.upstream(b"".join(map(chunk, (b"two", b"three", b"four"))))
+    assert stage.writes[before:] == [b"".join(map(chunk, (b"TWO", b"THREE", b"FOUR")))]
+
+
+def test_chunks_of_two_reads_are_two_writes() -> None:
+    stage = waiting()
+    stage.upstream(OK + chunk(b"one"))
+    before = len(stage.writes)
+    stage.upstream(chunk(b"two"))
+    stage.upstream(chunk(b"three"))
+    assert stage.writes[before:] == [chunk(b"TWO"), chunk(b"THREE")]
+
+
+def test_a_large_read_is_not_held_back_to_its_end() -> None:
+    stage = waiting()
+    stage.upstream(OK + chunk(b"one"))
+    before = len(stage.writes)
+    pieces = [chunk(b"X" * 1000)] * 64
+    stage.upstream(b"".join(pieces))
+    assert b"".join(stage.writes[before:]) == b"".join(pieces)
+    assert 2 <= len(stage.writes[before:]) < 10
+    assert max(map(len, stage.writes)) < one_write._MOST + 2000
+
+
+def test_a_hook_between_two_writes_keeps_its_place() -> None:
+    stage = asked(Planned(attempt()))
+    with stage.holding("client responseheaders"):
+        stage.upstream(answer(b"one"))
+        assert stage.to_client == b""
+    assert stage.to_client.endswith(chunk(b"ONE") + chunk(b"END") + END)
+
+
+def test_what_goes_to_two_connections_is_not_mixed() -> None:
+    stage = begun(Planned(attempt(1)))
+    stage.upstream(chunk(b"two") + END)
+    assert stage.to_client.endswith(chunk(b"TWO") + chunk(b"END") + END)
+    assert stage.to_upstream.keys() == {1}
+    assert b"TWO" not in stage.to_upstream[1]
+
+
+def test_what_passes_through_is_joined_too() -> None:
+    stage = Writes(Planned())
+    stage.says()
+    stage.upstream(answer(b"one", b"two"), port=80)
+    (written,) = stage.writes
+    assert written.startswith(b"HTTP/1.1 200 OK")
+    assert b"onetwo" in written

@@ -1,0 +1,30 @@
+"""What the layer and the routing addon tell each other."""
+
+import pytest
+from mitmproxy.test import tflow
+
+from addons.conversion import SIDE, Conversion, is_attempt
+
+
+@pytest.mark.parametrize(("metadata", "expected"), [({SIDE: "upstream"}, True), ({SIDE: "client"}, False), ({}, False)])
+def test_an_attempt_is_known_by_what_its_flow_says(metadata: dict[str, str], expected: bool) -> None:
+    flow = tflow.tflow()
+    flow.metadata |= metadata
+    assert is_attempt(flow) is expected
+
+
+def test_a_saved_attempt_is_still_known_as_one() -> None:
+    flow = tflow.tflow()
+    flow.metadata[SIDE] = "upstream"
+    assert is_attempt(type(flow).from_state(flow.get_state()))
+
+
+def test_nothing_that_shows_a_conversion_shows_credentials() -> None:
+    conversion = Conversion(tflow.tflow(), credentials={"authorization": "Bearer sk-1"})
+    assert "sk-1" not in repr(conversion)
+
+
+def test_two_conversions_of_one_flow_are_two() -> None:
+    flow = tflow.tflow()
+    assert Conversion(flow) != Conversion(flow)
+    assert len({Conversion(flow), Conversion(flow)}) == 2
