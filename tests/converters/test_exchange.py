@@ -1,5 +1,6 @@
 """The laws of an exchange: whatever the upstream sends and however the network cuts it, the client reads one sound answer."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -100,7 +101,7 @@ def events(stream: bytes) -> list[Json]:
 
 def cut_at(stream: bytes, places: list[int]) -> list[bytes]:
     borders = [0, *sorted(place % (len(stream) + 1) for place in places), len(stream)]
-    return [stream[a:b] for a, b in zip(borders, borders[1:], strict=False)]
+    return [stream[a:b] for a, b in pairwise(borders)]
 
 
 def test_every_protocol_has_its_dialect() -> None:
@@ -162,8 +163,11 @@ VALUES = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["type", "choices", "delta", "content", "tool_calls", "index", "id", "function", "name", "arguments"]
-                + ["message", "usage", "content_block", "text", "finish_reason", "error", "stop_reason", "reasoning"]
+                [
+                    *("type", "choices", "delta", "content", "tool_calls", "index", "id", "function", "name"),
+                    *("arguments", "message", "usage", "content_block", "text", "finish_reason", "error"),
+                    *("stop_reason", "reasoning"),
+                ]
             ),
             inner,
             max_size=5,
