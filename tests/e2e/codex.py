@@ -58,7 +58,12 @@ class Codex:
             "stream_max_retries": 0,
         }
         self.runs: list[Run] = []
-        self.config: dict[str, Any] = {"model_provider": "proxy", "model_reasoning_effort": "medium"}
+        self.config: dict[str, Any] = {
+            "model_provider": "proxy",
+            "model_reasoning_effort": "medium",
+            # Not as `--disable`: an older Codex refuses to start over a feature that it does not know.
+            "features.unbounded_connection_retries": False,
+        }
 
     def exec(self, prompt: str, *options: str, model: str, **config: Any) -> Run:
         """`codex exec` with JSON events; `config` overrides single keys of the configuration."""
@@ -91,7 +96,6 @@ class Codex:
         return [
             *("-m", model, "-C", str(self.work), "--skip-git-repo-check"),
             "--dangerously-bypass-approvals-and-sandbox",
-            *("--disable", "unbounded_connection_retries"),
             *self._settings(config),
         ]
 
