@@ -47,11 +47,14 @@ def test_what_people_paste_becomes_a_base_address(pasted: str, meant: str) -> No
         ("https://api.anthropic.com", "/messages", "https://api.anthropic.com/v1/messages"),
         ("https://api.anthropic.com/v1", "/messages", "https://api.anthropic.com/v1/messages"),
         ("https://api.openai.com/v1", "/responses/compact", "https://api.openai.com/v1/responses/compact"),
-        ("https://h/", "/responses", "https://h/responses"),
     ],
 )
 def test_a_version_stands_in_every_address_once(base: str, path: str, url: str) -> None:
     assert target(base).url(path) == url
+
+
+def test_a_slash_at_the_end_says_that_there_is_no_version() -> None:
+    assert Target(UPSTREAM, "https://h/", "client").url("/responses") == "https://h/responses"
 
 
 @pytest.mark.parametrize(
