@@ -11,9 +11,9 @@ from addons.target import Target
 from converters import errors, exchange
 from converters.dialect import ResponsesDialect
 from converters.errors import Client, RequestError
+from converters.jsontext import Json
 
 _USER_AGENT = "transcodex"  # some providers' front doors refuse requests without any
-_SEAL = b"tcx1."
 
 # Headers of the client that belong to its connection or its body, not to its question.
 _OWN_TO_THE_CLIENT = {
@@ -40,11 +40,11 @@ def decoded(request: http.Request, limit_mib: int) -> bytes:
     return compression.decode(request.raw_content or b"", encoding, limit=limit_mib * 2**20)
 
 
-def reverse_target(request: http.Request, model: str, body: bytes) -> Target | None:
-    """The reverse target as a provider, for a question that cannot simply pass: it holds seals of ours, which OpenAI
-    would refuse (the thread was with another model before). None: let it pass."""
-    if _SEAL not in body:
+def reverse_target(request: http.Request, raw: Json) -> Target | None:
+    """The reverse target as a provider, for a question that OpenAI would refuse as it is. None: let it pass."""
+    if exchange.passes_as_it_is(raw):
         return None
+    model = exchange.model_of(raw)
     version = "/v1" if request.path.startswith("/v1/") else "/"
     upstream = exchange.Upstream(request.host, "responses", model, ResponsesDialect())
     return Target(upstream, f"{request.scheme}://{request.host}:{request.port}{version}", "client")
@@ -88,6 +88,14 @@ def went_stale(conversion: Conversion) -> bool:
         return False
     opened = attempt.server_conn.timestamp_start
     return opened is not None and opened < attempt.request.timestamp_start
+
+
+def wants_no_thinking(conversion: Conversion, question: exchange.Exchange) -> bool:
+    """Whether the last attempt was refused for the thread's earlier thinking."""
+    refused = conversion.attempts[-1].response
+    if conversion.fault is not None or refused is None:
+        return False
+    return question.blames_thinking(refused.status_code, _readable(refused))
 
 
 def failure(conversion: Conversion, question: exchange.Exchange) -> http.Response:

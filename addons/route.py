@@ -74,34 +74,40 @@ class Route:
 
     def next_attempt(self, conversion: Conversion) -> None:
         """Asked before anything is sent, and again when an attempt failed while nothing had reached the client."""
-        request = conversion.flow.request
-        if conversion.attempts and not asking.went_stale(conversion):
-            conversion.flow.response = asking.failure(conversion, self._questions[conversion])
+        if not conversion.attempts or asking.went_stale(conversion):
+            if _is_question(conversion.flow.request):
+                self._try(conversion)
             return
-        if not _is_question(request):
-            return
-        client = asking.client_of(request)
+        question = self._questions[conversion]
+        if asking.wants_no_thinking(conversion, question):
+            self._try(conversion, without_thinking=True)
+        else:
+            conversion.flow.response = asking.failure(conversion, question)
+
+    def _try(self, conversion: Conversion, *, without_thinking: bool = False) -> None:
+        client = asking.client_of(conversion.flow.request)
         try:
-            self._ask(conversion, client)
+            self._ask(conversion, client, without_thinking=without_thinking)
         except compression.Undecodable as error:
             conversion.flow.response = asking.refusal(RequestError(str(error)), client, error.status)
         except (RequestError, config.KeyProblem) as error:
             refused = error if isinstance(error, RequestError) else RequestError(str(error))
             conversion.flow.response = asking.refusal(refused, client)
 
-    def _ask(self, conversion: Conversion, client: errors.Client) -> None:
+    def _ask(self, conversion: Conversion, client: errors.Client, *, without_thinking: bool) -> None:
         self._routes.refresh()
         request = conversion.flow.request
-        body = asking.decoded(request, ctx.options.request_limit)
-        raw = exchange.load(body)
+        raw = exchange.load(asking.decoded(request, ctx.options.request_limit))
         model = exchange.model_of(raw)
         target = next(iter(self._routes.current.targets(model, os.environ)), None)
         if target is None:
             logger.info("%s passes through to %s%s", model, request.host, self._hint(model))
-            target = asking.reverse_target(request, model, body)
+            target = asking.reverse_target(request, raw)
         if target is not None:
             now, compact = int(time.time()), _QUESTIONS[endpoint(request)]
-            question = exchange.open_exchange(raw, target.upstream, now=now, client=client, compact=compact)
+            question = exchange.open_exchange(
+                raw, target.upstream, now=now, client=client, compact=compact, without_thinking=without_thinking
+            )
             self._questions[conversion] = question
             asking.ask(conversion, target, question)
             self._sides.opened(

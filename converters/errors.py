@@ -257,6 +257,20 @@ def from_stream(who: str, error: Any) -> Fault:
     return Fault(kind, f"{who}: {said}", None, _retry_after({}, text))
 
 
+_THINKING = re.compile(
+    r"invalid_encrypted_content|encrypted content.{0,80}(could not|cannot|failed)|"
+    r"invalid.{0,20}signature|signature.{0,20}(invalid|required)|"
+    r"thinking`? or `?redacted_thinking`? blocks|item with id '?rs_",
+    re.IGNORECASE,
+)
+
+
+def blames_thinking(status: int, body: bytes) -> bool:
+    """Whether an upstream's error answer says that earlier thinking, which went back to it, is not its own."""
+    said, marks = describe(body)
+    return status in (400, 404) and bool(_THINKING.search(f"{marks} {said}"))
+
+
 def describe(body: bytes) -> tuple[str, str]:
     """An error body's message for a person, and its types and codes for a machine."""
     try:

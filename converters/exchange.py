@@ -24,7 +24,7 @@ from converters.errors import Answer, Client, Fault, RequestError
 from converters.events import Event, Failed
 from converters.jsontext import Json
 from converters.losses import Losses
-from converters.responses import compaction, relay, wire
+from converters.responses import compaction, relay, thoughtless, wire
 from converters.responses.encoder import Encoder
 from converters.tools import Toolbox
 
@@ -86,6 +86,8 @@ class Exchange(ABC):
     body: bytes
     losses: Losses
     stream: bool
+    _thinks: bool = True
+    """The question holds earlier thinking, as far as there was any."""
 
     @property
     def fault(self) -> Fault | None:
@@ -108,6 +110,10 @@ class Exchange(ABC):
     def whole(self) -> Answer:
         """The answer for a client that asked for no stream, after `close` or `fail`."""
 
+    def blames_thinking(self, status: int, body: bytes) -> bool:
+        """Whether the upstream refused the question for its earlier thinking, so that one without may be taken."""
+        return self._thinks and errors.blames_thinking(status, body)
+
     @abstractmethod
     def refused(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
         """What the client is told when the upstream answered with an error."""
@@ -117,17 +123,31 @@ class Exchange(ABC):
         return [b'event: keepalive\ndata: {"type":"keepalive"}\n\n'] if self.stream else []
 
 
-def open_exchange(raw: Json, upstream: Upstream, *, now: int, client: Client, compact: bool = False) -> Exchange:
+def open_exchange(
+    raw: Json, upstream: Upstream, *, now: int, client: Client, compact: bool = False, without_thinking: bool = False
+) -> Exchange:
     """The exchange of one loaded request with one upstream; `now` is the clock in whole seconds.
 
-    `compact`: the client wants the body of POST /responses/compact.
+    `compact`: the client wants the body of POST /responses/compact. `without_thinking`: the upstream did not take the
+    thread's earlier thinking back (`blames_thinking`).
 
     Raises:
         RequestError: the request cannot be converted.
     """
+    losses = Losses()
+    if without_thinking:
+        raw = thoughtless.without_thinking(raw, losses)
     if upstream.protocol == _RESPONSES:
-        return _Relay(raw, upstream, compact=compact)
-    return _Conversion(wire.read(raw), upstream, now=now, client=client, compact=compact)
+        opened: Exchange = _Relay(raw, upstream, losses, compact=compact)
+    else:
+        opened = _Conversion(wire.read(raw), upstream, losses, now=now, client=client, compact=compact)
+    opened._thinks = not without_thinking
+    return opened
+
+
+def passes_as_it_is(raw: Json) -> bool:
+    """Whether a request holds nothing that OpenAI itself would refuse: it was with another model before."""
+    return not relay.changes(raw)
 
 
 def model_of(raw: Json) -> str:
@@ -143,10 +163,12 @@ def model_of(raw: Json) -> str:
 
 
 class _Conversion(Exchange):
-    def __init__(self, request: wire.Request, upstream: Upstream, *, now: int, client: Client, compact: bool) -> None:
+    def __init__(
+        self, request: wire.Request, upstream: Upstream, losses: Losses, *, now: int, client: Client, compact: bool
+    ) -> None:
         converter = _CONVERTERS[upstream.protocol]
         self.path, self.headers = converter.path, converter.headers(upstream.dialect)
-        self.losses = Losses()
+        self.losses = losses
         self.stream = request.stream and not compact
         self._who, self._client = upstream.who, client
         self._compact = request if compact else None
@@ -231,11 +253,11 @@ class _Conversion(Exchange):
 class _Relay(Exchange):
     """A Responses upstream: bytes pass as they are; only an end that does not come is told."""
 
-    def __init__(self, raw: Json, upstream: Upstream, *, compact: bool) -> None:
+    def __init__(self, raw: Json, upstream: Upstream, losses: Losses, *, compact: bool) -> None:
         assert isinstance(upstream.dialect, ResponsesDialect)
         self.path = "/responses/compact" if compact else "/responses"
         self.headers = {}
-        self.losses = Losses()
+        self.losses = losses
         self.stream = raw.get("stream") is True and not compact
         self.body = jsontext.dumps(relay.body(raw, upstream.dialect, upstream.model, self.losses))
         self._who = upstream.who

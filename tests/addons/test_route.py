@@ -1,13 +1,14 @@
 """Where questions go, from the client's bytes to the provider's."""
 
+import json
 import logging
 from pathlib import Path
 
 import pytest
 from mitmproxy import exceptions, http
 
-from tests.addons.house import ACME, CODEX, HELLO, KEY, ROUTES, TARGET, House, Message, question, request
-from tests.addons.stage import Stage, chunk
+from tests.addons.house import ACME, CODEX, HELLO, KEY, ROUTES, TARGET, THEIRS, House, Message, question, request
+from tests.addons.stage import Stage, chunk, refusal
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -134,6 +135,36 @@ def test_a_fresh_connection_that_is_cut_is_not_tried_again(house: House) -> None
     stage.upstream_closes()
     assert stage.log.count("connect 1") == 1
     assert "acme" in Message(stage.to_client).error["message"]
+
+
+# --- thinking that is refused ---
+
+THOUGHT = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "of-another-account"}
+THREAD = [THOUGHT, {"type": "message", "id": "msg_1", "role": "user", "content": "go on"}]
+NOT_ITS_OWN = b'{"error":{"code":"invalid_encrypted_content","message":"The encrypted content could not be verified."}}'
+
+
+def test_thinking_that_the_upstream_refuses_is_left_out_in_a_second_try(house: House) -> None:
+    stage = house.asked(question("own-gpt", input=THREAD, store=False))
+    stage.upstream(refusal(400, NOT_ITS_OWN), THEIRS)
+    first, second = (json.loads(flow.request.content) for flow in (stage.flow("upstream"), stage.flow("upstream", 1)))
+    assert first["input"] == THREAD
+    assert second["input"] == [{"type": "message", "role": "user", "content": "go on"}]
+    stage.upstream(refusal(400, NOT_ITS_OWN), THEIRS)
+    assert Message(stage.to_client).error["code"] == "invalid_encrypted_content", "and no third try"
+
+
+def test_a_refusal_for_another_reason_is_told_at_once(house: House) -> None:
+    stage = house.asked(question("own-gpt", input=THREAD))
+    stage.upstream(refusal(400, b'{"error":{"message":"bad tools"}}'), THEIRS)
+    assert Message(stage.to_client).error["message"] == "bad tools"
+
+
+def test_thinking_of_another_model_is_not_handed_to_the_target(house: House) -> None:
+    """Here without a seal: a provider that wants no thinking back gets none sealed."""
+    open_thought = {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "hm"}]}
+    sent = house.sent(TARGET, question("gpt-nobody", input=[open_thought, THREAD[1]], store=False))
+    assert sent.json["input"] == [THREAD[1]]
 
 
 # --- large bodies ---

@@ -158,3 +158,26 @@ def test_no_error_page_is_too_strange(status: int, body: bytes) -> None:
         told = errors.answer(errors.read("Who", status, {}, body), client)
         assert 400 <= told.status < 600
         assert jsontext.loads(told.body)["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"code": "invalid_encrypted_content", "message": "x"},
+        {"message": "The encrypted content gAAA... could not be verified."},
+        {"message": "messages.1.content.0: Invalid `signature` in `thinking` block"},
+        {"message": "messages.3.content.0.thinking.signature: Field required"},
+        {"message": "`thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified"},
+        {"message": "Item with id 'rs_1' not found. Items are not persisted when `store` is set to false."},
+    ],
+)
+def test_a_refusal_for_earlier_thinking_is_recognised(said: Any) -> None:
+    assert errors.blames_thinking(400, jsontext.dumps({"error": said}))
+    assert not errors.blames_thinking(500, jsontext.dumps({"error": said}))
+
+
+@pytest.mark.parametrize(
+    "said", ["bad tools", "This model does not support thinking", "Function call is missing a thought_signature", ""]
+)
+def test_other_refusals_are_not_for_earlier_thinking(said: str) -> None:
+    assert not errors.blames_thinking(400, jsontext.dumps({"error": {"message": said}}))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from converters import jsontext, seal, sse
 from converters.dialect import AnthropicDialect, ChatDialect, Dialect, ResponsesDialect
 from converters.errors import Client, Fault, RequestError
-from converters.exchange import DIALECTS, Exchange, Upstream, load, model_of, open_exchange
+from converters.exchange import DIALECTS, Exchange, Upstream, load, model_of, open_exchange, passes_as_it_is
 from converters.jsontext import Json
 
 TERMINAL = {"response.completed", "response.incomplete", "response.failed"}
@@ -322,3 +322,29 @@ def test_a_relay_hands_on_errors_and_whole_answers() -> None:
     assert exchange.whole().body == b'{"id":"resp_1"}'
     told = exchange.refused(429, {"Retry-After": "3", "Set-Cookie": "a=b"}, b"{}")
     assert (told.status, told.headers) == (429, {"Retry-After": "3"})
+
+
+SIGNATURE = (
+    b'{"error":{"type":"invalid_request_error","message":"messages.1: Invalid `signature` in `thinking` block"}}'
+)
+
+
+def test_a_question_can_be_asked_again_without_thinking_that_was_refused() -> None:
+    sealed = seal.wrap("anthropic", {"from": "anthropic", "thinking": "hm", "signature": "sig"})
+    thought = {"type": "reasoning", "summary": [], "encrypted_content": sealed}
+    said = {"role": "assistant", "content": "I looked."}
+    raw = question(input=[{"role": "user", "content": "hi"}, thought, said, {"role": "user", "content": "go on"}])
+    first, second = opened("anthropic", raw), opened("anthropic", raw, without_thinking=True)
+    assert (b'"signature":"sig"' in first.body, b'"signature"' in second.body) == (True, False)
+    assert b"I looked." in second.body
+    assert "all earlier thinking" in [loss.what for loss in second.losses]
+    assert first.blames_thinking(400, SIGNATURE)
+    assert not first.blames_thinking(429, SIGNATURE)
+    assert not second.blames_thinking(400, SIGNATURE), "it holds none any more"
+
+
+def test_it_is_known_what_may_pass_unconverted() -> None:
+    assert passes_as_it_is(question())
+    assert not passes_as_it_is(
+        question(input=[{"type": "reasoning", "summary": [], "encrypted_content": "tcx1.x.e30"}])
+    )
