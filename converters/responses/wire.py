@@ -309,7 +309,7 @@ class Request(Wire):
     """One Responses request. `raw` is the body as it came, for what is echoed or passed on."""
 
     model: str
-    input: list[Item] = Field(default_factory=list)
+    input: list[Item]
     instructions: str | None = None
     tools: list[Tool] | None = None
     tool_choice: str | Json | None = None

@@ -33,7 +33,9 @@ def test_the_body_is_kept_as_it_came() -> None:
         ({"model": "m", "input": [{"type": "function_call", "call_id": "c", "name": "n", "arguments": {}}]}, "input[0].arguments"),
         ({"model": "m", "input": [{"role": "user", "content": [{"type": "input_text", "text": 5}]}]}, "input[0].content[0].text"),
         ({"model": "m", "input": [{"role": "wizard", "content": "x"}]}, "input[0].role"),
-        ({"model": "m", "tools": [{"type": "function"}]}, "tools[0].name"),
+        ({"model": "m", "input": [], "tools": [{"type": "function"}]}, "tools[0].name"),
+        ({"model": "m", "instructions": "Be brief."}, "input"),
+        ({"model": "m", "input": {"role": "user", "content": "x"}}, "input"),
         ({"model": "m", "input": [], "text": {"format": {"schema": 3}}}, "text.format.schema"),
     ],
 )  # fmt: skip
