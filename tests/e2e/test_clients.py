@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 import openai
 import pytest
-from openai.types.responses import ToolParam
+from openai.types.responses import ResponseInputParam, ToolParam
+from pydantic import BaseModel
 
 from tests.e2e.answers import Call, Json, Refuse, Say, Text, Think
 from tests.e2e.conftest import Side
@@ -116,6 +117,24 @@ def test_openai_s_package_runs_a_tool_loop(side: Side, client: openai.OpenAI) ->
     ]
     second = client.responses.create(model=side.model, input=history, tools=[LOOK])  # type: ignore[arg-type]
     assert second.output_text == "It is blue."
+
+
+class Sky(BaseModel):
+    colour: str
+
+
+def test_openai_s_package_parses_an_answer_of_a_given_form(side: Side, client: openai.OpenAI) -> None:
+    side.upstream.script(Say(Text('{"colour": "blue"}')))
+    answer = client.responses.parse(model=side.model, input="how is it?", text_format=Sky)
+    assert answer.output_parsed == Sky(colour="blue")
+    assert "colour" in json.dumps(side.upstream.received[0].body)
+
+
+def test_what_a_client_believes_to_be_stored_is_asked_for(side: Side, client: openai.OpenAI) -> None:
+    referred: ResponseInputParam = [{"type": "item_reference", "id": "msg_1"}, {"role": "user", "content": "go on"}]
+    with pytest.raises(openai.BadRequestError, match="store: false") as raised:
+        client.responses.create(model=side.model, input=referred)
+    assert raised.value.param == "input[0]"
 
 
 def test_instructions_and_limits_reach_the_model(side: Side, client: openai.OpenAI) -> None:
