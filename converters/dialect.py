@@ -32,6 +32,10 @@ def _with_off(efforts: tuple[Effort, ...], can_be_off: bool) -> tuple[Effort, ..
     return ("none", *efforts) if can_be_off and "none" not in efforts else efforts
 
 
+UNTOLD: tuple[Effort, ...] = ("none", "medium")
+"""What a model that decides by itself how deep to think does anyway: `medium` is what the list of models calls that."""
+
+
 class Dialect(BaseModel):
     """What every protocol's providers may differ in."""
 
@@ -45,6 +49,10 @@ class Dialect(BaseModel):
 
     web_search_tool: Json | None = None
     """The tool to offer where `web_search` is native, as the upstream spells it."""
+
+    refused_tools: tuple[str, ...] = ()
+    """Tools of the client that are not offered, as globs over `name`, `namespace__name` or a hosted tool's type: those
+    whose very name is refused upstream (400 in every turn), or that the client cannot run although it offers them."""
 
     continue_on_length: bool = False
     """An answer cut by the length limit tells Codex to go on by itself, a few times a turn, instead of an error."""

@@ -175,6 +175,7 @@ class _Conversion(Exchange):
         compacts = compact or compaction.is_compaction(request)
         asked = compaction.rewrite(request) if compacts else request
         toolbox = tools.lower(asked)
+        toolbox.leave_out(upstream.dialect.refused_tools, self.losses)
         self.body = jsontext.dumps(converter.convert(asked, toolbox, upstream.dialect, upstream.model, self.losses))
         self._decoder = converter.decoder(upstream.who, upstream.dialect)
         make = compaction.CompactionEncoder if compacts else Encoder

@@ -1,7 +1,8 @@
 """JSON text, read leniently and written compactly.
 
 orjson is strict where the field is not: a lone surrogate (half an emoji, cut by somebody's tokenizer) makes it refuse a
-whole message. Such text is read by the standard library instead, and the halves become U+FFFD, which upstreams take.
+whole message. Such text is read by the standard library instead, and the halves become U+FFFD, which upstreams take. So
+do bytes that are no UTF-8, for the same reason.
 """
 
 import json
@@ -23,9 +24,10 @@ def loads(text: bytes | str) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        if "\\u" not in _as_text(text):
+        readable = _as_text(text)
+        if "\\u" not in readable and "\ufffd" not in readable:
             raise
-        return _without_lone_surrogates(json.loads(_as_text(text)))
+        return _without_lone_surrogates(json.loads(readable))
 
 
 def _as_text(text: bytes | str) -> str:

@@ -15,15 +15,17 @@ Names are cut to 64 of [a-zA-Z0-9_-]: what does not fit gets a hash of the whole
 has the same name in every turn and no two share one. Codex answers a call of the wrong kind with "aborted".
 """
 
+import fnmatch
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from converters import jsontext
 from converters.errors import RequestError
 from converters.jsontext import Json
+from converters.losses import Losses
 from converters.responses import wire
 
 type Kind = Literal["function", "custom", "tool_search"]
@@ -64,6 +66,13 @@ class Toolbox:
         """The tool that a model means: its exact name, else the one that differs only in how it is joined or cased."""
         return self._by_name.get(name) or self._by_loose_name.get(_loose(name))
 
+    def leave_out(self, refused: Collection[str], losses: Losses) -> None:
+        """Offers no tool that one of the globs names. A call of it in the history is still understood."""
+        for function in self.functions:
+            if is_refused(function.name, refused):
+                losses.note(function.path, function.name, "this upstream is not offered it")
+        self.functions = [one for one in self.functions if not is_refused(one.name, refused)]
+
     def add(self, function: Function) -> None:
         known = self._by_name.get(function.name)
         if known is None:
@@ -80,6 +89,10 @@ class Toolbox:
                 f"two tools have the same name upstream, {function.name!r}: {known.path} and {function.path}",
                 param=function.path,
             )
+
+
+def is_refused(name: str, refused: Collection[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, glob) for glob in refused)
 
 
 def lower(request: wire.Request) -> Toolbox:

@@ -14,7 +14,12 @@ def options(port: int, **settings: str | int) -> dict[str, str]:
     """What makes the proxy Codex's provider; `settings` are more of the provider's."""
     provider = {"name": "transcodex", "base_url": f"http://127.0.0.1:{port}/v1"} | settings
     table = ", ".join(f"{key} = {json.dumps(value)}" for key, value in provider.items())
-    return {"model_provider": '"transcodex"', "model_providers.transcodex": f"{{ {table} }}"}
+    return {
+        "model_provider": '"transcodex"',
+        "model_providers.transcodex": f"{{ {table} }}",
+        # OpenAI runs this tool itself; offered to others it would be listed as lost with every question.
+        "web_search": '"disabled"',
+    }
 
 
 def catalog(port: int, **credentials: str) -> dict[str, str]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from converters import seal as seals
-from converters.dialect import EFFORTS, AnthropicDialect, Effort, nearest_effort
+from converters.dialect import EFFORTS, UNTOLD, AnthropicDialect, Effort, nearest_effort
 from converters.jsontext import Json
 from converters.losses import Losses
 from converters.responses import wire
@@ -53,7 +53,7 @@ class Plan:
 def plan(reasoning: wire.Reasoning | None, dialect: AnthropicDialect, max_tokens: int, losses: Losses) -> Plan:
     asked = _asked(reasoning)
     if dialect.thinking == "none" or reasoning is None or (asked is None and reasoning.summary in (None, "none")):
-        if asked not in (None, "none"):
+        if asked is not None and asked not in UNTOLD:
             losses.note("reasoning.effort", str(asked), "the model has no switch for thinking")
         return Plan()
     if asked == "none":

@@ -11,7 +11,7 @@
 A client that asks for no effort gets the host's default: nothing is sent, but for `thinking_options`.
 """
 
-from converters.dialect import ChatDialect, Effort, nearest_effort
+from converters.dialect import UNTOLD, ChatDialect, Effort, nearest_effort
 from converters.jsontext import Json
 from converters.losses import Losses
 
@@ -31,7 +31,8 @@ def fields(asked: str | None, dialect: ChatDialect, losses: Losses) -> Json:
         unasked = dialect.effort == "thinking" and dialect.thinking_options
         return {"thinking": {"type": "enabled", **dialect.thinking_options}} if unasked else {}
     if dialect.effort == "none":
-        losses.note("reasoning.effort", asked, "this upstream cannot be told how deep to think")
+        if asked not in UNTOLD:
+            losses.note("reasoning.effort", asked, "this upstream cannot be told how deep to think")
         return {}
     if is_off(asked, dialect):
         return _off(dialect)

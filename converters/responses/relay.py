@@ -3,7 +3,8 @@
 | the client's request                       | what goes on                                              |
 |--------------------------------------------|-----------------------------------------------------------|
 | `model`                                    | the upstream's name for it                                |
-| keys in the dialect's `drop`               | left out, listed as losses                                |
+| keys in the dialect's `drop`, tools in its | left out, listed as losses                                |
+| `refused_tools`                            |                                                           |
 | reasoning sealed by us                     | without the seal and the id of its model's answer         |
 | compaction sealed by us                    | the summary, as the user's message                        |
 | open reasoning, `store: false`             | left out, but for `open_thinking`                         |
@@ -22,12 +23,15 @@ from converters.dialect import ResponsesDialect
 from converters.jsontext import Json
 from converters.losses import Losses
 from converters.responses.history import SUMMARY_FAMILY, SUMMARY_PREFIX
+from converters.tools import flat_name, is_refused
 
 
 def body(raw: Json, dialect: ResponsesDialect, model: str, losses: Losses) -> Json:
     out: Json = {**raw, "model": model}
     for path in dialect.drop:
         _drop(out, path, losses)
+    if isinstance(raw.get("tools"), list):
+        out["tools"] = _tools(raw["tools"], "tools", dialect, losses)
     if isinstance(raw.get("input"), list):
         out["input"] = list(_items(raw, dialect, losses))
     return out | dialect.extra_body
@@ -43,8 +47,28 @@ def _items(raw: Json, dialect: ResponsesDialect, losses: Losses) -> Iterator[Any
         kept = _item(item, raw, dialect)
         if kept is None:
             losses.note(f"input[{index}]", item["type"], "only the model that it came from understands it")
+        elif isinstance(kept, dict) and kept.get("type") == "additional_tools":
+            yield {**kept, "tools": _tools(kept.get("tools"), f"input[{index}].tools", dialect, losses)}
         else:
             yield kept
+
+
+def _tools(tools: Any, path: str, dialect: ResponsesDialect, losses: Losses, namespace: str = "") -> Any:
+    """The tools but for those that are refused, within namespaces too; a namespace with nothing left goes as well."""
+    if not dialect.refused_tools or not isinstance(tools, list):
+        return tools
+    kept = []
+    for index, tool in enumerate(tools):
+        place = f"{path}[{index}]"
+        name = flat_name(str(tool.get("name") or tool.get("type")), namespace) if isinstance(tool, dict) else ""
+        if is_refused(name, dialect.refused_tools):
+            losses.note(place, name, "this upstream is not offered it")
+        elif name and tool.get("type") == "namespace":
+            inner = _tools(tool.get("tools"), f"{place}.tools", dialect, losses, name)
+            kept += [{**tool, "tools": inner}] if inner else []
+        else:
+            kept.append(tool)
+    return kept
 
 
 def _item(item: Any, raw: Json, dialect: ResponsesDialect) -> Any:
