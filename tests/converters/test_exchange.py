@@ -266,6 +266,23 @@ def test_a_compaction_is_one_sealed_item_and_expands_later(protocol: str) -> Non
 
 
 @PROTOCOLS
+@pytest.mark.parametrize("compact", [False, True])
+def test_a_history_too_large_to_be_summarised_is_told_as_such(protocol: str, compact: bool) -> None:
+    """Codex then shortens it and asks again."""
+    raw = question(input=[{"role": "user", "content": "hi"}, {"type": "compaction_trigger"}])
+    told = opened(protocol, raw, compact=compact).refused(413, {}, b"<html>Request Entity Too Large</html>")
+    assert (told.status, jsontext.loads(told.body)["error"]["code"]) == (400, "context_length_exceeded")
+
+
+@PROTOCOLS
+def test_a_refused_tool_is_not_offered(protocol: str) -> None:
+    dialect = ONE_DIALECT[protocol].model_copy(update={"refused_tools": ("ru?",)})
+    exchange = open_exchange(question(), Upstream("Acme", protocol, "m", dialect), now=1, client="codex")
+    assert "tools" not in jsontext.loads(exchange.body)
+    assert [loss.path for loss in exchange.losses] == ["tools[0]"]
+
+
+@PROTOCOLS
 def test_the_compact_endpoint_answers_whole(protocol: str) -> None:
     exchange = opened(protocol, question(stream=False), compact=True)
     replay(exchange, [jsontext.dumps(WHOLE[protocol])])

@@ -15,6 +15,11 @@ def test_lone_surrogates_are_replaced_so_that_they_can_be_written_again(text: by
     assert jsontext.loads(jsontext.dumps(value)) == value
 
 
+def test_bytes_that_are_no_utf8_are_replaced() -> None:
+    assert jsontext.loads(b'{"a": "x\xf0\x9f"}') == {"a": "x\ufffd"}
+    assert jsontext.loads(b'"\xed\xa0\xbd"') == "\ufffd" * 3
+
+
 def test_a_whole_pair_is_kept() -> None:
     assert jsontext.loads(rb'["\ud83d\ude00","\ud83d"]')[0] == "😀"
 

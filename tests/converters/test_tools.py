@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from converters import jsontext, tools
 from converters.errors import RequestError
 from converters.jsontext import Json
+from converters.losses import Losses
 from converters.responses import wire
 
 
@@ -172,6 +173,14 @@ def test_tool_search_comes_back_as_the_clients_own_call() -> None:
         "execution": "client",
         "arguments": {"query": "mail", "limit": 3},
     }
+
+
+def test_a_refused_tool_is_not_offered_but_its_calls_are_understood() -> None:
+    toolbox, losses = box(namespace("agents", function("spawn"), function("wait")), function("spawn")), Losses()
+    toolbox.leave_out(("agents__spa*",), losses)
+    assert names(toolbox) == ["agents__wait", "spawn"]
+    assert [str(loss) for loss in losses] == ["tools[0].tools[0]: agents__spawn (this upstream is not offered it)"]
+    assert toolbox.find("agents__spawn") is not None
 
 
 def test_hosted_tools_stand_apart_with_their_place() -> None:

@@ -35,6 +35,18 @@ def test_refused_keys_are_left_out_and_listed() -> None:
     assert [loss.path for loss in losses] == ["reasoning.summary"]
 
 
+def test_refused_tools_are_left_out_wherever_they_are_declared() -> None:
+    spawn, wait = {"type": "function", "name": "spawn"}, {"type": "function", "name": "wait"}
+    space = {"type": "namespace", "name": "agents", "tools": [spawn, wait]}
+    only = {"type": "namespace", "name": "agents", "tools": [spawn]}
+    lite = {"type": "additional_tools", "role": "developer", "tools": [only, wait]}
+    dialect, losses = ResponsesDialect(refused_tools=("agents__spawn", "web_*")), Losses()
+    out = relay.body({"tools": [space, {"type": "web_search"}, spawn, 5], "input": [lite]}, dialect, "m", losses)
+    assert out["tools"] == [space | {"tools": [wait]}, spawn, 5]
+    assert out["input"] == [lite | {"tools": [wait]}]
+    assert [loss.path for loss in losses] == ["tools[0].tools[0]", "tools[1]", "input[0].tools[0].tools[0]"]
+
+
 def test_our_seals_do_not_go_on() -> None:
     sealed = seal.wrap("chat", {"text": "hm"})
     shown = {"type": "reasoning", "id": "rs_a", "summary": [{"type": "summary_text", "text": "hm"}]}
