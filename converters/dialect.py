@@ -159,6 +159,11 @@ class ChatDialect(Dialect):
     think_tags: bool = True
     """`<think>` at the start of the content is thinking (MiniMax, local servers without a parser)."""
 
+    think_opened: bool = False
+    """The template opens `<think>` in the prompt, so that only `</think>` comes (DeepSeek R1, Qwen thinking models on a
+    server without a parser): without the flag all thinking is shown as text. An answer that never closes it says
+    nothing, so this is not for models whose thinking is switched off."""
+
     cumulative: bool = False
     """Each delta holds the whole text so far (MiniMax without split)."""
 

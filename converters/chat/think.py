@@ -18,10 +18,12 @@ class ThinkTags:
     """Tells thinking and text apart, wherever the stream cuts the tags.
 
     Only the first thing of an answer can be thinking: later tags are what the model talks about. Blank space around the
-    tags is framing. `settled` once all that comes is text.
+    tags is framing. `settled` once all that comes is text. `opened`: the model's prompt ends in `<think>`, so that its
+    answer begins within, and only `</think>` is seen.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, opened: bool = False) -> None:
+        self._opened = opened
         self.settled = False
         self._held = ""
         self._closer = ""  # the tag that ends the thinking; "" before it
@@ -58,6 +60,9 @@ class ThinkTags:
         if any(opener.startswith(begun) for opener in _TAGS):  # "" too
             self._held = text
             return []
+        if self._opened:
+            self._closer = _TAGS["<think>"]
+            return self._inside(begun)
         self.settled = True
         return [("text", text)]
 

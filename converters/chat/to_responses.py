@@ -53,7 +53,7 @@ class Decoder:
         self._seals = dialect.reasoning_back != "none"
         self._seals_details = dialect.reasoning_back == "details"
         self._seals_signatures = dialect.call_signatures
-        self._think = ThinkTags() if dialect.think_tags else None
+        self._think = ThinkTags(opened=dialect.think_opened) if dialect.think_tags else None
         self._cumulative: dict[str, str] | None = {} if dialect.cumulative else None
         self._id: str | None = None  # None before Started
         self._calls = Calls()

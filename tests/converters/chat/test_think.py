@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from converters.chat.think import ThinkTags
 
 
-def tell(*pieces: str) -> dict[str, str]:
+def tell(*pieces: str, opened: bool = False) -> dict[str, str]:
     """All that was thought and all that was said."""
-    tags = ThinkTags()
+    tags = ThinkTags(opened=opened)
     found = {"thinking": "", "text": ""}
     for kind, text in [told for piece in pieces for told in tags.feed(piece)] + tags.close():
         assert text
@@ -40,6 +40,21 @@ def tell(*pieces: str) -> dict[str, str]:
 def test_tells_thinking_and_text_apart_wherever_the_stream_is_cut(text: str, thinking: str, said: str) -> None:
     assert tell(text) == {"thinking": thinking, "text": said}
     assert tell(*text) == {"thinking": thinking, "text": said}
+
+
+@pytest.mark.parametrize(
+    ("text", "thinking", "said"),
+    [
+        ("why</think>\n\nbecause", "why", "because"),
+        ("<think>why</think>because", "why", "because"),
+        ("a < b</think>c</think>", "a < b", "c</think>"),
+        ("why", "why", ""),
+        ("</think>because", "", "because"),
+    ],
+)
+def test_an_answer_may_begin_within_its_thinking(text: str, thinking: str, said: str) -> None:
+    assert tell(text, opened=True) == {"thinking": thinking, "text": said}
+    assert tell(*text, opened=True) == {"thinking": thinking, "text": said}
 
 
 @given(st.lists(st.sampled_from(["<think>", "</think>", "<", "/", "think", ">", " ", "\n", "a"]), max_size=12))

@@ -198,6 +198,11 @@ def test_think_tags_are_thinking() -> None:
     assert events == [ReasoningDelta("why"), TextDelta("be"), TextDelta("cause")]
 
 
+def test_thinking_that_the_prompt_opened_is_thinking() -> None:
+    said = (chunk({"content": "why</thi"}), chunk({"content": "nk>because"}))
+    assert heard(*said, think_opened=True) == [ReasoningDelta("why"), TextDelta("because")]
+
+
 def test_think_tags_stay_where_they_are_no_thinking() -> None:
     assert heard(chunk({"content": "<think>"}), think_tags=False) == [TextDelta("<think>")]
 
