@@ -245,10 +245,6 @@ class ResponsesDialect(Dialect):
     downgrade_custom: bool = False
     """Custom tools are refused: the list of models then does not make Codex offer any."""
 
-    open_thinking: bool = False
-    """Reasoning without `encrypted_content` is taken back (vLLM, LM Studio). False: it is left out where `store` is
-    false, since OpenAI looks for its id among what it stored: "Item with id 'rs_...' not found"."""
-
     seals: bool = False
     """The upstream is this proxy too: our seals go on, it reads them. OpenAI answers `invalid_encrypted_content`."""
 

@@ -7,7 +7,8 @@
 | `refused_tools`                            |                                                           |
 | reasoning sealed by us                     | without the seal and the id of its model's answer         |
 | compaction sealed by us                    | the summary, as the user's message                        |
-| open reasoning, `store: false`             | left out, but for `open_thinking`                         |
+| reasoning with a summary alone, and        | left out: OpenAI looks for its id among what it stored,   |
+| `store: false`                             | "Item with id 'rs_...' not found"                         |
 | web_search_call with the action `other`    | as a search: Codex writes so what it does not know        |
 | everything else, the whole answer          | as it is, ids included: OpenAI gave them                  |
 
@@ -77,18 +78,18 @@ def _item(item: Any, raw: Json, dialect: ResponsesDialect) -> Any:
         case {"type": "web_search_call", "action": {"type": "other"}}:
             return {**item, "action": {"type": "search", "query": ""}}
         case {"encrypted_content": str(sealed)} if seal.is_ours(sealed) and not dialect.seals:
-            return _thought(_unsealed(item), raw, dialect) if item.get("type") == "reasoning" else _summary(sealed)
+            return _thought(_unsealed(item), raw) if item.get("type") == "reasoning" else _summary(sealed)
         case {"type": "reasoning"}:
-            return _thought(item, raw, dialect)
+            return _thought(item, raw)
         case _:
             return item
 
 
-def _thought(item: Json, raw: Json, dialect: ResponsesDialect) -> Json | None:
-    if item.get("encrypted_content"):
+def _thought(item: Json, raw: Json) -> Json | None:
+    """Open thinking (`content`) is what vLLM and others say, and take back; a summary alone is what we made of some."""
+    if item.get("encrypted_content") or item.get("content"):
         return item
-    shown = item.get("summary") or item.get("content")
-    return item if shown and (dialect.open_thinking or raw.get("store") is not False) else None
+    return item if item.get("summary") and raw.get("store") is not False else None
 
 
 def _unsealed(item: Json) -> Json:
