@@ -37,3 +37,8 @@ def unwrap(family: str, sealed: str | None) -> Any:
 
 def is_ours(sealed: str | None) -> bool:
     return bool(sealed) and str(sealed).startswith(PREFIX)
+
+
+OPEN = wrap("open", None)
+"""Stands where nothing had to be sealed: it says whose reasoning this is. OpenAI looks for the id of a reasoning item
+that has no `encrypted_content` among what it stored: "Item with id 'rs_...' not found"."""

@@ -35,7 +35,7 @@ def recall(step: Step) -> Thinking:
         payload = seal.unwrap(FAMILY, item.encrypted_content)
         if isinstance(payload, dict):
             _open(payload, found)
-        elif not item.encrypted_content:
+        elif item.encrypted_content in (None, "", seal.OPEN):
             found.text += _own_text(item)
     found.details = details.merged(found.details)
     return found

@@ -191,7 +191,8 @@ class Decoder:
         for what in _THOUGHTS:
             yield from self._tell_item(what, key, _texts(item, what, _THOUGHT_PARTS))
         sealed = item.get("encrypted_content")
-        if isinstance(sealed, str) and sealed and seal.unwrap(CONTINUED_FAMILY, sealed) is None:
+        ours_alone = sealed == seal.OPEN or seal.unwrap(CONTINUED_FAMILY, sealed) is not None
+        if isinstance(sealed, str) and sealed and not ours_alone:
             yield ReasoningSealed(sealed)
 
     # --- start and end ---

@@ -15,7 +15,7 @@ stands in the terminal event's output alone, as incomplete.
 from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
 
-from converters import tools
+from converters import seal, tools
 from converters.jsontext import Json
 from converters.responses.lifecycle import Stream
 from converters.tools import Function, Kind
@@ -118,7 +118,7 @@ class Reasoning(Item):
 
     def _body(self, status: Status) -> Json:
         summary = [_summary_text("".join(self._pieces))] if self._pieces else []
-        sealed = {"encrypted_content": self.seal} if self.seal else {}
+        sealed = {} if status == "in_progress" else {"encrypted_content": self.seal or seal.OPEN}
         return {"type": "reasoning", "id": self.id, "status": status, "summary": summary, **sealed}
 
 

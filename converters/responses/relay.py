@@ -5,15 +5,12 @@
 | `model`                                    | the upstream's name for it                                |
 | keys in the dialect's `drop`, tools in its | left out, listed as losses                                |
 | `refused_tools`                            |                                                           |
-| reasoning sealed by us                     | without the seal and the id of its model's answer         |
+| reasoning sealed by us                     | left out: another model thought it                        |
 | compaction sealed by us                    | the summary, as the user's message                        |
-| reasoning with a summary alone, and        | left out: OpenAI looks for its id among what it stored,   |
-| `store: false`                             | "Item with id 'rs_...' not found"                         |
 | web_search_call with the action `other`    | as a search: Codex writes so what it does not know        |
 | everything else, the whole answer          | as it is, ids included: OpenAI gave them                  |
 
 Our seals would be refused as `invalid_encrypted_content`: a thread that goes from another model to this one has them.
-What was thought without one is of no use to another model, and has an id that it never gave.
 """
 
 from collections.abc import Iterator
@@ -45,7 +42,7 @@ def changes(raw: Json) -> bool:
 
 def _items(raw: Json, dialect: ResponsesDialect, losses: Losses) -> Iterator[Any]:
     for index, item in enumerate(raw["input"]):
-        kept = _item(item, raw, dialect)
+        kept = _item(item, dialect)
         if kept is None:
             losses.note(f"input[{index}]", item["type"], "only the model that it came from understands it")
         elif isinstance(kept, dict) and kept.get("type") == "additional_tools":
@@ -72,28 +69,15 @@ def _tools(tools: Any, path: str, dialect: ResponsesDialect, losses: Losses, nam
     return kept
 
 
-def _item(item: Any, raw: Json, dialect: ResponsesDialect) -> Any:
+def _item(item: Any, dialect: ResponsesDialect) -> Any:
     """The item as the upstream takes it; None where nothing is left."""
     match item:
         case {"type": "web_search_call", "action": {"type": "other"}}:
             return {**item, "action": {"type": "search", "query": ""}}
         case {"encrypted_content": str(sealed)} if seal.is_ours(sealed) and not dialect.seals:
-            return _thought(_unsealed(item), raw) if item.get("type") == "reasoning" else _summary(sealed)
-        case {"type": "reasoning"}:
-            return _thought(item, raw)
+            return None if item.get("type") == "reasoning" else _summary(sealed)
         case _:
             return item
-
-
-def _thought(item: Json, raw: Json) -> Json | None:
-    """Open thinking (`content`) is what vLLM and others say, and take back; a summary alone is what we made of some."""
-    if item.get("encrypted_content") or item.get("content"):
-        return item
-    return item if item.get("summary") and raw.get("store") is not False else None
-
-
-def _unsealed(item: Json) -> Json:
-    return {key: value for key, value in item.items() if key not in ("encrypted_content", "id")}
 
 
 def _summary(sealed: str) -> Json | None:

@@ -2,13 +2,14 @@
 
 import json
 import logging
+import re
 from pathlib import Path
 
 import pytest
 from mitmproxy import exceptions, http
 
 from tests.addons.house import ACME, CODEX, HELLO, KEY, ROUTES, TARGET, THEIRS, House, Message, question, request
-from tests.addons.stage import Stage, chunk, refusal
+from tests.addons.stage import Stage, answer, chunk, refusal
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -161,9 +162,14 @@ def test_a_refusal_for_another_reason_is_told_at_once(house: House) -> None:
 
 
 def test_thinking_of_another_model_is_not_handed_to_the_target(house: House) -> None:
-    """Here without a seal: a provider that wants no thinking back gets none sealed."""
-    open_thought = {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "hm"}]}
-    sent = house.sent(TARGET, question("gpt-nobody", input=[open_thought, THREAD[1]], store=False))
+    """Here one that nobody wants back."""
+    stage = house.asked(question())
+    thinking = b'{"choices":[{"index":0,"delta":{"reasoning_content":"hm"}}]}'
+    end = b'{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}'
+    stage.upstream(answer(b"data: %b\n\ndata: %b\n\n" % (thinking, end)))
+    (completed,) = re.findall(rb'data: (\{"type":"response.completed".*)', stage.to_client)
+    (thought,) = json.loads(completed)["response"]["output"]
+    sent = house.sent(TARGET, question("gpt-nobody", input=[thought, THREAD[1]], store=False))
     assert sent.json["input"] == [THREAD[1]]
 
 

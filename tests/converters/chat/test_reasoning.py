@@ -51,8 +51,9 @@ def test_what_another_model_thought_stays_away(foreign: str) -> None:
     assert step["reasoning_content"] == ""
 
 
-def test_a_thought_without_a_seal_is_its_own_text() -> None:
-    (step,) = steps(thought("shown"), *CALLS, reasoning_back="text")
+@pytest.mark.parametrize("encrypted", [None, "", seal.OPEN])
+def test_a_thought_with_nothing_sealed_is_its_own_text(encrypted: str | None) -> None:
+    (step,) = steps(thought("shown", encrypted), *CALLS, reasoning_back="text")
     assert step["reasoning_content"] == "shown"
 
 

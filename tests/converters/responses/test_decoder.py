@@ -168,6 +168,10 @@ def test_the_seal_of_an_added_item_may_be_half_and_is_not_told() -> None:
     assert heard(item("added", type="reasoning", summary=[], encrypted_content="gA"), DONE) == END
 
 
+def test_an_open_seal_is_no_event() -> None:
+    assert heard(item("done", type="reasoning", summary=[], encrypted_content=seal.OPEN), DONE) == END
+
+
 def test_the_mark_of_a_continued_answer_is_no_event() -> None:
     mark = seal.wrap(CONTINUED_FAMILY, 1)
     end = {"type": "response.completed", "response": {"end_turn": False}}

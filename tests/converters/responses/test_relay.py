@@ -47,17 +47,14 @@ def test_refused_tools_are_left_out_wherever_they_are_declared() -> None:
     assert [loss.path for loss in losses] == ["tools[0].tools[0]", "tools[1]", "input[0].tools[0].tools[0]"]
 
 
-def test_our_seals_do_not_go_on() -> None:
-    sealed = seal.wrap("chat", {"text": "hm"})
+def test_what_we_sealed_does_not_go_on_but_for_a_summary_of_the_work() -> None:
     shown = {"type": "reasoning", "id": "rs_a", "summary": [{"type": "summary_text", "text": "hm"}]}
-    bare = {"type": "reasoning", "id": "rs_b", "summary": []}
     compacted = {"type": "compaction", "id": "cmp_1", "encrypted_content": seal.wrap("summary", "we did X")}
-    items = [shown | {"encrypted_content": sealed}, bare | {"encrypted_content": sealed}, compacted]
-    out = relay.body({"model": "m", "input": items}, ResponsesDialect(), "m", Losses())
-    first, second = out["input"]
-    assert first == {"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]}
-    assert second["role"] == "user"
-    assert second["content"][0]["text"].endswith("we did X")
+    broken = compacted | {"encrypted_content": seal.wrap("other", "we did X")}
+    thoughts = [shown | {"encrypted_content": sealed} for sealed in (seal.wrap("chat", {"text": "hm"}), seal.OPEN)]
+    (told,) = relayed(*thoughts, compacted, broken)
+    assert told["role"] == "user"
+    assert told["content"][0]["text"].endswith("we did X")
 
 
 def relayed(*items: Json, dialect: ResponsesDialect | None = None, **fields: Any) -> list[Json]:
@@ -87,11 +84,9 @@ def test_it_is_known_whether_a_request_can_pass_as_it_is() -> None:
     )
 
 
-def test_a_mere_summary_of_thinking_goes_where_its_id_is_known() -> None:
-    shown = {"type": "reasoning", "id": "rs_a", "summary": [{"type": "summary_text", "text": "hm"}]}
-    assert relayed(shown, store=False) == []
-    assert relayed(shown, store=True) == [shown]
-    assert relayed(shown | {"content": [{"type": "reasoning_text", "text": "hm"}]}, store=False) != []
+def test_open_thinking_of_a_responses_upstream_is_its_own_affair() -> None:
+    thought = {"type": "reasoning", "id": "rs_1", "summary": [], "content": [{"type": "reasoning_text", "text": "hm"}]}
+    assert relayed(thought, store=False) == [thought]
 
 
 def test_ids_that_the_upstream_gave_are_its_own_affair() -> None:
