@@ -1,0 +1,96 @@
+"""What Codex asks, compared between its versions. Started by scripts/codex-drift.
+
+Ends with 1 if anything was asked that our wire models have no name for. A session that a version cannot run is told,
+and is no failure: an older one lacks what it needs.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from scripts.drift_drive import Recording, record
+from scripts.drift_names import nameless
+from scripts.drift_places import Inventory, compare, inventory, named, phrase
+
+ROOT = Path(__file__).parents[1]
+DATA = ROOT / "tests" / "data"
+KNOWN = "0.169.0"
+"""The version that the tests were written against; `scripts/setup codex` gets it."""
+
+BASELINE = DATA / f"codex-{KNOWN}.json"
+
+
+def newest() -> str:
+    return subprocess.run(
+        ["npm", "view", "@openai/codex", "version"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def install(version: str) -> None:
+    """
+    Raises:
+        SystemExit: there is no such version, or no npm; it has been said.
+    """
+    if subprocess.run([ROOT / "scripts" / "setup", "codex", version], check=False).returncode:
+        raise SystemExit(2)
+
+
+def baseline_text(recording: Recording) -> str:
+    """One line for each place, so that a change of it can be read."""
+    found = inventory(recording.asked)
+    lines = [f"    {json.dumps(place)}: {json.dumps(phrase(names, recording.ran))}" for place, names in found.items()]
+    head = f'{{\n  "codex": "{recording.version}",\n  "sessions": {json.dumps(recording.ran)},\n  "places": {{\n'
+    return head + ",\n".join(lines) + "\n  }\n}\n"
+
+
+def read_baseline(text: str) -> Inventory:
+    saved = json.loads(text)
+    return {place: named(words, saved["sessions"]) for place, words in saved["places"].items()}
+
+
+def report(recording: Recording, baseline: Inventory) -> bool:
+    """Prints what differs; whether all of it has a name."""
+    ran, strange = recording.ran, strangers(recording)
+    difference = compare(baseline, inventory(recording.asked), ran)
+    print(f"\n== Codex {recording.version}, beside {KNOWN}: {len(ran)} of {len(recording.asked)} sessions ran")
+    _print("did not run", (f"{name}: {why}" for name, why in recording.failures.items()))
+    for title, found in (("new", difference.new), ("gone", difference.gone), ("without a name here", strange)):
+        _print(title, (f"{place:<72} {phrase(names, ran)}" for place, names in found.items()))
+    return not strange
+
+
+def strangers(recording: Recording) -> Inventory:
+    found: Inventory = {}
+    for session, requests in recording.asked.items():
+        for place in {place for asked in requests for place in nameless(asked)}:
+            found.setdefault(place, []).append(session)
+    return dict(sorted(found.items()))
+
+
+def _print(title: str, lines: Iterable[str]) -> None:
+    listed = list(lines)
+    print(f"  {title}: {len(listed) or 'nothing'}")
+    print("".join(f"    {line}\n" for line in listed), end="", flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="scripts/codex-drift", description=__doc__.splitlines()[0])
+    parser.add_argument("versions", nargs="*", metavar="VERSION", help="the default is the newest published")
+    parser.add_argument("--baseline", action="store_true", help=f"write {BASELINE.relative_to(ROOT)} anew")
+    chosen = parser.parse_args()
+    versions = [KNOWN] if chosen.baseline else chosen.versions or [newest()]
+    known = True
+    for version in versions:
+        install(version)
+        recording = record(version)
+        if chosen.baseline:
+            BASELINE.write_text(baseline_text(recording))
+        known &= report(recording, read_baseline(BASELINE.read_text()))
+    return 0 if known else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
