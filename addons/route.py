@@ -15,12 +15,14 @@ from mitmproxy import command, ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
 from addons import asking, config, memory, overview
+from addons.capture import Capture
 from addons.exchanges import Exchanges
 from addons.gate import Gate
 from addons.health import Health
 from addons.routes_file import RoutesFile
 from addons.sides import Sides
 from addons.surface import Surface
+from addons.view import View
 from addons.target import Target
 from converters import exchange
 from converters.jsontext import Json
@@ -90,4 +92,13 @@ class Route:
 
 _routes, _sides = RoutesFile(), Sides()
 _route = Route(_routes)
-addons = [Gate(), Health(_routes), Surface(_routes), _sides, Exchanges(_route.target, _sides), _route]
+addons = [
+    Gate(),
+    Health(_routes),
+    Surface(_routes),
+    _sides,
+    View(),
+    Exchanges(_route.target, _sides),
+    _route,
+    Capture(_routes.keys),
+]

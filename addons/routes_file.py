@@ -4,9 +4,11 @@ A good edit applies to the next request; a bad one is reported once, and the las
 """
 
 import logging
+import os
+from contextlib import suppress
 from pathlib import Path
 
-from addons import config
+from addons import config, keys
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +32,15 @@ class RoutesFile:
         stamp = _stamp(path)
         self.current = config.load(path)
         self.path, self._seen = path, stamp
+
+    def keys(self) -> tuple[str, ...]:
+        """All credentials that the routes may use at the moment."""
+        names = {name for provider in self.current.providers.values() for name in provider.key_env}
+        found: list[str] = []
+        for name in sorted(names):
+            with suppress(keys.KeyProblem):  # a key that cannot be read is not used either
+                found += keys.read([name], os.environ)
+        return tuple(found)
 
     def refresh(self) -> None:
         """Reads the file again if it changed since it was last looked at."""

@@ -1,0 +1,195 @@
+"""Keeps exchanges as cases: by command those that matter, with the option `capture_all` every one for a while.
+
+capture.save @focus chat/tool-call-parallel "Two calls in one answer both reach Codex."
+"""
+
+import asyncio
+import datetime
+import getpass
+import logging
+import os
+import re
+import socket
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+from mitmproxy import command, ctx, exceptions, flow, http
+from mitmproxy.addonmanager import Loader
+
+from addons import recording
+from addons.conversion import EXCHANGE, SIDE, is_attempt
+from addons.keeping import Shelf
+from addons.recording import Exchanged, NoCase
+from addons.redaction import Private, Redactor, secrets_of
+from addons.scrubbing import Redacted, Unsafe, redact
+from converters.errors import RequestError
+
+logger = logging.getLogger(__name__)
+
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*")
+_MOST_WAITING = 64
+"""Exchanges that may wait to be written: each holds its bodies in memory, and a slow disk must not fill it."""
+
+
+class Capture:
+    def __init__(self, keys: Callable[[], Iterable[str]] = tuple) -> None:
+        """`keys` gives all credentials that the proxy may use at the moment."""
+        self._keys = keys
+        self._attempts: WeakValueDictionary[str, http.HTTPFlow] = WeakValueDictionary()
+        self._shelf: Shelf | None = None
+        self._writer: ThreadPoolExecutor | None = None
+        self._waiting = 0
+
+    def load(self, loader: Loader) -> None:
+        loader.add_option("capture_dir", str, "", "Where capture.save writes cases. Default: ./flows")
+        loader.add_option("capture_all", str, "", "Folder that keeps every exchange, redacted, for later.")
+        loader.add_option("capture_all_mb", int, 500, "Most that capture_all keeps, in MiB; the oldest go first.")
+        loader.add_option("capture_all_count", int, 5000, "Most exchanges that capture_all keeps.")
+        loader.add_option("redact", Sequence[str], [], "What else is secret in recorded exchanges: values, or @file.")
+
+    def configure(self, updated: set[str]) -> None:
+        if "redact" in updated:
+            self._listed()
+        if updated & {"capture_all", "capture_all_mb", "capture_all_count", "capture_dir"}:
+            self._open_shelf()
+
+    def _open_shelf(self) -> None:
+        self.done()
+        if not ctx.options.capture_all:
+            return
+        folder = Path(ctx.options.capture_all).expanduser().absolute()
+        if folder.is_relative_to(self._folder().absolute()):
+            raise exceptions.OptionsError("capture_all: must not lie in capture_dir, which is for good")
+        try:
+            most = ctx.options.capture_all_count
+            self._shelf = Shelf(folder, most_bytes=ctx.options.capture_all_mb << 20, most=most)
+        except OSError as error:
+            raise exceptions.OptionsError(f"capture_all: {error}") from error
+        self._writer = ThreadPoolExecutor(1, "capture_all")
+
+    def done(self) -> None:
+        """What was finished is written, too."""
+        if self._writer is not None:
+            self._writer.shutdown()
+        self._shelf = self._writer = None
+
+    # --- every exchange ---
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        if self._shelf is not None and is_attempt(flow):
+            self._attempts[str(flow.metadata[EXCHANGE])] = flow  # a later attempt takes an earlier one's place
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        if self._shelf is None or self._writer is None or flow.metadata.get(SIDE) != "client":
+            return
+        attempt = self._attempts.pop(flow.id, None)
+        if attempt is None:
+            return
+        if self._waiting >= _MOST_WAITING:
+            logger.warning("capture_all: an exchange was left out, the disk does not keep up")
+            return
+        self._waiting += 1
+
+        written = asyncio.get_running_loop().run_in_executor(
+            self._writer, _keep, self._shelf, Exchanged(flow, attempt), self._private
+        )
+        written.add_done_callback(self._kept)
+
+    def _kept(self, written: "asyncio.Future[str]") -> None:
+        self._waiting -= 1
+        if not written.cancelled() and (problem := written.result()):
+            logger.warning("capture_all: %s", problem)
+
+    # --- by command ---
+
+    @command.command("capture.save")
+    def save(self, flows: Sequence[flow.Flow], name: str, pins: str = "") -> str:
+        """Keep exchanges as cases PROTOCOL/BEHAVIOUR, redacted; several get numbers. NAME! replaces a case."""
+        written = list(save(list(self._exchanges(flows)), self._folder(), name, pins, self._private()))
+        said = "\n".join(written)
+        logger.info("%s", said)
+        return said
+
+    def _exchanges(self, chosen: Sequence[flow.Flow]) -> Iterator[Exchanged | NoCase]:
+        view = ctx.master.addons.get("view")
+        known = ctx.master.commands.call("view.flows.resolve", "@all") if view is not None else chosen
+        return recording.exchanges(chosen, known)
+
+    def _folder(self) -> Path:
+        return Path(ctx.options.capture_dir or "flows").expanduser()
+
+    def _private(self) -> Private:
+        return private(self._keys(), self._listed())
+
+    def _listed(self) -> list[str]:
+        try:
+            return listed(ctx.options.redact)
+        except OSError as error:
+            raise exceptions.OptionsError(f"redact: {error}") from error
+
+
+def private(keys: Iterable[str] = (), also: Iterable[str] = ()) -> Private:
+    """What is private on this machine."""
+    names = [socket.gethostname()]
+    with suppress(OSError, KeyError):  # a user without a name
+        names.append(getpass.getuser())
+    return Private((*secrets_of(os.environ), *keys), tuple(also), tuple(names), (str(Path.home()),))
+
+
+def listed(values: Iterable[str]) -> list[str]:
+    """Values as they are, and for `@file` its lines.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    lines = (
+        Path(one[1:]).expanduser().read_text(encoding="utf-8").splitlines() if one.startswith("@") else [one]
+        for one in values
+    )
+    return [line.strip() for some in lines for line in some if line.strip()]
+
+
+def save(found: Sequence[Exchanged | NoCase], folder: Path, name: str, pins: str, private: Private) -> Iterator[str]:
+    """Writes a case for each, and says for each what became of it. `name!` replaces a case.
+
+    Raises:
+        exceptions.CommandError: there is nothing to write, or the name is no name.
+    """
+    plain = name.removesuffix("!")
+    if not _NAME.fullmatch(plain):
+        raise exceptions.CommandError(f"{name}: a name is like chat/tool-call-parallel: a-z, 0-9 and - in two parts")
+    if not found:
+        raise exceptions.CommandError("there is no exchange among these flows")
+    for number, one in enumerate(found, 1):
+        numbered = plain if len(found) == 1 else f"{plain}-{number}"
+        try:
+            redacted = _redacted(one, pins, private)
+            redacted.case.save(folder / numbered, replacing=name.endswith("!"))
+        except FileExistsError:
+            yield f"{numbered}: not written: there is such a case; {name.removesuffix('!')}! replaces it"
+        except (NoCase, Unsafe, RequestError, OSError) as error:
+            yield f"{numbered}: not written: {error}"
+        else:
+            yield "; ".join([f"{numbered}: written to {folder / numbered}", *redacted.remarks])
+
+
+def _redacted(one: Exchanged | NoCase, pins: str, private: Private) -> Redacted:
+    if isinstance(one, NoCase):
+        raise one
+    return redact(recording.case_of(one, pins), Redactor(private))
+
+
+def _keep(shelf: Shelf, exchanged: Exchanged, private: Callable[[], Private]) -> str:
+    """What went wrong, if anything did. Runs in the writer's thread."""
+    began = datetime.datetime.fromtimestamp(exchanged.client.request.timestamp_start, datetime.UTC)
+    name = f"{began:%Y%m%d-%H%M%S-%f}-{exchanged.client.id[:8]}"
+    try:
+        shelf.put(_redacted(exchanged, "", private()).case, name)
+    except NoCase:
+        return ""
+    except (Unsafe, RequestError, OSError) as error:
+        return f"{exchanged.client.id}: not written: {error}"
+    return ""

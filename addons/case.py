@@ -1,0 +1,329 @@
+"""A case: one recorded exchange as a folder of text files, reviewed like code and replayed by tests.
+
+    flows/<protocol>/<behaviour>/
+      case.toml               what it pins, in one sentence, and all that a conversion depends on beside the bytes
+      client_request.json     input   what the client sent
+      upstream_request.json   golden  what the upstream is sent
+      upstream_response.sse   input   what came back, byte for byte (.json and .txt where it is no stream;
+                                      none where nobody answered)
+      client_response.sse     golden  what the client reads (.json where it is no stream)
+
+Inputs are recorded. Goldens are made of them by today's code (`Case.renewed`) and accepted by a person. JSON is
+pretty-printed but for the upstream's, whose bytes are an input.
+"""
+
+import datetime
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import orjson
+import tomlkit
+import tomlkit.exceptions
+from pydantic import Field, PlainSerializer
+
+from addons import folder_of_texts, mistakes
+from addons.provider import Table
+from converters import errors, exchange, jsontext
+from converters.errors import Answer, Client, Fault, Kind
+from converters.exchange import DIALECTS, Exchange, Upstream
+from converters.jsontext import Json
+
+type Form = Literal["sse", "json", "txt"]
+
+_NOTES = "case.toml"
+_FORMS: tuple[Form, ...] = ("sse", "json", "txt")
+_A_LINE_OF_NUMBERS = 16
+
+type _Headers = Annotated[dict[str, str], PlainSerializer(lambda headers: dict(sorted(headers.items())))]
+
+
+class CaseError(ValueError):
+    """A folder is no case; the text names the file and the place in it."""
+
+
+class Route(Table):
+    """Where the question went. `dialect` has the flags that are not the protocol's default."""
+
+    provider: str
+    protocol: str
+    model: str
+    dialect: Json = Field(default_factory=dict)
+
+    def upstream(self) -> Upstream:
+        return Upstream(self.provider, self.protocol, self.model, DIALECTS[self.protocol](**self.dialect))
+
+
+class Broken(Table):
+    """What the proxy noticed of an upstream that was out of reach, broke off or fell silent."""
+
+    kind: Kind
+    message: str
+
+
+class Told(Table):
+    """The head of the client's answer, a golden. Of its headers, what a client acts on."""
+
+    status: int = 200
+    retry_after: str | None = None
+
+
+class Notes(Table):
+    """case.toml. `now` is the proxy's clock in whole seconds, `times` are in ms since the attempt began."""
+
+    pins: str = ""
+    """What would be wrong if this case failed, in one sentence."""
+
+    codex: str = ""
+    """The version of the Codex that asked; "" for another client."""
+
+    model: str
+    """The model that the client asked for."""
+
+    recorded: datetime.date
+    now: int
+    client: Client
+    compact: bool = False
+    """The question came to /responses/compact."""
+
+    status: int | None = None
+    """The upstream's; None where it did not answer."""
+
+    chunks: tuple[int, ...] = ()
+    """Sizes of the pieces of upstream_response in bytes, as they came; () for one piece."""
+
+    times: tuple[int, ...] = ()
+    fault: Broken | None = None
+    told: Told = Told()
+    route: Route
+    upstream_headers: _Headers = Field(default_factory=dict)
+    """Of the upstream's answer, those that may be kept."""
+
+    client_headers: _Headers = Field(default_factory=dict)
+    """Of the client's request, those that may be kept."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A body and how its file is called."""
+
+    form: Form
+    data: bytes
+
+    @classmethod
+    def of(cls, body: bytes) -> Self:
+        """JSON, a stream or anything else, by how it begins; the bytes stay as they are."""
+        if _looks_like_a_stream(body):
+            return cls("sse", body)
+        return cls("json" if _is_json(body) else "txt", body)
+
+    @classmethod
+    def pretty(cls, body: bytes) -> Self:
+        """JSON pretty-printed; else as `of`."""
+        text = cls.of(body)
+        return cls("json", pretty(body)) if text.form == "json" else text
+
+
+def pretty(body: bytes) -> bytes:
+    """JSON as our files have it: two spaces, keys in their order, one newline at the end."""
+    return orjson.dumps(jsontext.loads(body), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+@dataclass(frozen=True)
+class Case:
+    """`client_request` and `upstream_request` are pretty-printed JSON. The goldens of a case that was just recorded
+    are what went over the wire then."""
+
+    notes: Notes
+    client_request: bytes
+    upstream_request: bytes
+    upstream_response: Text | None
+    client_response: Text
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The case in a folder.
+
+        Raises:
+            CaseError: it is none, lacks a file, or has one that no case has.
+        """
+        files = folder_of_texts.read(folder)
+        notes = _read_notes(folder, files)
+        case = cls(
+            notes,
+            _take(folder, files, "client_request", ("json",)).data,
+            _take(folder, files, "upstream_request", ("json",)).data,
+            None if notes.status is None else _take(folder, files, "upstream_response", _FORMS),
+            _take(folder, files, "client_response", _FORMS),
+        )
+        if files:
+            raise CaseError(f"{folder / sorted(files)[0]}: no case has such a file")
+        if sum(notes.chunks) not in (0, len(case.answered)):
+            raise CaseError(f"{folder / _NOTES}: chunks: are not as long as the upstream's answer")
+        return case
+
+    def save(self, folder: Path, *, replacing: bool = False) -> None:
+        """Writes all or, whatever happens meanwhile, nothing.
+
+        Raises:
+            FileExistsError: there is something, and it is not to be replaced.
+        """
+        folder_of_texts.write(folder, self.files(), replacing=replacing)
+
+    def files(self) -> dict[str, bytes]:
+        """file name -> content."""
+        files = {_NOTES: _write_notes(self.notes).encode(), "client_request.json": self.client_request}
+        files["upstream_request.json"] = self.upstream_request
+        if self.upstream_response is not None:
+            files[f"upstream_response.{self.upstream_response.form}"] = self.upstream_response.data
+        files[f"client_response.{self.client_response.form}"] = self.client_response.data
+        return files
+
+    @property
+    def dropped(self) -> bool:
+        """The upstream broke off within its answer."""
+        return self.notes.fault is not None and self.notes.status is not None
+
+    @property
+    def answered(self) -> bytes:
+        """The upstream's body; nothing where there is none."""
+        return self.upstream_response.data if self.upstream_response else b""
+
+    def exchange(self) -> Exchange:
+        """The recorded question, converted by today's code.
+
+        Raises:
+            RequestError: today it is refused.
+        """
+        notes = self.notes
+        raw = exchange.load(self.client_request)
+        upstream = notes.route.upstream()
+        return exchange.open_exchange(raw, upstream, now=notes.now, client=notes.client, compact=notes.compact)
+
+    def pieces(self, cut: int | None = None) -> Iterator[bytes]:
+        """The upstream's body in pieces of `cut` bytes, or as it came."""
+        body = self.answered
+        sizes: Iterable[int] = self.notes.chunks or (len(body),)
+        if cut is not None:
+            sizes = (cut for _ in range(0, len(body), cut))
+        start = 0
+        for size in sizes:
+            if piece := body[start : start + size]:
+                yield piece
+            start += size
+
+    def answer(self, cut: int | None = None) -> Answer:
+        """What today's client is told, for the upstream's recorded answer; of headers, what `Told` knows."""
+        opened, notes = self.exchange(), self.notes
+        if notes.status is not None and notes.status >= 300:
+            return opened.refused(notes.status, notes.upstream_headers, self.answered)
+        said = b"".join(chunk for piece in self.pieces(cut) for chunk in opened.feed(piece))
+        if notes.fault is not None:
+            fault = Fault(notes.fault.kind, notes.fault.message)
+            # While the client has read nothing, it can still be told a status.
+            return _stream(said + b"".join(opened.fail(fault))) if said else errors.answer(fault, notes.client)
+        said += b"".join(opened.close())
+        return _stream(said) if opened.stream else opened.whole()
+
+    def replay(self, cut: int | None = None) -> bytes:
+        """`client_response` as its file would be today."""
+        return Text.pretty(self.answer(cut).body).data
+
+    def renewed(self) -> Self:
+        """The same inputs, and the goldens of today's code."""
+        answer = self.answer()
+        told = Told(status=answer.status, retry_after=answer.headers.get("retry-after"))
+        return replace(
+            self,
+            notes=self.notes.model_copy(update={"told": told}),
+            upstream_request=pretty(self.exchange().body),
+            client_response=Text.pretty(answer.body),
+        )
+
+    def differing(self, other: "Case") -> list[str]:
+        """The files that are not the same in both; case.toml only where the client is told something else."""
+        ours, theirs = self.files(), other.files()
+        names = [name for name in sorted(ours.keys() | theirs.keys()) if ours.get(name) != theirs.get(name)]
+        same = self.notes.told == other.notes.told
+        return [name for name in names if name != _NOTES or not same]
+
+
+def _stream(body: bytes) -> Answer:
+    return Answer(200, {"content-type": "text/event-stream"}, body)
+
+
+def _looks_like_a_stream(body: bytes) -> bool:
+    is_document = body.lstrip()[:1] in (b"{", b"[", b"<")
+    return not is_document and any(line.startswith((b"data:", b"event:", b":")) for line in body[:4096].splitlines())
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        jsontext.loads(body)
+    except ValueError:
+        return False
+    return True
+
+
+# --- case.toml ---
+
+
+def _read_notes(folder: Path, files: dict[str, bytes]) -> Notes:
+    if _NOTES not in files:
+        raise CaseError(f"{folder / _NOTES}: is missing")
+    try:
+        table = tomlkit.parse(files.pop(_NOTES)).unwrap()
+        notes = mistakes.validated(Notes, table, "")
+        _check_route(notes.route)
+    except (tomlkit.exceptions.TOMLKitError, UnicodeDecodeError, ValueError) as error:
+        raise CaseError(f"{folder / _NOTES}: {error}") from error
+    return notes
+
+
+def _check_route(route: Route) -> None:
+    if route.protocol not in DIALECTS:
+        raise ValueError(f"route.protocol: {mistakes.unknown(route.protocol, DIALECTS)}")
+    mistakes.validated(DIALECTS[route.protocol], route.dialect, "route.dialect")
+
+
+def _write_notes(notes: Notes) -> str:
+    """Keys in the order of `Notes`; what has its default is left out."""
+    table = {"pins": notes.pins} | notes.model_dump(exclude_defaults=True, exclude_none=True)
+    document = tomlkit.document()
+    for key, value in table.items():
+        document[key] = _item(value)
+    return tomlkit.dumps(document)
+
+
+def _item(value: object) -> object:
+    match value:
+        case str() if "\n" in value:
+            return tomlkit.string(value, multiline=True)
+        case dict():
+            table = tomlkit.table()
+            for key, one in value.items():
+                table[key] = _item(one)
+            return table
+        case tuple() if len(value) > _A_LINE_OF_NUMBERS:
+            return _long_array(value)
+        case _:
+            return value
+
+
+def _long_array(numbers: tuple[int, ...]) -> object:
+    lines = [numbers[start : start + _A_LINE_OF_NUMBERS] for start in range(0, len(numbers), _A_LINE_OF_NUMBERS)]
+    text = ",\n    ".join(", ".join(map(str, line)) for line in lines)
+    return tomlkit.value(f"[\n    {text},\n]")
+
+
+def _take(folder: Path, files: dict[str, bytes], stem: str, forms: tuple[Form, ...]) -> Text:
+    """The one file of this name, out of `files`."""
+    found = [form for form in forms if f"{stem}.{form}" in files]
+    if len(found) != 1:
+        expected = " or ".join(f"{stem}.{form}" for form in forms)
+        raise CaseError(f"{folder}: needs exactly one of {expected}" if found else f"{folder}: {expected} is missing")
+    data = files.pop(f"{stem}.{found[0]}")
+    if found[0] == "json" and not _is_json(data):
+        raise CaseError(f"{folder / stem}.json: is not JSON")
+    return Text(found[0], data)
