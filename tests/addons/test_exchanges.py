@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from mitmproxy import http
+from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.proxy.layers import http as internals
 from mitmproxy.test import taddons
 
@@ -31,7 +32,7 @@ def asked() -> Iterator[Asked]:
 
         def ask(choose: Choose) -> Stage:
             exchanges = Exchanges(choose, Sides())
-            context.master.addons.add(exchanges)
+            context.master.addons.add(Proxyserver(), exchanges)
             stage = Stage(exchanges)
             stage.says(request("POST", "/v1/responses", question(), CODEX))
             return stage

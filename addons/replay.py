@@ -1,0 +1,95 @@
+"""Answers from recorded cases, with no upstream at all: a client meets again what a provider once said.
+
+    mitmdump -s addons/replay.py --mode reverse:http://127.0.0.1:9 --set replay=flows/chat
+
+Instead of addons/route.py. What is asked is matched against the cases by what matters (`addons.repertoire`), converted
+by today's code along the case's route, and answered by the recorded bytes in their recorded pieces (`addons.player`),
+refusals and breaks among them. A question that no case answers is refused, with the nearest cases and what differs.
+"""
+
+import logging
+from pathlib import Path
+
+from mitmproxy import ctx, exceptions, http
+from mitmproxy.addonmanager import Loader
+
+from addons.case import Case, CaseError
+from addons.exchanges import Exchanges, wants_compaction
+from addons.gate import Gate
+from addons.health import Health
+from addons.player import Player
+from addons.provider import Provider
+from addons.repertoire import Miss, Repertoire
+from addons.routes_file import RoutesFile
+from addons.routing import Route, Routes
+from addons.sides import Sides
+from addons.surface import Surface
+from addons.target import Target
+from addons.view import View
+from converters.jsontext import Json
+
+logger = logging.getLogger(__name__)
+
+_NOBODY = "http://127.0.0.1:1/"
+"""Where nobody listens: for an upstream that was out of reach."""
+
+_PATIENCE = 1.0
+"""Seconds until an upstream that fell silent is given up; the recorded limit would only be waited for."""
+
+
+class Replay:
+    def __init__(self, routes: RoutesFile) -> None:
+        self._routes = routes
+        self._repertoire = Repertoire([])
+        self._player = Player(self._repertoire)
+
+    def load(self, loader: Loader) -> None:
+        loader.add_option("replay", str, "", "Folder with recorded cases; all questions are answered from them.")
+        loader.add_option("replay_pace", bool, False, "Answer at the recorded pace, not as fast as possible.")
+
+    def configure(self, updated: set[str]) -> None:
+        if "replay" in updated:
+            try:
+                self._open(Path(ctx.options.replay).expanduser() if ctx.options.replay else None)
+            except CaseError as error:
+                raise exceptions.OptionsError(f"replay: {error}") from error
+        if "replay_pace" in updated:
+            self._player.paced = ctx.options.replay_pace
+
+    async def running(self) -> None:
+        await self._player.start()
+
+    def done(self) -> None:
+        self._player.stop()
+
+    def target(self, request: http.Request, raw: Json) -> Target:
+        """The recorded answer's place.
+
+        Raises:
+            RequestError: there is none, or this is no question.
+        """
+        try:
+            chosen = self._repertoire.find(raw, compact=wants_compaction(request))
+        except Miss as miss:
+            logger.warning("replay: %s", miss)
+            raise
+        logger.info("replay: %s answers", chosen.name)
+        return self._target(chosen.name, chosen.case)
+
+    def _target(self, name: str, case: Case) -> Target:
+        fault = case.notes.fault.kind if case.notes.fault else None
+        where = _NOBODY if fault == "unreachable" else self._player.base_url(name)
+        patience = _PATIENCE if fault == "timeout" else None
+        return Target(case.notes.route.upstream(), where, "none", first_byte=patience, idle=patience)
+
+    def _open(self, folder: Path | None) -> None:
+        self._repertoire = self._player.repertoire = Repertoire.of(folder) if folder else Repertoire([])
+        models = tuple(sorted({recorded.case.notes.model for recorded in self._repertoire}))
+        provider = Provider(protocol="responses", base_url=_NOBODY, auth="none")
+        routes = (Route(models=models, providers=("recorded",)),) if models else ()
+        self._routes.current = Routes(routes, {"recorded": provider})
+
+
+_routes, _sides = RoutesFile(), Sides()
+_replay = Replay(_routes)
+addons = [Gate(), Health(_routes), Surface(_routes), _sides, View(), Exchanges(_replay.target, _sides), _replay]

@@ -1,0 +1,53 @@
+"""Cases for tests, made of a few words."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from dataclasses import replace
+from typing import Any
+
+from addons.case import Broken, Case, Notes, Route, Text, pretty
+from converters.errors import Kind
+
+WORDS = (
+    b'data: {"id":"1","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"Hel"}}]}\n\n',
+    b'data: {"choices":[{"index":0,"delta":{"content":"lo"}}]}\n\n',
+    b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
+)
+"""A provider's answer in Chat Completions, in the pieces in which it came."""
+
+REFUSAL = b'{"error":{"message":"slow down"}}'
+
+
+def asking(text: str = "hi", *, model: str = "m-1", **fields: Any) -> dict[str, Any]:
+    return {"model": model, "input": text, "stream": True, **fields}
+
+
+def case(
+    raw: dict[str, Any] | None = None,
+    *,
+    pieces: tuple[bytes, ...] = WORDS,
+    times: tuple[int, ...] = (),
+    status: int | None = 200,
+    broken: Kind | None = None,
+) -> Case:
+    """A recorded exchange, its goldens made by today's code."""
+    raw = raw or asking()
+    body = b"".join(pieces)
+    notes = Notes(
+        pins="A test.",
+        model=raw["model"],
+        recorded=datetime.date(2026, 11, 21),
+        now=1_790_000_000,
+        client="codex",
+        status=status,
+        fault=Broken(kind=broken, message=f"acme {broken}") if broken else None,
+        chunks=tuple(map(len, pieces)) if len(pieces) > 1 else (),
+        times=times,
+        route=Route(provider="acme", protocol="chat", model="model-x", dialect={"think_tags": False}),
+        upstream_headers={"content-type": "text/event-stream" if status == 200 else "application/json"},
+    )
+    question = pretty(json.dumps(raw).encode())
+    answered = Text.of(body) if status is not None else None
+    return replace(Case(notes, question, b"{}", answered, Text.of(b"")), upstream_request=b"{}").renewed()
