@@ -32,19 +32,38 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(folder: Path, routes: str, target: str, keys: dict[str, str]) -> Iterator[Proxy]:
+def running(folder: Path, routes: str, target: str, keys: dict[str, str], *options: str) -> Iterator[Proxy]:
     """The proxy until the block ends; `routes` is the routes file's text, `target` where all else passes to."""
     (folder / "routes.toml").write_text(routes)
-    proxy = Proxy(free_port(), folder / "mitmdump.log", folder / "flows.mitm")
+    # scripts/record makes cases of what was said here.
+    flows = Path(os.environ.get("E2E_FLOWS") or folder / "flows.mitm")
+    proxy = Proxy(free_port(), folder / "mitmdump.log", flows)
+    chosen = ["--set", f"routes={folder / 'routes.toml'}", *options]
+    with _started(proxy, "route.py", target, keys, chosen):
+        yield proxy
+
+
+@contextmanager
+def replaying(folder: Path, cases: Path) -> Iterator[Proxy]:
+    """A proxy that answers from cases alone, until the block ends."""
+    proxy = Proxy(free_port(), folder / "replay.log", folder / "replay.mitm")
+    with _started(proxy, "replay.py", "http://127.0.0.1:9", {}, ["--set", f"replay={cases}"]):
+        yield proxy
+
+
+@contextmanager
+def _started(proxy: Proxy, addon: str, target: str, keys: dict[str, str], options: list[str]) -> Iterator[None]:
+    folder = proxy.log.parent
     command = [
         str(Path(sys.executable).with_name("mitmdump")),
-        *("-s", str(REPOSITORY / "addons" / "route.py")),
+        *("-s", str(REPOSITORY / "addons" / addon)),
         *("--mode", f"reverse:{target}"),
         *("--listen-host", "127.0.0.1", "--listen-port", str(proxy.port)),
-        *("--set", f"confdir={folder}", "--set", f"routes={folder / 'routes.toml'}"),
+        *("--set", f"confdir={folder}"),
         # As much as it can be made to tell: secrets must not be in there.
         *("--set", "flow_detail=3", "--set", "termlog_verbosity=debug"),
         *("-w", str(proxy.flows)),
+        *options,
     ]
     # PYTHONPATH: the code beside these tests, wherever the installed project points to.
     python = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(REPOSITORY)}
@@ -53,7 +72,7 @@ def running(folder: Path, routes: str, target: str, keys: dict[str, str]) -> Ite
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=folder)
         try:
             _wait_until_well(proxy, process)
-            yield proxy
+            yield
         finally:
             process.terminate()
             process.wait(10)
