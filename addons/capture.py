@@ -21,7 +21,7 @@ from mitmproxy.addonmanager import Loader
 
 from addons import recording
 from addons.conversion import EXCHANGE, SIDE, is_attempt
-from addons.keeping import Shelf
+from addons.keeper import Keeper, Task
 from addons.recording import Exchanged, NoCase
 from addons.redaction import Private, Redactor, secrets_of
 from addons.scrubbing import Redacted, Unsafe, redact
@@ -30,8 +30,8 @@ from converters.errors import RequestError
 logger = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*")
-_MOST_WAITING = 64
-"""Exchanges that may wait to be written: each holds its bodies in memory, and a slow disk must not fill it."""
+_MOST_WAITING = 128
+"""Exchanges that may wait to be written: each holds its bodies in memory, which a slow disk must not fill."""
 
 
 class Capture:
@@ -39,7 +39,7 @@ class Capture:
         """`keys` gives all credentials that the proxy may use at the moment."""
         self._keys = keys
         self._attempts: WeakValueDictionary[str, http.HTTPFlow] = WeakValueDictionary()
-        self._shelf: Shelf | None = None
+        self._keeper: Keeper | None = None
         self._writer: ThreadPoolExecutor | None = None
         self._waiting = 0
 
@@ -54,9 +54,9 @@ class Capture:
         if "redact" in updated:
             self._listed()
         if updated & {"capture_all", "capture_all_mb", "capture_all_count", "capture_dir"}:
-            self._open_shelf()
+            self._open_keeper()
 
-    def _open_shelf(self) -> None:
+    def _open_keeper(self) -> None:
         self.done()
         if not ctx.options.capture_all:
             return
@@ -65,7 +65,7 @@ class Capture:
             raise exceptions.OptionsError("capture_all: must not lie in capture_dir, which is for good")
         try:
             most = ctx.options.capture_all_count
-            self._shelf = Shelf(folder, most_bytes=ctx.options.capture_all_mb << 20, most=most)
+            self._keeper = Keeper(folder, most_bytes=ctx.options.capture_all_mb << 20, most=most)
         except OSError as error:
             raise exceptions.OptionsError(f"capture_all: {error}") from error
         self._writer = ThreadPoolExecutor(1, "capture_all")
@@ -74,16 +74,18 @@ class Capture:
         """What was finished is written, too."""
         if self._writer is not None:
             self._writer.shutdown()
-        self._shelf = self._writer = None
+        if self._keeper is not None:
+            self._keeper.close()
+        self._keeper = self._writer = None
 
     # --- every exchange ---
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        if self._shelf is not None and is_attempt(flow):
+        if self._keeper is not None and is_attempt(flow):
             self._attempts[str(flow.metadata[EXCHANGE])] = flow  # a later attempt takes an earlier one's place
 
     def response(self, flow: http.HTTPFlow) -> None:
-        if self._shelf is None or self._writer is None or flow.metadata.get(SIDE) != "client":
+        if self._keeper is None or self._writer is None or flow.metadata.get(SIDE) != "client":
             return
         attempt = self._attempts.pop(flow.id, None)
         if attempt is None:
@@ -92,9 +94,8 @@ class Capture:
             logger.warning("capture_all: an exchange was left out, the disk does not keep up")
             return
         self._waiting += 1
-
         written = asyncio.get_running_loop().run_in_executor(
-            self._writer, _keep, self._shelf, Exchanged(flow, attempt), self._private
+            self._writer, _keep, self._keeper, Exchanged(flow, attempt), self._private
         )
         written.add_done_callback(self._kept)
 
@@ -182,14 +183,13 @@ def _redacted(one: Exchanged | NoCase, pins: str, private: Private) -> Redacted:
     return redact(recording.case_of(one, pins), Redactor(private))
 
 
-def _keep(shelf: Shelf, exchanged: Exchanged, private: Callable[[], Private]) -> str:
+def _keep(keeper: Keeper, exchanged: Exchanged, private: Callable[[], Private]) -> str:
     """What went wrong, if anything did. Runs in the writer's thread."""
     began = datetime.datetime.fromtimestamp(exchanged.client.request.timestamp_start, datetime.UTC)
     name = f"{began:%Y%m%d-%H%M%S-%f}-{exchanged.client.id[:8]}"
     try:
-        shelf.put(_redacted(exchanged, "", private()).case, name)
+        return keeper.put(Task(recording.case_of(exchanged), name, private()))
     except NoCase:
         return ""
-    except (Unsafe, RequestError, OSError) as error:
-        return f"{exchanged.client.id}: not written: {error}"
-    return ""
+    except OSError as error:
+        return f"{name}: not written: {error}"

@@ -32,6 +32,8 @@ _SHORTEST_SECRET = 8  # of what the environment holds: a shorter value would be 
 _SHORTEST_NAME = 4
 _EVERYBODY = {"root", "user", "admin", "ubuntu", "debian", "runner", "localhost", "home", "codex", "main", "test"}
 
+_NOBODYS_HOME = "/root"  # says nothing about a person, and is what Codex calls its first agent
+
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
 _LEFT_ALONE = re.compile(rf"data:[\w.+/-]+;base64,[\w+/=-]+|{re.escape(seal.PREFIX)}\w+\.[\w-]+")
 
@@ -188,6 +190,13 @@ class Redactor:
         """The text with placeholders."""
         return replaced(text, self.spans(text))
 
+    def affected(self, texts: Iterable[str]) -> set[str]:
+        """Those of the texts in which there is a find. One look at them all is much faster than one at each."""
+        unique = list(set(texts))
+        if not self.spans("\0".join(unique)):
+            return set()
+        return {text for text in unique if self.spans(text)}
+
     def spans(self, text: str) -> list[Span]:
         """All finds, in order; none overlaps another, the earlier kind has it."""
         opaque = "base64," in text or seal.PREFIX in text
@@ -230,7 +239,7 @@ def _own_kinds(private: Private) -> Iterator[_Kind]:
     """Longer values come first: one may begin with another."""
     yield from _exact("listed value", "<redacted-{}>", private.listed)
     yield from _exact("secret of the environment", "<key-{}>", private.secrets)
-    homes = [home for home in private.homes if home.strip("/")]
+    homes = [home for home in private.homes if home.strip("/") and home != _NOBODYS_HOME]
     if homes:
         pattern = re.compile(_begins(not_after=r"\w.") + rf"(?:{_either(homes)})(?![\w.-]*\w)")
         yield _Kind("home folder", "/home/user-{}", tuple(homes), pattern)

@@ -58,12 +58,11 @@ def redact(case: Case, redactor: Redactor) -> Redacted:
         client_request=request,
         upstream_request=scrubber.document(case.upstream_request),
         upstream_response=response,
-        client_response=scrubber.body(case.client_response, ())[0] or case.client_response,
     )
     renewed = recorded.renewed()
     if places := [place for name, data in renewed.files().items() for place in leaks(name, data, redactor)]:
         raise Unsafe(places)
-    return Redacted(renewed, _differences(recorded, renewed))
+    return Redacted(renewed, _differences(recorded, renewed, scrubber))
 
 
 def leaks(name: str, data: bytes, redactor: Redactor) -> Iterator[str]:
@@ -108,14 +107,23 @@ class Scrubber:
             return None, chunks
         text = body.data.decode("utf-8", "surrogateescape")
         if body.form == "sse":
-            pieces = Pieces.of_stream(text)
-            pieces.replace_split(self._redactor)
-            lines = [(line.raw, self._line(line.prefix, line.raw, line.value, line.scrubbed)) for line in pieces.lines]
+            lines = list(self._lines(Pieces.of_stream(text)))
         else:
             value = _json(text)
             lines = [(text, self._line("", text, value, value))]
         pairs = [(_bytes(old), _bytes(new)) for old, new in lines]
         return Text(body.form, b"".join(new for _, new in pairs)), tuple(moved(chunks, pairs))
+
+    def _lines(self, pieces: Pieces) -> Iterator[tuple[str, str]]:
+        """Each line as it was, and as it is to be."""
+        edited = pieces.without_split(self._redactor)
+        affected = {id(line) for line in pieces.affected(self._redactor)}
+        for number, line in enumerate(pieces.lines):
+            if number in edited or id(line) in affected or seal.PREFIX in line.raw:
+                new = self._line(line.prefix, line.raw, line.value, edited.get(number, line.value))
+                yield line.raw, new
+            else:
+                yield line.raw, line.raw
 
     def _line(self, prefix: str, raw: str, value: Any, without_split: Any) -> str:
         """A line of a stream, or a whole body. `without_split` is its value, freed from what is split over lines."""
@@ -212,22 +220,20 @@ def _kept(headers: dict[str, str], allowed: set[str]) -> dict[str, str]:
     return kept | ({"user-agent": kept["user-agent"].split(" ")[0]} if kept.get("user-agent") else {})
 
 
-def _differences(recorded: Case, renewed: Case) -> list[str]:
+def _differences(recorded: Case, renewed: Case, scrubber: Scrubber) -> list[str]:
     """Compared by what a stream says at its end: keep-alives and the borders of deltas are no difference."""
+    then = scrubber.value(_last_words(recorded.client_response))
     pairs = {
-        "upstream_request": (_json_of(recorded.upstream_request), _json_of(renewed.upstream_request)),
-        "client_response": (_last_words(recorded.client_response), _last_words(renewed.client_response)),
+        "upstream_request": (_json(recorded.upstream_request.decode()), _json(renewed.upstream_request.decode())),
+        "client_response": (then, _last_words(renewed.client_response)),
         "the status that the client is told": (recorded.notes.told.status, renewed.notes.told.status),
     }
     return [f"{what} differs from the recorded one" for what, (then, now) in pairs.items() if then != now]
 
 
-def _json_of(body: bytes) -> Any:
-    return _json(body.decode("utf-8", "replace"))
-
-
 def _last_words(response: Text) -> Any:
+    """A stream's last event; it repeats all that was said."""
     text = response.data.decode("utf-8", "replace")
-    if response.form != "sse":
-        return _json(text) or text
-    return next((line.value for line in reversed(Pieces.of_stream(text).lines) if line.value is not None), None)
+    if response.form == "sse":
+        text = text.rpartition("data: ")[2]
+    return _json(text) or text

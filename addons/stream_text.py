@@ -21,13 +21,13 @@ _PLACES = ("index", "output_index", "content_index", "summary_index")
 
 @dataclass
 class Line:
-    """`raw` has its line's end; `value` is its JSON, None where it has none; `scrubbed` is set by `replace_split`."""
+    """`raw` has its line's end; `value` is its JSON, None where it has none; `words` are all texts in it."""
 
     raw: str
     event: int
     prefix: str = ""
     value: Any = None
-    scrubbed: Any = None
+    words: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -41,6 +41,8 @@ class _Leaf:
 
 @dataclass
 class Pieces:
+    """A stream's lines, and the texts that they bring in pieces."""
+
     lines: list[Line]
     _texts: dict[Path, list[_Leaf]] = field(default_factory=dict)
 
@@ -48,36 +50,37 @@ class Pieces:
     def of_stream(cls, text: str) -> "Pieces":
         pieces = cls(list(_lines(text)))
         for number, line in enumerate(pieces.lines):
-            for place, leaf in _leaves(line.value, (), (), number):
+            if line.value is None:
+                line.words.add(line.raw)
+            for place, leaf in _leaves(line.value, (), (), number, line.words):
                 pieces._texts.setdefault(place, []).append(leaf)
         return pieces
 
+    def affected(self, redactor: Redactor) -> list[Line]:
+        """The lines with a find in one of their own texts."""
+        words = redactor.affected(word for line in self.lines for word in line.words)
+        return [line for line in self.lines if words & line.words] if words else []
+
     def finds(self, redactor: Redactor) -> Iterator[str]:
         """Each find by its event, counted from 1: `event 12: key`, `event 3 to 5: key`."""
-        for line in self.lines:
-            texts = [line.raw] if line.value is None else [leaf.text for _, leaf in _leaves(line.value, (), (), 0)]
-            yield from (f"event {line.event}: {span.kind}" for text in texts for span in redactor.spans(text))
-        for leaves, span in self._split(redactor):
-            first, last = self.lines[leaves[0].line].event, self.lines[leaves[-1].line].event
-            yield f"event {first} to {last}: {span.kind}"
-
-    def replace_split(self, redactor: Redactor) -> None:
-        """Spreads the placeholders of what is split over several lines; all else stays."""
-        for line in self.lines:
-            line.scrubbed = line.value
+        for line in self.affected(redactor):
+            yield from (f"event {line.event}: {span.kind}" for word in line.words for span in redactor.spans(word))
         for leaves in self._texts.values():
-            spans = _crossing(leaves, redactor)
-            if spans:
-                for leaf, text in zip(leaves, _spread(leaves, spans), strict=True):
-                    line = self.lines[leaf.line]
-                    line.scrubbed = _with(line.scrubbed, leaf.path, text)
-
-    def _split(self, redactor: Redactor) -> Iterator[tuple[list[_Leaf], Span]]:
-        for leaves in self._texts.values():
-            borders = _borders(leaves)
             for span in _crossing(leaves, redactor):
-                within = [leaf for leaf, (start, end) in zip(leaves, borders, strict=True) if _touch(span, start, end)]
-                yield within, span
+                inside = zip(leaves, _borders(leaves), strict=True)
+                events = [self.lines[leaf.line].event for leaf, (start, end) in inside if _touch(span, start, end)]
+                yield f"event {events[0]} to {events[-1]}: {span.kind}"
+
+    def without_split(self, redactor: Redactor) -> dict[int, Any]:
+        """Line number -> value, where a find is split over several lines: its placeholder is spread over the same."""
+        edited: dict[int, Any] = {}
+        for leaves in self._texts.values():
+            if spans := _crossing(leaves, redactor):
+                for leaf, text in zip(leaves, _spread(leaves, spans), strict=True):
+                    if text != leaf.text:
+                        value = edited.get(leaf.line, self.lines[leaf.line].value)
+                        edited[leaf.line] = _with(value, leaf.path, text)
+        return edited
 
 
 def _lines(text: str) -> Iterator[Line]:
@@ -100,17 +103,20 @@ def _json(text: str) -> Any:
         return None
 
 
-def _leaves(value: Any, place: Path, path: Path, line: int) -> Iterator[tuple[Path, _Leaf]]:
+def _leaves(value: Any, place: Path, path: Path, line: int, words: set[str]) -> Iterator[tuple[Path, _Leaf]]:
+    """All texts with their places; `words` gets them too, and the keys."""
     match value:
         case str():
+            words.add(value)
             yield place, _Leaf(line, path, value)
         case list():
             for number, one in enumerate(value):
-                yield from _leaves(one, (*place, number), (*path, number), line)
+                yield from _leaves(one, (*place, number), (*path, number), line, words)
         case dict():
+            words.update(value)
             here = (*place, *(f"{key}={value[key]}" for key in _PLACES if key in value))
             for key, one in value.items():
-                yield from _leaves(one, (*here, key), (*path, key), line)
+                yield from _leaves(one, (*here, key), (*path, key), line, words)
 
 
 def _borders(leaves: list[_Leaf]) -> list[tuple[int, int]]:

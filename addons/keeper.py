@@ -1,0 +1,126 @@
+"""The process that redacts and writes every exchange for `capture_all`, beside the proxy, which has no time for it.
+
+Redacting an exchange costs more than converting it; in a thread of the proxy it would hold up all others. What the
+proxy has handed over is written even if the proxy is killed.
+
+    proxy -> keeper   a pickled `Task` each
+    keeper -> proxy   a line of JSON each: what went wrong, "" if nothing did; the first one tells that it is ready
+"""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from addons.case import Case
+from addons.keeping import Shelf
+from addons.redaction import Private, Redactor
+from addons.scrubbing import Unsafe, redact
+from converters.errors import RequestError
+
+_ROOT = Path(__file__).parents[1]
+_YIELDING = 10  # niceness: exchanges in flight come first
+
+
+@dataclass(frozen=True)
+class Task:
+    case: Case
+    name: str
+    private: Private
+
+
+class Keeper:
+    """The proxy's end. All methods block."""
+
+    def __init__(self, folder: Path, *, most_bytes: int, most: int) -> None:
+        """Raises OSError where nothing can be written."""
+        self._arguments = (str(folder), str(most_bytes), str(most))
+        self._process = self._start()
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "addons.keeper", *self._arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": path},
+            start_new_session=True,  # Ctrl-C is for the proxy; the keeper ends when it has written all
+        )
+        if problem := _told(process):
+            process.wait()
+            raise OSError(problem)
+        return process
+
+    def put(self, task: Task) -> str:
+        """What went wrong, if anything did."""
+        if self._process.poll() is not None:
+            self._process = self._start()
+        assert self._process.stdin is not None
+        try:
+            pickle.dump(task, self._process.stdin)
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            return "its process ended; the next exchange starts another"
+        return _told(self._process)
+
+    def close(self) -> None:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+
+def _told(process: "subprocess.Popen[bytes]") -> str:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    return str(json.loads(line)) if line else "its process ended"
+
+
+def serve(folder: Path, most_bytes: int, most: int, tasks: IO[bytes], say: IO[bytes]) -> None:
+    """The keeper's end, until there are no more tasks."""
+    try:
+        shelf = Shelf(folder, most_bytes=most_bytes, most=most)
+    except OSError as error:
+        _say(say, str(error))
+        return
+    _say(say, "")
+    while (task := _next(tasks)) is not None:
+        _say(say, _keep(shelf, task))
+
+
+def _next(tasks: IO[bytes]) -> Task | None:
+    """None at the end; what a killed proxy wrote only half of does not count."""
+    try:
+        task: Any = pickle.load(tasks)
+    except (EOFError, pickle.UnpicklingError):
+        return None
+    assert isinstance(task, Task)
+    return task
+
+
+def _keep(shelf: Shelf, task: Task) -> str:
+    try:
+        shelf.put(redact(task.case, Redactor(task.private)).case, task.name)
+    except (Unsafe, RequestError, OSError) as error:
+        return f"{task.name}: not written: {error}"
+    return ""
+
+
+def _say(to: IO[bytes], what: str) -> None:
+    try:
+        to.write(json.dumps(what).encode() + b"\n")
+        to.flush()
+    except BrokenPipeError:
+        pass  # the proxy is gone; what it handed over is still written
+
+
+if __name__ == "__main__":
+    os.nice(_YIELDING)
+    # As module addons.keeper, which is what pickle knows: here it is __main__.
+    from addons import keeper
+
+    keeper.serve(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.stdin.buffer, sys.stdout.buffer)
