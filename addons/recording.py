@@ -62,6 +62,12 @@ def _sides(chosen: flow.Flow, client: http.HTTPFlow | None, all_of_it: list[http
     return Exchanged(client, chosen if own and isinstance(chosen, http.HTTPFlow) else attempts[-1])
 
 
+def protocol_of(exchanged: Exchanged) -> str:
+    """What the provider speaks; "" where that is not known."""
+    route = json.loads(str(exchanged.attempt.metadata.get(ROUTE, "{}")))
+    return str(route.get("protocol", ""))
+
+
 def case_of(exchanged: Exchanged, pins: str = "") -> Case:
     """The exchange as it was recorded.
 
@@ -99,7 +105,7 @@ def _notes(client: http.HTTPFlow, attempt: http.HTTPFlow, pieces: Sequence[bytes
     several = len(pieces) > 1
     return Notes(
         pins=pins,
-        codex=agent[1] if agent and route["client"] == "codex" else "",
+        codex=agent[1] if agent and route["client"] != "other" else "",
         model=json.loads(asking.decoded(client.request, _LARGEST)).get("model", ""),
         recorded=datetime.datetime.fromtimestamp(client.request.timestamp_start, datetime.UTC).date(),
         now=route["now"],

@@ -1,0 +1,62 @@
+"""Makes cases of the exchanges in a flow file. Started by scripts/capture; ends with 1 if one could not be written."""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from mitmproxy import exceptions, flow, flowfilter, io
+
+from addons import capture, recording
+from addons.conversion import EXCHANGE
+from addons.recording import Exchanged, NoCase
+
+FLOWS = Path(__file__).parents[1] / "flows"
+
+
+def flows(path: Path) -> Iterator[flow.Flow]:
+    with path.open("rb") as file:
+        yield from io.FlowReader(file).stream()
+
+
+def exchanges(path: Path, wanted: flowfilter.TFilter) -> list[Exchanged | NoCase]:
+    """Those with a side that the filter matches. The file is read twice: only these are held in memory."""
+    chosen = [one for one in flows(path) if flowfilter.match(wanted, one)]
+    ids = {one.metadata.get(EXCHANGE, one.id) for one in chosen}
+    known = [one for one in flows(path) if one.metadata.get(EXCHANGE, one.id) in ids]
+    return list(recording.exchanges(chosen, known))
+
+
+def default_name(path: Path, found: list[Exchanged | NoCase]) -> str:
+    protocol = next((recording.protocol_of(one) for one in found if isinstance(one, Exchanged)), "captured")
+    return f"{protocol}/{re.sub(r'[^a-z0-9]+', '-', path.stem.lower()).strip('-') or 'captured'}"
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("filter", nargs="?", default='~meta "side: client"')
+    parser.add_argument("--name", help="PROTOCOL/BEHAVIOUR, with ! to replace; default: after the file")
+    parser.add_argument("--pins", default="", help="what would be wrong if the case failed, in one sentence")
+    parser.add_argument(
+        "--redact", action="append", default=[], help="what else is secret, or @FILE with a value a line"
+    )
+    parser.add_argument("--into", type=Path, default=FLOWS)
+    return parser.parse_args()
+
+
+def main() -> None:
+    given = arguments()
+    try:
+        found = exchanges(given.file, flowfilter.parse(given.filter))
+        private = capture.private((), capture.listed(given.redact))
+        said = list(capture.save(found, given.into, given.name or default_name(given.file, found), given.pins, private))
+    except (OSError, ValueError, exceptions.FlowReadException, exceptions.CommandError) as error:
+        sys.exit(f"{given.file}: {error}")
+    print("\n".join(said))
+    sys.exit(any(": not written: " in line for line in said))
+
+
+if __name__ == "__main__":
+    main()

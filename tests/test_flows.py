@@ -1,0 +1,103 @@
+"""Every case of flows/, replayed: what the upstream is sent and what the client reads, byte for byte.
+
+`--update` (scripts/update) writes the goldens anew instead of comparing them.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from addons.case import Case
+from addons.redaction import Redactor
+from addons.scrubbing import leaks
+from converters import jsontext, sse
+from converters.jsontext import Json
+from tests import referee
+
+FLOWS = Path(__file__).parents[1] / "flows"
+NOT_A_CASE = {".gitattributes"}
+CASES = sorted(path for path in FLOWS.glob("*/*") if path.is_dir())
+CONVERTED_STREAMS = [
+    path for path in CASES if (path / "client_response.sse").exists() and path.parent.name != "responses"
+]
+ENDS = {"response.completed", "response.incomplete", "response.failed"}
+CUTS = (1, 2, 7, 4096, None, 1 << 30)
+"""None: as it was recorded. Then whole."""
+
+
+def name(folder: object) -> str:
+    return f"{folder.parent.name}/{folder.name}" if isinstance(folder, Path) else str(folder)
+
+
+@pytest.fixture(params=CASES, ids=name)
+def folder(request: pytest.FixtureRequest) -> Path:
+    path: Path = request.param
+    return path
+
+
+@pytest.fixture
+def case(folder: Path, request: pytest.FixtureRequest) -> Case:
+    recorded = Case.load(folder)
+    if not request.config.getoption("--update"):
+        return recorded
+    renewed = recorded.renewed()
+    if recorded.differing(renewed):
+        renewed.save(folder, replacing=True)
+    return renewed
+
+
+def events(stream: bytes) -> list[Json]:
+    parser = sse.Parser()
+    return [jsontext.loads(message.data) for message in parser.feed(stream) + parser.close()]
+
+
+def test_flows_hold_cases_and_nothing_else() -> None:
+    files = [path for path in FLOWS.rglob("*") if path.is_file() and path.parent not in CASES]
+    assert [str(path.relative_to(FLOWS)) for path in files if path.name not in NOT_A_CASE] == []
+    assert CASES
+
+
+def test_the_upstream_is_sent_what_was_accepted(case: Case) -> None:
+    assert case.renewed().upstream_request.decode() == case.upstream_request.decode()
+
+
+@pytest.mark.parametrize("cut", CUTS, ids=lambda cut: "as-recorded" if cut is None else str(cut))
+def test_the_client_reads_what_was_accepted_wherever_the_answer_is_cut(case: Case, cut: int | None) -> None:
+    assert case.replay(cut).decode() == case.client_response.data.decode()
+
+
+def test_the_client_is_told_the_status_that_was_accepted(case: Case) -> None:
+    assert case.renewed().notes.told == case.notes.told
+
+
+@pytest.mark.parametrize("folder", CONVERTED_STREAMS, indirect=True, ids=name)
+def test_a_client_without_a_stream_gets_the_same_items(case: Case) -> None:
+    raw = jsontext.loads(case.client_request) | {"stream": False}
+    whole = jsontext.loads(replace(case, client_request=jsontext.dumps(raw)).answer().body)
+    *_, last = events(case.client_response.data)
+    if last["type"] == "response.failed":
+        assert whole["error"]["message"] in last["response"]["error"]["message"]
+    else:
+        assert whole["output"] == last["response"]["output"]
+
+
+@pytest.mark.parametrize("folder", CONVERTED_STREAMS, indirect=True, ids=name)
+def test_every_event_is_one_that_openai_publishes(case: Case) -> None:
+    for event in events(case.client_response.data):
+        if "response" in event:
+            event["response"]["tools"] = []  # the client's own words, and Codex has more of them than OpenAI publishes
+        referee.check_event(event)
+    kinds = [event["type"] for event in events(case.client_response.data)]
+    assert kinds[0] == "response.created"
+    assert sum(kind in ENDS for kind in kinds) == 1 and kinds[-1] in ENDS
+
+
+def test_nothing_private_is_left(case: Case) -> None:
+    found = [place for name, data in case.files().items() for place in leaks(name, data, Redactor())]
+    assert found == []
+
+
+def test_it_says_what_it_pins(case: Case) -> None:
+    assert case.notes.pins, 'case.toml: pins = "": say in one sentence what is wrong if this case fails'
+    assert "\n" not in case.notes.pins
