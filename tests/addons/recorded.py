@@ -7,7 +7,12 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from mitmproxy import http
+from mitmproxy.test import tflow, tutils
+
 from addons.case import Broken, Case, Notes, Route, Text, pretty
+from addons.conversion import CHUNKS, EXCHANGE, PROVIDER, ROUTE, SIDE
+from converters import jsontext
 from converters.errors import Kind
 
 WORDS = (
@@ -51,3 +56,21 @@ def case(
     question = pretty(json.dumps(raw).encode())
     answered = Text.of(body) if status is not None else None
     return replace(Case(notes, question, b"{}", answered, Text.of(b"")), upstream_request=b"{}").renewed()
+
+
+def flows(one: Case) -> tuple[http.HTTPFlow, http.HTTPFlow]:
+    """The two sides as mitmproxy saves them: the attempt's, which ends first, and the client's."""
+    client, attempt = tflow.tflow(), tflow.tflow()
+    notes = one.notes
+    client.request = tutils.treq(path=b"/v1/responses", content=one.client_request, headers=http.Headers())
+    client.response = tutils.tresp(status_code=notes.told.status, content=one.client_response.data)
+    client.metadata |= {EXCHANGE: client.id, SIDE: "client"}
+    route = notes.route.model_dump() | {"who": notes.route.provider, "now": notes.now, "client": notes.client}
+    attempt.request = tutils.treq(
+        path=b"/chat/completions", content=jsontext.dumps(jsontext.loads(one.upstream_request))
+    )
+    attempt.response = tutils.tresp(status_code=notes.status, content=one.answered, headers=http.Headers())
+    attempt.metadata |= {EXCHANGE: client.id, SIDE: "upstream", PROVIDER: notes.route.provider}
+    attempt.metadata[ROUTE] = jsontext.dumps(route | {"compact": notes.compact}).decode()
+    attempt.metadata[CHUNKS] = list(notes.chunks) or [len(one.answered)]
+    return attempt, client

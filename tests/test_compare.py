@@ -1,0 +1,160 @@
+"""Saved exchanges, converted anew: what differs from what was recorded is shown, and nothing else."""
+
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from mitmproxy import http
+from mitmproxy.io import FlowWriter
+from mitmproxy.test import tflow
+
+from addons.case import Case
+from tests.addons.recorded import WORDS, asking, case, flows
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "flows.mitm"
+
+
+def save(file: Path, saved: Iterable[http.HTTPFlow]) -> None:
+    with file.open("wb") as stream:
+        writer = FlowWriter(stream)
+        for one in saved:
+            writer.add(one)
+
+
+def recorded(file: Path, *cases: Case) -> None:
+    save(file, (flow for one in cases for flow in flows(one)))
+
+
+def compared(file: Path, *arguments: str) -> tuple[int, str, str]:
+    """Exit code and what was printed."""
+    command = [sys.executable, str(ROOT / "scripts" / "compare.py"), str(file), "--jobs", "2", *arguments]
+    environment = {"PYTHONPATH": str(ROOT), "TZ": "UTC"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def with_other_request(one: Case) -> Case:
+    return replace(one, upstream_request=one.upstream_request.replace(b'"model-x"', b'"model-of-old"'))
+
+
+def with_other_answer(one: Case) -> Case:
+    told = replace(one.client_response, data=one.client_response.data.replace(b'"Hel"', b'"Jel"'))
+    return replace(one, client_response=told)
+
+
+def test_what_is_converted_as_it_was_is_no_difference(file: Path) -> None:
+    recorded(file, case(), case(asking("other")), case(pieces=(b'{"error":{}}',), status=500))
+    assert compared(file) == (0, "3 exchanges: 3 the same, 0 different\n", "")
+
+
+def test_a_request_that_differs_is_shown_line_by_line(file: Path) -> None:
+    recorded(file, case(), with_other_request(case()))
+    code, said, _ = compared(file)
+    assert code == 1
+    assert "m-1 -> acme model-x (chat)" in said
+    assert '-  "model": "model-of-old"' in said
+    assert '+  "model": "model-x"' in said
+    assert said.endswith("2 exchanges: 1 the same, 1 different\n")
+
+
+def test_a_stream_that_differs_is_shown_event_by_event(file: Path) -> None:
+    recorded(file, with_other_answer(case()))
+    code, said, _ = compared(file)
+    assert code == 1
+    shown = said.splitlines()
+    assert [line for line in shown if line.startswith("@@")] == ["@@ event 4: response.output_text.delta"]
+    assert [line for line in shown if "el" in line and line[:1] in "-+"][-2:] == [
+        '-  "delta": "Jel"',
+        '+  "delta": "Hel"',
+    ]
+
+
+def test_events_that_are_new_or_gone_are_shown_as_such(file: Path) -> None:
+    one = case()
+    stream = one.client_response.data
+    event = stream[stream.index(b"event: response.output_text.delta") :].partition(b"\n\n")[0] + b"\n\n"
+    recorded(file, replace(one, client_response=replace(one.client_response, data=stream.replace(event, b""))))
+    assert "\n+response.output_text.delta {" in compared(file)[1]
+
+
+def test_signs_of_life_are_no_difference(file: Path) -> None:
+    one = case()
+    alive = b'event: keepalive\ndata: {"type":"keepalive"}\n\n'
+    told = replace(one.client_response, data=one.client_response.data.replace(b"event:", alive + b"event:", 3))
+    recorded(file, replace(one, client_response=told))
+    assert compared(file)[0] == 0
+
+
+def test_flows_that_are_not_ours_are_counted_as_skipped(file: Path) -> None:
+    save(file, [tflow.tflow(resp=True), *flows(case()), flows(case())[0]])
+    assert compared(file)[1] == (
+        "1 exchanges: 1 the same, 0 different; skipped: 2 not converted, or one side is missing\n"
+    )
+
+
+def test_the_sides_may_stand_in_any_order(file: Path) -> None:
+    pairs = [flows(case()) for _ in range(3)]
+    save(file, [client for _, client in pairs] + [attempt for attempt, _ in pairs])
+    assert compared(file)[1].startswith("3 exchanges: 3 the same")
+
+
+def test_the_last_attempt_is_the_one_that_was_answered(file: Path) -> None:
+    attempt, client = flows(case())
+    failed = attempt.copy()
+    failed.response = None
+    save(file, [failed, attempt, client])
+    assert compared(file)[1].startswith("1 exchanges: 1 the same")
+
+
+def test_a_filter_chooses_by_either_side(file: Path) -> None:
+    recorded(file, case(), with_other_request(case()))
+    assert compared(file, '~meta "provider: acme"')[0] == 1
+    assert compared(file, '~meta "provider: other"')[:2] == (0, "0 exchanges: 0 the same, 0 different\n")
+    assert compared(file, "~nonsense")[0] == 2
+
+
+def test_long_differences_are_cut_and_counted(file: Path) -> None:
+    recorded(file, *[with_other_request(with_other_answer(case()))] * 3)
+    code, said, _ = compared(file, "--lines", "5", "--most", "2")
+    assert (code, said.count("==="), said.count("lines more")) == (1, 2, 2)
+    assert "3 exchanges: 0 the same, 3 different" in said
+
+
+def test_a_file_that_is_cut_is_compared_up_to_there(file: Path) -> None:
+    recorded(file, case(), case())
+    file.write_bytes(file.read_bytes()[:-100])
+    code, said, told = compared(file)
+    assert code == 2
+    assert said.startswith("1 exchanges: 1 the same")
+    assert "flow 4, at byte" in told
+
+
+@pytest.mark.parametrize("content", [None, b"no flows at all"])
+def test_a_file_that_is_none_is_told(file: Path, content: bytes | None) -> None:
+    if content is not None:
+        file.write_bytes(content)
+    code, _, told = compared(file)
+    assert code == 2
+    assert str(file) in told
+
+
+def test_a_break_is_met_with_the_words_of_then(file: Path) -> None:
+    broken = case(pieces=WORDS[:2], broken="cut")
+    attempt, client = flows(broken)
+    assert broken.notes.fault is not None
+    attempt.error = tflow.terr()
+    attempt.error.msg = "acme broke off: reset"
+    fault = broken.notes.fault.model_copy(update={"message": "acme broke off: reset"})
+    renewed = replace(broken, notes=broken.notes.model_copy(update={"fault": fault})).renewed()
+    assert client.response is not None
+    client.response.raw_content = renewed.client_response.data
+    save(file, [attempt, client])
+    assert compared(file)[:2] == (0, "1 exchanges: 1 the same, 0 different\n")
