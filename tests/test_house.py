@@ -27,7 +27,7 @@ DOORS = {"converters.exchange", "converters.errors", "converters.dialect", "conv
 DOORS |= {"converters.gist", "converters.readable", "converters.seal"}
 """All of converters that addons may know: a protocol's folder is behind them."""
 
-MACHINE = re.compile(r"/root/\.|/(?:farm|work)/\w|/tmp/\w+/")
+MACHINE = re.compile(r"/root/\.|(?<!\w)/(?:farm|work)/\w|/tmp/\w+/")
 REGISTRIES = re.compile(r"pypi\.org|pythonhosted\.org|registry\.npmjs|deb\.debian\.org")
 SECRETS = re.compile(
     r"\bsk-[\w-]{16,}|\bAIza[\w-]{30,}|\bgh[pousr]_\w{20,}|\bgsk_\w{20,}|\bAKIA[0-9A-Z]{16}|\bxai-\w{20,}"
