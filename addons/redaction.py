@@ -93,7 +93,29 @@ def _begins(*, not_after: str) -> str:
     return rf"(?:(?<![{not_after}])|(?<=\\[nrt]))"
 
 
-_KEY_MARKS = ("sk-", "AIza", "gsk_", "xai-", "gh", "AKIA", "ASIA", "hf_", "xox", "glpat-", "nvapi-", "r8_", "pplx-")
+_KEY_MARKS = (
+    "sk-",
+    "AIza",
+    "gsk_",
+    "xai-",
+    "gh",
+    "github_pat_",
+    "AKIA",
+    "ASIA",
+    "hf_",
+    "xox",
+    "glpat-",
+    "nvapi-",
+    "r8_",
+    "pplx-",
+)
+
+KEY = re.compile(
+    _begins(not_after="A-Za-z0-9") + r"(?:sk-[\w-]{16,}|AIza[\w-]{30,}|gsk_\w{20,}|xai-[\w-]{20,}|gh[pousr]_\w{20,}"
+    r"|github_pat_\w{20,}|A(?:KI|SI)A[0-9A-Z]{16}(?![0-9A-Z])|hf_\w{20,}|xox[abposr]-[\w-]{10,}"
+    r"|glpat-[\w-]{16,}|(?<!\\)nvapi-[\w-]{20,}|(?<!\\)r8_\w{20,}|pplx-\w{20,})"
+)
+"""Keys by their shape: of model providers and code hosts, of clouds and chats."""
 
 _KINDS = (
     _Kind(
@@ -106,12 +128,7 @@ _KINDS = (
         "key",
         "<key-{}>",
         _KEY_MARKS,
-        re.compile(
-            _begins(not_after="A-Za-z0-9")
-            + r"(?:sk-[\w-]{16,}|AIza[\w-]{30,}|gsk_\w{20,}|xai-[\w-]{20,}|gh[pousr]_\w{20,}"
-            r"|github_pat_\w{20,}|A(?:KI|SI)A[0-9A-Z]{16}(?![0-9A-Z])|hf_\w{20,}|xox[abposr]-[\w-]{10,}"
-            r"|glpat-[\w-]{16,}|(?<!\\)nvapi-[\w-]{20,}|(?<!\\)r8_\w{20,}|pplx-\w{20,})"
-        ),
+        KEY,
     ),
     _Kind(
         "token",

@@ -63,7 +63,7 @@ def test_a_slash_at_the_end_says_that_there_is_no_version() -> None:
         ("api.deepseek.com/v1", "must look like https"),
         ("ftp://h/v1", "must look like https"),
         ("https:///v1", "must look like https"),
-        ("https://user:secret@h/v1", "holds credentials"),
+        ("https://user:secret@h/v1", "holds credentials"),  # pragma: allowlist secret
         ("https://h/v1?key=secret", "no [?] or #"),
         ("https://h/v1#x", "no [?] or #"),
         ("https://h:eighty/v1", "[Pp]ort"),

@@ -17,7 +17,7 @@ from addons.conversion import SIDE, Conversion
 from tests.addons.stage import END, OK, POST, Loud, answer, chunk, refusal
 
 PATIENCE = 10.0  # seconds; only a test that fails waits so long
-SECRET = "sk-secret-on-the-wire"
+SECRET = "sk-secret-on-the-wire"  # pragma: allowlist secret
 
 
 class Upstream:
