@@ -87,6 +87,9 @@ class Notes(Table):
     compact: bool = False
     """The question came to /responses/compact."""
 
+    without_thinking: bool = False
+    """The upstream had refused the thread's earlier thinking: it was asked once more without."""
+
     status: int | None = None
     """The upstream's; None where it did not answer."""
 
@@ -199,7 +202,14 @@ class Case:
         notes = self.notes
         raw = exchange.load(self.client_request)
         upstream = notes.route.upstream()
-        return exchange.open_exchange(raw, upstream, now=notes.now, client=notes.client, compact=notes.compact)
+        return exchange.open_exchange(
+            raw,
+            upstream,
+            now=notes.now,
+            client=notes.client,
+            compact=notes.compact,
+            without_thinking=notes.without_thinking,
+        )
 
     def pieces(self, cut: int | None = None) -> Iterator[bytes]:
         """The upstream's body in pieces of `cut` bytes, or as it came."""

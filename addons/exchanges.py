@@ -84,7 +84,16 @@ class Exchanges:
         )
         self._questions[conversion] = question
         asking.ask(conversion, target, question)
-        self._sides.opened(conversion, question, target.upstream, model=model, now=now, client=client, compact=compact)
+        self._sides.opened(
+            conversion,
+            question,
+            target.upstream,
+            model=model,
+            now=now,
+            client=client,
+            compact=compact,
+            without_thinking=without_thinking,
+        )
         logger.info("%s%s", conversion.flow.comment, _lost(question))
 
 

@@ -111,6 +111,7 @@ def _notes(client: http.HTTPFlow, attempt: http.HTTPFlow, pieces: Sequence[bytes
         now=route["now"],
         client=route["client"],
         compact=route["compact"],
+        without_thinking=route.get("without_thinking", False),
         status=answer.status_code if answer else None,
         chunks=tuple(map(len, pieces)) if several else (),
         times=tuple(attempt.metadata.get(TIMES, ())) if several else (),

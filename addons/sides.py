@@ -48,6 +48,7 @@ class Sides:
         now: int,
         client: Client,
         compact: bool,
+        without_thinking: bool = False,
     ) -> None:
         """Writes into both flows of a new attempt what it takes to convert them anew."""
         asking, attempt = conversion.flow, conversion.attempt
@@ -64,6 +65,7 @@ class Sides:
             "now": now,
             "client": client,
             "compact": compact,
+            "without_thinking": without_thinking,
         }
         attempt.metadata |= {PROVIDER: upstream.who, ROUTE: orjson.dumps(route).decode()}
         attempt.comment = f"attempt {len(conversion.attempts) + 1} of {asking.id[:8]}: {upstream.who} {upstream.model}"

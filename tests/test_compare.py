@@ -158,3 +158,14 @@ def test_a_break_is_met_with_the_words_of_then(file: Path) -> None:
     client.response.raw_content = renewed.client_response.data
     save(file, [attempt, client])
     assert compared(file)[:2] == (0, "1 exchanges: 1 the same, 0 different\n")
+
+
+def test_a_question_that_was_asked_without_thinking_is_converted_so_again(file: Path) -> None:
+    thought = {"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}], "content": []}
+    call = {"type": "function_call", "call_id": "c", "name": "ls", "arguments": "{}"}
+    output = {"type": "function_call_output", "call_id": "c", "output": "x"}
+    user = {"type": "message", "role": "user", "content": "hi"}
+    one = case(asking([user, thought, call, output]))
+    without = replace(one, notes=one.notes.model_copy(update={"without_thinking": True})).renewed()
+    recorded(file, one, without)
+    assert compared(file)[:2] == (0, "2 exchanges: 2 the same, 0 different\n")

@@ -25,7 +25,7 @@ WORDS = (
 REFUSAL = b'{"error":{"message":"slow down"}}'
 
 
-def asking(text: str = "hi", *, model: str = "m-1", **fields: Any) -> dict[str, Any]:
+def asking(text: Any = "hi", *, model: str = "m-1", **fields: Any) -> dict[str, Any]:
     return {"model": model, "input": text, "stream": True, **fields}
 
 
@@ -71,6 +71,8 @@ def flows(one: Case) -> tuple[http.HTTPFlow, http.HTTPFlow]:
     )
     attempt.response = tutils.tresp(status_code=notes.status, content=one.answered, headers=http.Headers())
     attempt.metadata |= {EXCHANGE: client.id, SIDE: "upstream", PROVIDER: notes.route.provider}
-    attempt.metadata[ROUTE] = jsontext.dumps(route | {"compact": notes.compact}).decode()
+    attempt.metadata[ROUTE] = jsontext.dumps(
+        route | {"compact": notes.compact, "without_thinking": notes.without_thinking}
+    ).decode()
     attempt.metadata[CHUNKS] = list(notes.chunks) or [len(one.answered)]
     return attempt, client
