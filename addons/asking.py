@@ -3,6 +3,8 @@
 Between mitmproxy's flows and the converters' values, for one exchange; `addons.route` decides, this builds.
 """
 
+import re
+
 from mitmproxy import connection, http
 
 from addons import compression, withheld
@@ -15,6 +17,8 @@ from converters.jsontext import Json
 
 _USER_AGENT = "transcodex"  # some providers' front doors refuse requests without any
 
+_VERSION = re.compile(r"[^/]+/(\d+)\.(\d+)\.\d")
+
 # Headers of the client that belong to its connection or its body, not to its question.
 _OWN_TO_THE_CLIENT = {
     *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer"),
@@ -23,11 +27,16 @@ _OWN_TO_THE_CLIENT = {
 
 
 def client_of(request: http.Request) -> Client:
-    """Codex marks its requests, whatever program it runs in."""
+    """Codex marks its requests, whatever program it runs in; its version stands first in `user-agent`."""
     is_codex = any(name.lower().startswith("x-codex-") for name in request.headers) or request.headers.get(
         "originator", ""
     ).startswith("codex")
-    return "codex" if is_codex else "other"
+    if not is_codex:
+        return "other"
+    version = _VERSION.match(request.headers.get("user-agent", ""))
+    is_older = version is not None and tuple(map(int, version.groups())) < (0, 169)
+    # What does not ask for a stream (older ones' compaction) must be told by a status.
+    return "older-codex" if is_older and "event-stream" in request.headers.get("accept", "") else "codex"
 
 
 def decoded(request: http.Request, limit_mib: int) -> bytes:
@@ -110,7 +119,7 @@ def failure(conversion: Conversion, question: exchange.Exchange) -> http.Respons
 def refusal(error: RequestError, client: Client, status: int = 400) -> http.Response:
     """A question that goes nowhere; Codex is told 400 whatever it is, since it retries the others in vain."""
     told = errors.refusal(error, client)
-    return _response(errors.Answer(400 if client == "codex" else status, told.headers, told.body))
+    return _response(errors.Answer(status if client == "other" else told.status, told.headers, told.body))
 
 
 def _readable(response: http.Response) -> bytes:

@@ -20,7 +20,7 @@ MODEL = "transcodex.model"
 """The client's: the model that it asked for."""
 
 CLIENT = "transcodex.client"
-"""The client's: "codex" or "other"."""
+"""The client's: a `converters.errors.Client`."""
 
 LOSSES = "transcodex.losses"
 """The client's: how many things could not be carried over."""

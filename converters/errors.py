@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from converters import jsontext
+from converters import jsontext, sse
 from converters.jsontext import Json
 
-type Client = Literal["codex", "other"]
+type Client = Literal["codex", "older-codex", "other"]
+"""`older-codex`: before 0.169. It shows the whole body of an HTTP 400, reads no code in it, and gives up at a 429; but
+what `response.failed` says, it understands (measured with 0.145 and 0.166)."""
 
 type Kind = Literal[
     "context_overflow",
@@ -72,7 +74,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP error answer: JSON in OpenAI's form, whatever the upstream sent."""
+    """An HTTP answer; an error is JSON in OpenAI's form, whatever the upstream sent."""
 
     status: int
     headers: dict[str, str]
@@ -130,7 +132,8 @@ _TELL: dict[Kind, tuple[Told, str, Told]] = {
 _DEFAULT_STATUS: dict[Kind, int] = {"bad_request": 400, "auth": 401, "quota": 402, "server": 500}
 
 
-# OpenAI's published `response.error.code` is a closed list, which strict clients check; Codex knows more codes.
+# OpenAI's published `response.error.code` is a closed list, which strict clients check. Codex knows more codes; an
+# older one only that of a full context.
 _PUBLISHED_CODE = {
     "context_length_exceeded": "invalid_prompt",
     "model_not_found": "invalid_prompt",
@@ -141,7 +144,9 @@ _PUBLISHED_CODE = {
 def answer(fault: Fault, client: Client) -> Answer:
     """What the client gets instead of a stream."""
     codex, _, other = _TELL[fault.kind]
-    told = codex if client == "codex" else other
+    told = other if client == "other" else codex
+    if client == "older-codex" and told.status in (400, 429):
+        return _stream_that_failed(fault)
     status = told.status or fault.status or _DEFAULT_STATUS.get(fault.kind, 500)
     headers = {"content-type": "application/json"}
     wait = fault.retry_after or told.retry_after
@@ -153,6 +158,8 @@ def answer(fault: Fault, client: Client) -> Answer:
 def refusal(error: RequestError, client: Client) -> Answer:
     """What the client gets when its request cannot be converted: 400 and the place, never retried."""
     where = f"{error.param}: {error}" if error.param else str(error)
+    if client == "older-codex":
+        return _stream_that_failed(Fault("bad_request", where))
     code = "invalid_prompt" if client == "codex" else "invalid_request_error"
     return Answer(400, {"content-type": "application/json"}, _body(where, "invalid_request_error", code, error.param))
 
@@ -164,7 +171,13 @@ def in_stream(fault: Fault, client: Client) -> Json:
     if code == "rate_limit_exceeded":
         wait = fault.retry_after if isinstance(fault.retry_after, int) else codex.retry_after
         message += f" Please try again in {wait}s."
-    return {"code": code if client == "codex" else _PUBLISHED_CODE.get(code, code), "message": message}
+    known = client == "codex" or (client == "older-codex" and code == "context_length_exceeded")
+    return {"code": code if known else _PUBLISHED_CODE.get(code, code), "message": message}
+
+
+def _stream_that_failed(fault: Fault) -> Answer:
+    failed = {"type": "response.failed", "response": {"error": in_stream(fault, "older-codex")}}
+    return Answer(200, {"content-type": "text/event-stream"}, sse.encode(failed))
 
 
 def _body(message: str, type_: str, code: str, param: str | None) -> bytes:

@@ -190,10 +190,11 @@ class _Conversion(Exchange):
         self._parser = sse.Parser()
         self._body: list[bytes] | None = None  # the answer's pieces, when it turns out to be no stream
         self._began = False
+        self._refusal: Fault | None = None
 
     @property
     def fault(self) -> Fault | None:
-        return self._encoder.fault
+        return self._encoder.fault or self._refusal
 
     def feed(self, data: bytes) -> list[bytes]:
         if not self._began and (data := data.lstrip()):
@@ -220,7 +221,8 @@ class _Conversion(Exchange):
         return Answer(200, {"content-type": "application/json"}, jsontext.dumps(response))
 
     def refused(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
-        return errors.answer(errors.read(self._who, status, headers, body), self._client)
+        self._refusal = errors.read(self._who, status, headers, body)
+        return errors.answer(self._refusal, self._client)
 
     def _events(self, messages: list[sse.Message]) -> list[Event]:
         feed = self._decoder.feed

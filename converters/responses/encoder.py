@@ -203,7 +203,7 @@ class Encoder:
             for item in self._items:
                 if not item.ended:
                     item.end()
-        if reason == "content_filter" and self._client == "codex":
+        if reason == "content_filter" and self._client != "other":
             self._life.fail(self._output(), filtered(explanation))
         elif self._goes_on(reason):
             self._mark_continued()
@@ -218,7 +218,7 @@ class Encoder:
 
     def _goes_on(self, reason: StopReason) -> bool:
         """Whether Codex is to ask again at once, with what was said so far."""
-        if self._client != "codex":
+        if self._client == "other":
             return False
         if reason == "stop" and self._continue_on_empty and self._answers_a_tool():
             only_thought = all(isinstance(item, Reasoning) for item in self._items)

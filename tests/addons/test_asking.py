@@ -33,6 +33,23 @@ def test_codex_is_known_by_its_headers_and_told_400_for_what_it_would_retry(
 
 
 @pytest.mark.parametrize(
+    ("user_agent", "accept", "status"),
+    [
+        ("codex_exec/0.166.0 (Debian 13; x86_64) xterm (codex_exec; 0.166.0)", "text/event-stream", 200),
+        ("codex_exec/0.169.0 (Debian 13; x86_64) xterm (codex_exec; 0.169.0)", "text/event-stream", 400),
+        ("my client/1.0.0", "text/event-stream", 400),
+        ("my client", "text/event-stream", 400),
+        ("codex_exec/0.120.0", "*/*", 400),
+    ],
+)
+def test_an_older_codex_that_wants_a_stream_is_told_within_one(
+    house: House, user_agent: str, accept: str, status: int
+) -> None:
+    headers = {**CODEX, "user-agent": user_agent, "accept": accept}
+    assert house.told(question(), {**headers, "content-encoding": "lzma"}).status == status
+
+
+@pytest.mark.parametrize(
     ("encoding", "encode"),
     [
         ("gzip", gzip.compress),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from converters import errors, jsontext
+from converters import errors, jsontext, sse
 from converters.errors import Fault, Kind, RequestError
 
 OVERFLOWS = [
@@ -85,6 +85,34 @@ def test_what_cannot_be_cured_is_told_to_codex_at_once(kind: Kind, status: int, 
     assert told.status == status
     assert jsontext.loads(told.body)["error"]["code"] == code
     assert "retry-after" not in told.headers
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        ("bad_request", "invalid_prompt"),
+        ("model_not_found", "invalid_prompt"),
+        ("context_overflow", "context_length_exceeded"),
+        ("rate_limited", "rate_limit_exceeded"),
+    ],
+)
+def test_an_older_codex_is_told_within_a_stream_what_it_would_not_read_in_a_status(kind: Kind, code: str) -> None:
+    told = errors.answer(Fault(kind, "why"), "older-codex")
+    assert (told.status, told.headers["content-type"]) == (200, "text/event-stream")
+    [message] = sse.Parser().feed(told.body)
+    failed = jsontext.loads(message.data)
+    assert (failed["type"], failed["response"]["error"]["code"]) == ("response.failed", code)
+    assert "why" in failed["response"]["error"]["message"]
+
+
+def test_an_older_codex_is_told_by_a_status_what_it_retries_anyway() -> None:
+    assert errors.answer(Fault("overloaded", "why"), "older-codex").status == 503
+
+
+def test_an_older_codex_is_told_within_a_stream_what_cannot_be_converted() -> None:
+    told = errors.refusal(RequestError("is not text", param="input[3].content"), "older-codex")
+    assert told.status == 200
+    assert b'"message":"input[3].content: is not text"' in told.body
 
 
 @pytest.mark.parametrize(("kind", "status"), [("rate_limited", 429), ("overloaded", 503)])

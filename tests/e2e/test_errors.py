@@ -52,7 +52,7 @@ def test_what_cannot_be_cured_is_told_once_and_readably(side: Side, codex: Codex
 
 
 FLEETING: list[tuple[Answer, str]] = [
-    (Refuse(429, "slow down", headers={"retry-after": "1"}), "429 Too Many Requests"),
+    (Refuse(429, "slow down", headers={"retry-after": "1"}), "429"),
     (Refuse(500, "boom"), "answered 500: boom"),
     (Refuse(502, body=HTML, headers={"content-type": "text/html"}), "answered 502: 502 Bad Gateway"),
     (Refuse(503, "busy", headers={"retry-after": "1"}), "answered 503: busy"),
