@@ -19,11 +19,12 @@ from addons.capture import Capture
 from addons.exchanges import Exchanges
 from addons.gate import Gate
 from addons.health import Health
+from addons.resend import Resend
 from addons.routes_file import RoutesFile
 from addons.sides import Sides
 from addons.surface import Surface
-from addons.view import View
 from addons.target import Target
+from addons.view import View
 from converters import exchange
 from converters.jsontext import Json
 
@@ -101,4 +102,5 @@ addons = [
     Exchanges(_route.target, _sides),
     _route,
     Capture(_routes.keys),
+    Resend(),
 ]
