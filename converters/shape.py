@@ -86,6 +86,8 @@ def _telling(record: Any) -> Iterator[tuple[str, Any]]:
 def _paths(record: Any) -> Iterator[str]:
     """null tells nothing: a field that may be null is there or is not, as it pleases."""
     for path, value in _leaves(record, ""):
+        if path == "type":
+            continue  # it stands in the order
         if isinstance(value, str) and path.rpartition(".")[2] in _VOCABULARY:
             yield f'{path} = "{value}"'
         elif value is not None and path:

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 import tomlkit
-from mitmproxy import http, options
+from mitmproxy import exceptions, http, options
 from mitmproxy.tools.dump import DumpMaster
 
 from addons import resend, route
@@ -52,7 +52,11 @@ def main() -> int:
         return 2
     with tempfile.TemporaryDirectory() as folder:
         routes = chosen.routes or _routes(Path(folder), case.notes.route, chosen)
-        asked = asyncio.run(_ask(case, Path(folder), routes))
+        try:
+            asked = asyncio.run(_ask(case, Path(folder), routes))
+        except exceptions.OptionsError as error:
+            print(f"{error} (--against and --routes say who is asked)", file=sys.stderr)
+            return 2
     if asked.attempt is None or asked.attempt.response is None:
         print(_reason(asked.question), file=sys.stderr)
         return 2
@@ -98,7 +102,10 @@ async def _ask(case: Case, folder: Path, routes: Path) -> Asking:
 
 def _reason(question: http.HTTPFlow) -> str:
     if question.response is not None:
-        return f"{question.response.status_code}: {question.response.get_text(strict=False)}"
+        try:
+            return str(question.response.json()["error"]["message"])
+        except (ValueError, KeyError):
+            return f"answered {question.response.status_code}"
     return question.error.msg if question.error else "nobody answered"
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from addons.case import CaseError
 from addons.repertoire import Miss, Repertoire
+from converters import exchange
 from tests.addons.recorded import asking, case
 
 
@@ -69,3 +70,11 @@ def test_a_folder_without_cases_is_a_mistake(tmp_path: Path) -> None:
 def test_one_case_may_be_named_itself(tmp_path: Path) -> None:
     case().save(tmp_path / "hello")
     assert found(Repertoire.of(tmp_path / "hello"), "hi") == "hello"
+
+
+def test_every_kept_case_is_found_by_its_own_question() -> None:
+    repertoire = Repertoire.of(Path(__file__).parents[2] / "flows")
+    for recorded in list(repertoire):
+        case = recorded.case
+        found = repertoire.find(exchange.load(case.client_request), compact=case.notes.compact)
+        assert found.gist == recorded.gist
