@@ -12,6 +12,7 @@ import os
 import pickle
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -51,13 +52,14 @@ class Keeper:
             start_new_session=True,  # Ctrl-C is for the proxy; the keeper ends when it has written all
         )
         if problem := _told(process):
-            process.wait()
+            _end(process)
             raise OSError(problem)
         return process
 
     def put(self, task: Task) -> str:
         """What went wrong, if anything did."""
         if self._process.poll() is not None:
+            _end(self._process)
             self._process = self._start()
         assert self._process.stdin is not None
         try:
@@ -68,10 +70,16 @@ class Keeper:
         return _told(self._process)
 
     def close(self) -> None:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
+        """When all is written."""
+        _end(self._process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    assert process.stdin is not None and process.stdout is not None
+    with suppress(BrokenPipeError):
+        process.stdin.close()
+    process.wait()
+    process.stdout.close()
 
 
 def _told(process: "subprocess.Popen[bytes]") -> str:
@@ -111,11 +119,9 @@ def _keep(shelf: Shelf, task: Task) -> str:
 
 
 def _say(to: IO[bytes], what: str) -> None:
-    try:
+    with suppress(BrokenPipeError):  # the proxy is gone; what it handed over is still written
         to.write(json.dumps(what).encode() + b"\n")
         to.flush()
-    except BrokenPipeError:
-        pass  # the proxy is gone; what it handed over is still written
 
 
 if __name__ == "__main__":

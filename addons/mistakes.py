@@ -59,7 +59,8 @@ def _line(model: type[BaseModel], error: ErrorDetails, at: str) -> str:
 
 
 def _place(at: str, loc: Iterable[int | str]) -> str:
-    return at + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
+    """`at` is "" for the file's top level."""
+    return (at + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)).removeprefix(".")
 
 
 def _keys_at(model: type[BaseModel], path: list[int | str]) -> list[str]:

@@ -1,0 +1,169 @@
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from addons.case import Broken, Case, CaseError, Notes, Text, Told, pretty
+from tests.addons.recorded import REFUSAL, WORDS, asking, case
+
+
+def test_a_case_that_was_saved_is_the_same_when_loaded(tmp_path: Path) -> None:
+    one = case(asking("Grüße 😀"), times=(1, 20, 300))
+    one.save(tmp_path / "chat" / "hello")
+    assert Case.load(tmp_path / "chat" / "hello") == one
+
+
+def test_files_are_text_for_people(tmp_path: Path) -> None:
+    files = case(asking("Grüße")).files()
+    assert list(files) == [
+        *("case.toml", "client_request.json", "upstream_request.json", "upstream_response.sse", "client_response.sse"),
+    ]
+    assert files["client_request.json"].decode() == '{\n  "model": "m-1",\n  "input": "Grüße",\n  "stream": true\n}\n'
+    assert files["upstream_response.sse"] == b"".join(WORDS)
+
+
+def test_notes_say_first_what_a_case_pins_and_leave_out_what_goes_without_saying() -> None:
+    text = case().files()["case.toml"].decode()
+    assert text.startswith('pins = "A test."\n')
+    assert set(tomllib.loads(text)) == {
+        *("pins", "model", "recorded", "now", "client", "status", "chunks", "route", "upstream_headers"),
+    }
+
+
+def test_many_chunks_stand_in_lines_that_fit_a_screen() -> None:
+    one = case()
+    notes = one.notes.model_copy(update={"chunks": tuple(range(40)), "pins": "two\nlines"})
+    text = replace(one, notes=notes).files()["case.toml"].decode()
+    assert tomllib.loads(text)["chunks"] == list(range(40))
+    assert 'pins = """' in text
+    assert max(map(len, text.splitlines())) <= 120
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "complaint"),
+    [
+        ("case.toml", None, "case.toml: is missing"),
+        ("case.toml", "pins = ", "case.toml: "),
+        ("client_request.json", None, "client_request.json is missing"),
+        ("client_response.sse", None, "client_response.sse or client_response.json or client_response.txt is missing"),
+        ("client_response.json", "{}", "exactly one of client_response.sse or"),
+        ("client_request.json", "{", "client_request.json: is not JSON"),
+        ("notes.md", "", "notes.md: no case has such a file"),
+        ("upstream_response.sse", "data: 1\n\n", "chunks: are not as long"),
+    ],
+)
+def test_a_folder_that_is_no_case_is_told_by_file(
+    tmp_path: Path, file: str, content: str | None, complaint: str
+) -> None:
+    case().save(tmp_path / "one")
+    path = tmp_path / "one" / file
+    if content is None:
+        path.unlink()
+    else:
+        path.write_text(content)
+    with pytest.raises(CaseError, match=complaint):
+        Case.load(tmp_path / "one")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('client = "codex"', 'client = "claude"', "case.toml: client: "),
+        ('client = "codex"', 'client = "codex"\nstate = 1', "case.toml: state: unknown key"),
+        ("think_tags = false", "think_tag = false", r"case.toml: route.dialect.think_tag: .*think_tags"),
+        ('protocol = "chat"', 'protocol = "chart"', r"case.toml: route.protocol: .*did you mean chat"),
+    ],
+)
+def test_notes_that_cannot_be_are_told_by_their_place(tmp_path: Path, old: str, new: str, complaint: str) -> None:
+    case().save(tmp_path / "one")
+    notes = tmp_path / "one" / "case.toml"
+    assert old in notes.read_text()
+    notes.write_text(notes.read_text().replace(old, new))
+    with pytest.raises(CaseError, match=complaint):
+        Case.load(tmp_path / "one")
+
+
+@pytest.mark.parametrize("cut", [None, 1, 2, 7, 1000])
+def test_where_the_answer_is_cut_makes_no_difference(cut: int | None) -> None:
+    one = case()
+    assert one.replay(cut) == one.client_response.data
+    assert b"Hello" in one.client_response.data
+
+
+def test_an_answer_comes_in_the_recorded_pieces() -> None:
+    assert list(case().pieces()) == list(WORDS)
+    assert next(iter(case().pieces(4))) == WORDS[0][:4]
+
+
+def test_a_refusal_is_what_the_client_is_told() -> None:
+    one = case(pieces=(REFUSAL,), status=429)
+    assert one.notes.told == Told(status=429, retry_after="5")
+    assert one.client_response.form == "json"
+    assert b"slow down" in one.client_response.data
+    assert one.replay() == one.client_response.data
+
+
+def test_a_client_without_a_stream_gets_json() -> None:
+    assert case(asking(stream=False)).client_response.form == "json"
+
+
+def test_an_answer_that_breaks_off_after_its_first_word_ends_the_stream() -> None:
+    one = case(pieces=WORDS[:1], broken="cut")
+    assert one.dropped
+    assert one.client_response.form == "sse"
+    assert b"response.failed" in one.client_response.data
+
+
+def test_an_answer_that_breaks_off_before_is_an_error() -> None:
+    one = case(pieces=(b": ping\n\n",), broken="timeout")
+    assert (one.notes.told.status, one.client_response.form) == (504, "json")
+
+
+def test_an_upstream_out_of_reach_leaves_no_answer(tmp_path: Path) -> None:
+    one = case(pieces=(), status=None, broken="unreachable")
+    assert not one.dropped
+    one.save(tmp_path / "one")
+    assert not list((tmp_path / "one").glob("upstream_response.*"))
+    assert Case.load(tmp_path / "one") == one
+    assert one.notes.told.status == 502
+
+
+def test_only_goldens_are_made_anew() -> None:
+    one = case()
+    spoilt = replace(one, upstream_request=b"{}\n", client_response=Text("sse", b"data: {}\n\n"))
+    assert spoilt.renewed() == one
+    assert one.differing(spoilt) == ["client_response.sse", "upstream_request.json"]
+    assert one.differing(one.renewed()) == []
+
+
+def test_another_status_is_a_difference() -> None:
+    one = case()
+    other = replace(one, notes=one.notes.model_copy(update={"told": Told(status=500)}))
+    assert one.differing(other) == ["case.toml"]
+
+
+@pytest.mark.parametrize(
+    ("body", "form"),
+    [
+        (b'data: {"a":1}\n\n', "sse"),
+        (b": ping\r\n\r\nevent: x\r\n", "sse"),
+        (b' {"error": 1}', "json"),
+        (b'{"data": 1', "txt"),
+        (b"<html>\ndata: x</html>", "txt"),
+        (b"upstream connect error", "txt"),
+        (b"", "txt"),
+    ],
+)
+def test_a_body_s_file_is_named_after_what_it_is(body: bytes, form: str) -> None:
+    assert Text.of(body) == Text(form, body)  # type: ignore[arg-type]
+
+
+def test_pretty_json_keeps_keys_in_order_and_letters_as_they_are() -> None:
+    assert pretty(b'{"b":"\\u00fc","a":[]}').decode() == '{\n  "b": "ü",\n  "a": []\n}\n'
+
+
+def test_notes_refuse_a_fault_that_the_layer_does_not_know() -> None:
+    with pytest.raises(ValueError, match="kind"):
+        Broken(kind="nonsense", message="")  # type: ignore[arg-type]
+    assert "fault" in Notes.model_fields

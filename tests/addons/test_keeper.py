@@ -1,0 +1,51 @@
+import io
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+
+from addons.case import Case
+from addons.keeper import Keeper, Task, serve
+from addons.redaction import Private
+from tests.addons.recorded import asking, case
+
+NAME = "20261121-093000-000000-abcdefgh"
+LIMITS = {"most_bytes": 1 << 30, "most": 100}
+TASK = Task(case(asking("hunter2hunter2")), NAME, Private(secrets=("hunter2hunter2",)))
+
+
+def test_a_process_of_its_own_writes_redacted_cases(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path, **LIMITS)
+    assert keeper.put(TASK) == ""
+    keeper.close()
+    assert b'"<key-1>"' in Case.load(tmp_path / "chat" / NAME).client_request
+
+
+def test_a_case_that_cannot_be_written_is_told_and_the_next_one_is_written(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path, **LIMITS)
+    assert [keeper.put(TASK), keeper.put(TASK)] == ["", f"{NAME}: not written: {tmp_path / 'chat' / NAME} exists"]
+    keeper.close()
+
+
+def test_a_process_that_was_killed_is_started_anew(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path, **LIMITS)
+    keeper._process.kill()
+    keeper._process.wait()
+    assert keeper.put(TASK) == ""
+    keeper.close()
+
+
+def test_a_folder_that_cannot_be_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        Keeper(tmp_path / "file", **LIMITS)
+
+
+def test_it_ends_with_its_tasks_and_half_of_one_is_none(tmp_path: Path) -> None:
+    whole = pickle.dumps(TASK)
+    for tail in (b"", whole[: len(whole) // 2]):
+        said = io.BytesIO()
+        serve(tmp_path / str(len(tail)), 1 << 30, 100, io.BytesIO(whole + tail), said)
+        assert list(map(json.loads, said.getvalue().splitlines())) == ["", ""]
+        assert (tmp_path / str(len(tail)) / "chat" / NAME).is_dir()
