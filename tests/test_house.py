@@ -24,7 +24,7 @@ UNCLEAN = LINT["flake8-tidy-imports"]["banned-api"].keys()
 """What converters may not import; ruff says why, at the line."""
 
 DOORS = {"converters.exchange", "converters.errors", "converters.dialect", "converters.jsontext", "converters.losses"}
-DOORS |= {"converters.gist", "converters.readable", "converters.seal"}
+DOORS |= {"converters.gist", "converters.readable", "converters.seal", "converters.shape"}
 """All of converters that addons may know: a protocol's folder is behind them."""
 
 MACHINE = re.compile(r"/root/\.|(?<!\w)/(?:farm|work)/\w|/tmp/\w+/")
