@@ -1,0 +1,99 @@
+"""Shows a question or an answer as a readable conversation, wherever mitmproxy shows a body.
+
+mitmweb, mitmproxy and mitmdump's `flow_detail` choose it by themselves (view `Turn`) for what was sent to a model's
+endpoint, whoever sent it; everything else stays with the views that mitmproxy has. What is known of the exchange
+stands above: where it went, what was lost, how long it took.
+"""
+
+import textwrap
+from collections.abc import Iterator
+from itertools import pairwise
+
+from mitmproxy import contentviews, http
+from mitmproxy.addonmanager import Loader
+from mitmproxy.contentviews import Contentview, Metadata
+
+from addons.conversion import ROUTE, SIDE, TIMES
+from converters import jsontext
+from converters.readable import looks_readable, readable
+
+_ENDPOINTS = ("/responses", "/responses/compact", "/chat/completions", "/messages")
+_TYPES = ("application/json", "text/event-stream", "text/plain", None)
+"""Content types that such messages come with; some upstreams name none, or a wrong one for a stream."""
+_WIDTH = 100
+
+
+class Turn(Contentview):
+    def render_priority(self, data: bytes, metadata: Metadata) -> float:
+        """Above JSON's 1, where it is at home; nowhere else."""
+        fits = metadata.content_type in _TYPES and _is_asked(metadata) and looks_readable(data, _content_type(metadata))
+        return 2 if fits else -1
+
+    def prettify(self, data: bytes, metadata: Metadata) -> str:
+        text = readable(data, _content_type(metadata))
+        if text is None:  # a guess that was wrong; what is no JSON either mitmproxy shows raw
+            return contentviews.registry["json"].prettify(data, metadata)
+        head = "".join(f"{line}\n" for line in _head(metadata))
+        return f"{head}\n{text}" if head else text
+
+
+def _is_asked(metadata: Metadata) -> bool:
+    flow = metadata.flow
+    if not isinstance(flow, http.HTTPFlow):
+        return False
+    path = flow.request.path.partition("?")[0].rstrip("/")
+    return SIDE in flow.metadata or (flow.request.method == "POST" and path.endswith(_ENDPOINTS))
+
+
+def _content_type(metadata: Metadata) -> str:
+    return metadata.content_type or ""
+
+
+# --- what is known beside the message ---
+
+
+def _head(metadata: Metadata) -> Iterator[str]:
+    flow = metadata.flow
+    if not isinstance(flow, http.HTTPFlow) or SIDE not in flow.metadata:
+        return
+    yield from textwrap.wrap(flow.comment, _WIDTH)
+    if metadata.http_message is flow.request:
+        yield from _dialect(flow.metadata.get(ROUTE))
+    else:
+        yield from _timing(flow.metadata.get(TIMES))
+
+
+def _dialect(route: object) -> Iterator[str]:
+    """How this provider departs from its protocol: it explains what the request looks like."""
+    try:
+        known = jsontext.loads(route) if isinstance(route, str) else {}
+    except ValueError:
+        return
+    flags = known.get("dialect") if isinstance(known, dict) else None
+    if isinstance(flags, dict) and flags:
+        yield from textwrap.wrap(f"dialect: {jsontext.dumps(flags).decode()}", _WIDTH)
+
+
+def _timing(times: object) -> Iterator[str]:
+    """`times` are milliseconds from the attempt's start to each piece of the answer."""
+    if not isinstance(times, list) or not times or not all(isinstance(one, int | float) for one in times):
+        return
+    pauses = [after - before for before, after in pairwise(times)]
+    words = [f"first after {_duration(times[0])}", f"last after {_duration(times[-1])}"]
+    if pauses:
+        words.append(f"longest pause {_duration(max(pauses))}")
+    yield f"{len(times):,} pieces: {', '.join(words)}"
+
+
+def _duration(milliseconds: float) -> str:
+    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.2f} s"
+
+
+TURN = Turn()
+
+
+class View:
+    def load(self, loader: Loader) -> None:
+        # A script that is loaded again finds the view still there.
+        if contentviews.registry.get(TURN.name.lower()) is not TURN:
+            contentviews.add(TURN)
