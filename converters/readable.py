@@ -22,7 +22,7 @@ from converters.dialect import AnthropicDialect, ChatDialect
 from converters.exchange import Decoder
 from converters.jsontext import Json
 from converters.reading import conversation
-from converters.reading.layout import SHORT, block
+from converters.reading.layout import SHORT, block, size
 from converters.reading.turn import Turn
 from converters.responses import decoder as responses
 
@@ -115,7 +115,8 @@ def _answer(body: Json, protocol: str) -> Iterator[str]:
 
 def _stream(body: bytes) -> Iterator[str] | None:
     parser = sse.Parser()
-    messages = [*parser.feed(body[:_MOST]), *parser.close()]
+    # A record without its blank line may be half of one: that says that the stream was cut, not that it is wrong.
+    messages = [*parser.feed(body[:_MOST]), *filter(_is_complete, parser.close())]
     protocol = next(filter(None, map(_protocol_of, islice(messages, 100))), "")
     if not protocol:
         return None
@@ -126,7 +127,17 @@ def _stream(body: bytes) -> Iterator[str] | None:
         turn.feed(decoder.close())
     except Exception as error:  # what was understood so far is worth more than nothing
         turn.broke(f"the rest cannot be read: {type(error).__name__}: {error}")
+    if len(body) > _MOST:
+        turn.broke(f"only the first {size(_MOST)} of {size(len(body))} are shown")
     return turn.lines(_others(messages))
+
+
+def _is_complete(message: sse.Message) -> bool:
+    try:
+        jsontext.loads(message.data)
+    except ValueError:
+        return not message.data.startswith(b"{")
+    return True
 
 
 def _protocol_of(message: sse.Message) -> str:

@@ -92,7 +92,7 @@ class Turn:
 
     def broke(self, why: str) -> None:
         """The answer could not be read any further."""
-        self._end = f"FAILED: {why}"
+        self._end = f"NOT ALL: {why}"
 
     def _section(self, kind: str) -> _Section:
         if not self._sections or self._sections[-1].kind != kind or self._sections[-1].notes:

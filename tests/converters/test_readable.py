@@ -295,8 +295,30 @@ JSON = st.recursive(
     max_leaves=12,
 )
 NAMES = st.sampled_from(
-    "model input messages tools system choices output content type error usage object delta message response item role "
-    "id status encrypted_content arguments summary".split()
+    [
+        "model",
+        "input",
+        "messages",
+        "tools",
+        "system",
+        "choices",
+        "output",
+        "content",
+        "type",
+        "error",
+        "usage",
+        "object",
+        "delta",
+        "message",
+        "response",
+        "item",
+        "role",
+        "id",
+        "status",
+        "encrypted_content",
+        "arguments",
+        "summary",
+    ]
 )
 
 
