@@ -38,6 +38,12 @@ _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGN
 _LEFT_ALONE = re.compile(rf"data:[\w.+/-]+;base64,[\w+/=-]+|{re.escape(seal.PREFIX)}\w+\.[\w-]+")
 
 
+PLACEHOLDER = re.compile(
+    r"<(?:key|redacted)-\d+>|user-\d+@example\.com|/home/user-\d+|\\user-\d+|name-\d+"
+    r"|00000000-0000-7000-8000-\d{12}|192\.0\.2\.\d+|2001:db8::\d+"
+)
+
+
 class Span(NamedTuple):
     """A find in a text, and what is to stand there."""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from addons.case import Case, Notes, Text, pretty
 from addons.redaction import Redactor
-from addons.stream_text import Pieces
+from addons.stream_text import Path, Pieces
 from converters import jsontext, seal
 
 _SEAL = re.compile(re.escape(seal.PREFIX) + r"(\w+)\.[\w-]*")
@@ -81,19 +81,20 @@ class Scrubber:
         self._redactor = redactor
 
     def text(self, text: str) -> str:
-        if seal.PREFIX in text:
-            text = _SEAL.sub(self._seal, text)
-        return self._redactor.text(text)
+        return self._redactor.text(self._seals(text))
 
     def value(self, value: Any) -> Any:
-        """A JSON value with all its texts, keys too, scrubbed."""
+        """A JSON value with all its texts, the names of fields too, scrubbed."""
+        return self._walk(value, (), lambda _, text: self.text(text))
+
+    def _walk(self, value: Any, path: Path, clean: Callable[[Path, str], str]) -> Any:
         match value:
             case str():
-                return self.text(value)
+                return clean(path, value)
             case list():
-                return [self.value(one) for one in value]
+                return [self._walk(one, (*path, number), clean) for number, one in enumerate(value)]
             case dict():
-                return {self.text(key): self.value(one) for key, one in value.items()}
+                return {self.text(key): self._walk(one, (*path, key), clean) for key, one in value.items()}
             case _:
                 return value
 
@@ -109,27 +110,30 @@ class Scrubber:
         if body.form == "sse":
             lines = list(self._lines(Pieces.of_stream(text)))
         else:
-            value = _json(text)
-            lines = [(text, self._line("", text, value, value))]
+            lines = [(text, self._rewritten("", text, _json(text), self.value))]
         pairs = [(_bytes(old), _bytes(new)) for old, new in lines]
         return Text(body.form, b"".join(new for _, new in pairs)), tuple(moved(chunks, pairs))
 
     def _lines(self, pieces: Pieces) -> Iterator[tuple[str, str]]:
         """Each line as it was, and as it is to be."""
-        edited = pieces.without_split(self._redactor)
-        affected = {id(line) for line in pieces.affected(self._redactor)}
+        affected = pieces.affected(self._redactor)
+        edits = pieces.edits(self._redactor, affected)
         for number, line in enumerate(pieces.lines):
-            if number in edited or id(line) in affected or seal.PREFIX in line.raw:
-                new = self._line(line.prefix, line.raw, line.value, edited.get(number, line.value))
-                yield line.raw, new
-            else:
-                yield line.raw, line.raw
+            edited = edits.get(number, {})
+            new = line.raw
+            if edited or line.words & affected or seal.PREFIX in line.raw:
+                new = self._rewritten(line.prefix, line.raw, line.value, lambda value, e=edited: self._edited(value, e))
+            yield line.raw, new
 
-    def _line(self, prefix: str, raw: str, value: Any, without_split: Any) -> str:
-        """A line of a stream, or a whole body. `without_split` is its value, freed from what is split over lines."""
+    def _edited(self, value: Any, edited: dict[Path, str]) -> Any:
+        """A line's value: what stands elsewhere in it holds nothing private, or a share of a placeholder."""
+        return self._walk(value, (), lambda path, text: edited[path] if path in edited else self._seals(text))
+
+    def _rewritten(self, prefix: str, raw: str, value: Any, scrub: Callable[[Any], Any]) -> str:
+        """A line of a stream, or a whole body; `value` is its JSON."""
         if value is None:
             return self.text(raw)
-        clean = self.value(without_split)
+        clean = scrub(value)
         if clean == value:
             return raw
         edited = _edited(raw, value, clean)
@@ -137,6 +141,9 @@ class Scrubber:
             return edited
         end = raw[len(raw.rstrip("\r\n")) :]
         return prefix + json.dumps(clean, ensure_ascii=raw.isascii(), separators=(",", ":")) + end
+
+    def _seals(self, text: str) -> str:
+        return _SEAL.sub(self._seal, text) if seal.PREFIX in text else text
 
     def _seal(self, found: re.Match[str]) -> str:
         payload = seal.unwrap(found[1], found[0])

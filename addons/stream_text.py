@@ -2,12 +2,13 @@
 messages is one text, as `choices[0].delta.content` or `delta.partial_json` of the block with `index` 1.
 """
 
+import bisect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from addons.redaction import Redactor, Span
+from addons.redaction import PLACEHOLDER, Redactor, Span
 from converters import jsontext
 
 type Path = tuple[str | int, ...]
@@ -21,7 +22,10 @@ _PLACES = ("index", "output_index", "content_index", "summary_index")
 
 @dataclass
 class Line:
-    """`raw` has its line's end; `value` is its JSON, None where it has none; `words` are all texts in it."""
+    """`raw` has its line's end; `value` is its JSON, None where it has none.
+
+    `words` are the texts in it that are no values: the names of fields, or the line itself if it is no JSON.
+    """
 
     raw: str
     event: int
@@ -56,31 +60,33 @@ class Pieces:
                 pieces._texts.setdefault(place, []).append(leaf)
         return pieces
 
-    def affected(self, redactor: Redactor) -> list[Line]:
-        """The lines with a find in one of their own texts."""
-        words = redactor.affected(word for line in self.lines for word in line.words)
-        return [line for line in self.lines if words & line.words] if words else []
+    def affected(self, redactor: Redactor) -> set[str]:
+        """All texts in which there is a find of their own."""
+        values = (leaf.text for leaves in self._texts.values() for leaf in leaves)
+        return redactor.affected([*values, *(word for line in self.lines for word in line.words)])
+
+    def edits(self, redactor: Redactor, affected: set[str]) -> dict[int, dict[Path, str]]:
+        """Line number -> place in its value -> what is to stand there, for each text that a find has a part of."""
+        edited: dict[int, dict[Path, str]] = {}
+        for leaves in self._texts.values():
+            if spans := _finds(leaves, redactor, affected):
+                for leaf, text in zip(leaves, _spread(leaves, spans), strict=True):
+                    if text != leaf.text:
+                        edited.setdefault(leaf.line, {})[leaf.path] = text
+        return edited
 
     def finds(self, redactor: Redactor) -> Iterator[str]:
         """Each find by its event, counted from 1: `event 12: key`, `event 3 to 5: key`."""
-        for line in self.affected(redactor):
-            yield from (f"event {line.event}: {span.kind}" for word in line.words for span in redactor.spans(word))
+        affected = self.affected(redactor)
+        for line in self.lines:
+            words = line.words & affected
+            yield from (f"event {line.event}: {span.kind}" for word in words for span in redactor.spans(word))
         for leaves in self._texts.values():
-            for span in _crossing(leaves, redactor):
+            for span in _finds(leaves, redactor, affected):
                 inside = zip(leaves, _borders(leaves), strict=True)
                 events = [self.lines[leaf.line].event for leaf, (start, end) in inside if _touch(span, start, end)]
-                yield f"event {events[0]} to {events[-1]}: {span.kind}"
-
-    def without_split(self, redactor: Redactor) -> dict[int, Any]:
-        """Line number -> value, where a find is split over several lines: its placeholder is spread over the same."""
-        edited: dict[int, Any] = {}
-        for leaves in self._texts.values():
-            if spans := _crossing(leaves, redactor):
-                for leaf, text in zip(leaves, _spread(leaves, spans), strict=True):
-                    if text != leaf.text:
-                        value = edited.get(leaf.line, self.lines[leaf.line].value)
-                        edited[leaf.line] = _with(value, leaf.path, text)
-        return edited
+                where = f"{events[0]} to {events[-1]}" if len(events) > 1 else f"{events[0]}"
+                yield f"event {where}: {span.kind}"
 
 
 def _lines(text: str) -> Iterator[Line]:
@@ -104,10 +110,9 @@ def _json(text: str) -> Any:
 
 
 def _leaves(value: Any, place: Path, path: Path, line: int, words: set[str]) -> Iterator[tuple[Path, _Leaf]]:
-    """All texts with their places; `words` gets them too, and the keys."""
+    """All texts with their places; `words` gets the names of fields."""
     match value:
         case str():
-            words.add(value)
             yield place, _Leaf(line, path, value)
         case list():
             for number, one in enumerate(value):
@@ -131,13 +136,28 @@ def _touch(span: Span, start: int, end: int) -> bool:
     return span.start < end and start < span.end
 
 
-def _crossing(leaves: list[_Leaf], redactor: Redactor) -> list[Span]:
-    """The finds in the joined text that no single piece holds. What is the same in each message is no text."""
-    if len({leaf.text for leaf in leaves}) < 2:
-        return []
-    borders = {end for _, end in _borders(leaves)}
-    spans = redactor.spans("".join(leaf.text for leaf in leaves))
-    return [span for span in spans if any(span.start < border < span.end for border in borders)]
+def _finds(leaves: list[_Leaf], redactor: Redactor, affected: set[str]) -> list[Span]:
+    """The finds in the pieces' joined text, in its coordinates: those that are split, and those of single pieces.
+
+    A share of a placeholder may look like a find (`/home/us`), and is none.
+    """
+    borders = _borders(leaves)
+    # What is the same in each message is no text that comes in pieces.
+    joined = "".join(leaf.text for leaf in leaves) if len({leaf.text for leaf in leaves}) > 1 else ""
+    ends = [end for _, end in borders]
+    spans = [span for span in redactor.spans(joined) if _crosses(span, ends)]
+    taken = [span[:2] for span in spans] + [one.span() for one in PLACEHOLDER.finditer(joined)]
+    for leaf, (start, _) in zip(leaves, borders, strict=True):
+        for span in redactor.spans(leaf.text) if leaf.text in affected else ():
+            moved = span._replace(start=span.start + start, end=span.end + start)
+            if not any(_touch(moved, *one) for one in taken):
+                spans.append(moved)
+    return sorted(spans)
+
+
+def _crosses(span: Span, ends: list[int]) -> bool:
+    after = bisect.bisect_right(ends, span.start)
+    return after < len(ends) and ends[after] < span.end
 
 
 def _spread(leaves: list[_Leaf], spans: list[Span]) -> Iterator[str]:
@@ -156,13 +176,3 @@ def _share(span: Span, start: int, end: int) -> str:
     length = span.end - span.start
     first, last = (len(span.instead) * (at - span.start) // length for at in (start, end))
     return span.instead[first:last]
-
-
-def _with(value: Any, path: Path, text: str) -> Any:
-    """The value with another text at one place; what is beside the path is shared."""
-    if not path:
-        return text
-    key, *rest = path
-    if isinstance(value, list):
-        return [_with(one, tuple(rest), text) if at == key else one for at, one in enumerate(value)]
-    return {at: _with(one, tuple(rest), text) if at == key else one for at, one in value.items()}

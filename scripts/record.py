@@ -34,7 +34,8 @@ def record(name: str, row: dict[str, Any], protocol: str, flows: list[http.HTTPF
     number = row.get("exchange", 1)
     chosen = asked[number - 1 if number > 0 else number]
     found = list(recording.exchanges([chosen], flows))
-    yield from capture.save(found, ROOT / "flows", f"{protocol}/{name}!", row["pins"], capture.private(also=[str(ROOT)]))
+    private = capture.private(also=[str(ROOT)])
+    yield from capture.save(found, ROOT / "flows", f"{protocol}/{name}!", row["pins"], private)
 
 
 def main() -> None:
