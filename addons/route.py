@@ -24,7 +24,7 @@ from addons.routes_file import RoutesFile
 from addons.sides import Sides
 from addons.surface import Surface
 from addons.target import Target
-from addons.view import View
+from addons.view import TurnView
 from converters import exchange
 from converters.jsontext import Json
 
@@ -98,7 +98,7 @@ addons = [
     Health(_routes),
     Surface(_routes),
     _sides,
-    View(),
+    TurnView(),
     Exchanges(_route.target, _sides),
     _route,
     Capture(_routes.keys),

@@ -92,7 +92,9 @@ def _duration(milliseconds: float) -> str:
 TURN = Turn()
 
 
-class View:
+class TurnView:
+    """Not `View`: mitmproxy knows addons by the names of their classes, and has a `view` of its own."""
+
     def load(self, loader: Loader) -> None:
         # A script that is loaded again finds the view still there.
         if contentviews.registry.get(TURN.name.lower()) is not TURN:

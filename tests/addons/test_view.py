@@ -6,7 +6,7 @@ from mitmproxy import contentviews, http
 from mitmproxy.test import taddons, tflow
 
 from addons.conversion import ROUTE, SIDE, TIMES
-from addons.view import TURN, View
+from addons.view import TURN, TurnView
 
 ANSWER = {"id": "c", "model": "glm", "choices": [{"message": {"content": "Hi."}, "finish_reason": "stop"}]}
 STREAM = b'data: {"id":"c","model":"glm","choices":[{"delta":{"content":"Hi."}}]}\n\n'
@@ -27,7 +27,7 @@ def asked(
 def shown(flow: http.HTTPFlow, message: http.Message | None) -> tuple[str | None, str]:
     """The view that mitmproxy chooses, and its text."""
     assert message is not None
-    with taddons.context(View()):
+    with taddons.context(TurnView()):
         result = contentviews.prettify_message(message, flow)
     return result.view_name, result.text
 
@@ -118,9 +118,9 @@ def test_the_view_is_registered_once_however_often_the_script_is_loaded() -> Non
     def changed(view: contentviews.Contentview) -> None:
         changes.append(view)
 
-    with taddons.context(View()):
+    with taddons.context(TurnView()):
         contentviews.registry.on_change.connect(changed)
-        with taddons.context(View()):
+        with taddons.context(TurnView()):
             assert contentviews.registry["turn"] is TURN
     assert changes == []
     assert "turn" in contentviews.registry.available_views()
