@@ -45,12 +45,13 @@ PLACEHOLDER = re.compile(
 
 
 class Span(NamedTuple):
-    """A find in a text, and what is to stand there."""
+    """A find in a text. `kind` is for people, `placeholder` the form of what is to stand there."""
 
     start: int
     end: int
-    instead: str
-    kind: str
+    kind: str = ""
+    placeholder: str = ""
+    found: str = ""
 
 
 @dataclass(frozen=True)
@@ -211,7 +212,19 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """The text with placeholders."""
-        return replaced(text, self.spans(text))
+        parts, at = [], 0
+        for span in self.spans(text):
+            parts += [text[at : span.start], self.instead(span)]
+            at = span.end
+        return "".join([*parts, text[at:]])
+
+    def instead(self, span: Span) -> str:
+        """The placeholder: the same for a thing and for its JSON-escaped form. They are numbered as they are needed."""
+        known = (span.placeholder, _plain(span.found))
+        if known not in self._known:
+            count = self._counts[span.placeholder] = self._counts.get(span.placeholder, 0) + 1
+            self._known[known] = span.placeholder.format(count)
+        return self._known[known]
 
     def affected(self, texts: Iterable[str]) -> set[str]:
         """Those of the texts in which there is a find. One look at them all is much faster than one at each."""
@@ -223,35 +236,20 @@ class Redactor:
     def spans(self, text: str) -> list[Span]:
         """All finds, in order; none overlaps another, the earlier kind has it."""
         opaque = "base64," in text or seal.PREFIX in text
-        taken = [Span(*one.span(), one[0], "") for one in _LEFT_ALONE.finditer(text)] if opaque else []
+        taken = [Span(*one.span()) for one in _LEFT_ALONE.finditer(text)] if opaque else []
         left_alone = len(taken)
         for kind in self._kinds:
             if any(mark in text for mark in kind.marks):
-                found = [span for span in self._of(kind, text) if not any(_overlap(span, one) for one in taken)]
+                found = [span for span in _of(kind, text) if not any(_overlap(span, one) for one in taken)]
                 taken += found
         return sorted(taken[left_alone:])
 
-    def _of(self, kind: _Kind, text: str) -> Iterator[Span]:
-        group = 1 if kind.pattern.groups else 0
-        for match in kind.pattern.finditer(text):
-            if kind.is_one(match[group]):
-                yield Span(*match.span(group), self._placeholder(kind, match[group]), kind.name)
 
-    def _placeholder(self, kind: _Kind, found: str) -> str:
-        """The same for a thing and for its JSON-escaped form."""
-        known = (kind.placeholder, _plain(found))
-        if known not in self._known:
-            count = self._counts[kind.placeholder] = self._counts.get(kind.placeholder, 0) + 1
-            self._known[known] = kind.placeholder.format(count)
-        return self._known[known]
-
-
-def replaced(text: str, spans: Iterable[Span]) -> str:
-    parts, at = [], 0
-    for span in spans:
-        parts += [text[at : span.start], span.instead]
-        at = span.end
-    return "".join([*parts, text[at:]])
+def _of(kind: _Kind, text: str) -> Iterator[Span]:
+    group = 1 if kind.pattern.groups else 0
+    for match in kind.pattern.finditer(text):
+        if kind.is_one(match[group]):
+            yield Span(*match.span(group), kind.name, kind.placeholder, match[group])
 
 
 def _overlap(one: Span, other: Span) -> bool:

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from addons.case import Case, Notes, Text, pretty
@@ -122,10 +123,10 @@ class Scrubber:
             edited = edits.get(number, {})
             new = line.raw
             if edited or line.words & affected or seal.PREFIX in line.raw:
-                new = self._rewritten(line.prefix, line.raw, line.value, lambda value, e=edited: self._edited(value, e))
+                new = self._rewritten(line.prefix, line.raw, line.value, partial(self._edited, edited))
             yield line.raw, new
 
-    def _edited(self, value: Any, edited: dict[Path, str]) -> Any:
+    def _edited(self, edited: dict[Path, str], value: Any) -> Any:
         """A line's value: what stands elsewhere in it holds nothing private, or a share of a placeholder."""
         return self._walk(value, (), lambda path, text: edited[path] if path in edited else self._seals(text))
 

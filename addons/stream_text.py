@@ -70,7 +70,7 @@ class Pieces:
         edited: dict[int, dict[Path, str]] = {}
         for leaves in self._texts.values():
             if spans := _finds(leaves, redactor, affected):
-                for leaf, text in zip(leaves, _spread(leaves, spans), strict=True):
+                for leaf, text in zip(leaves, _spread(leaves, spans, redactor), strict=True):
                     if text != leaf.text:
                         edited.setdefault(leaf.line, {})[leaf.path] = text
         return edited
@@ -160,19 +160,19 @@ def _crosses(span: Span, ends: list[int]) -> bool:
     return after < len(ends) and ends[after] < span.end
 
 
-def _spread(leaves: list[_Leaf], spans: list[Span]) -> Iterator[str]:
+def _spread(leaves: list[_Leaf], spans: list[Span], redactor: Redactor) -> Iterator[str]:
     """The pieces' new texts: each gets its share of a placeholder, as it had its share of what was found."""
     for leaf, (start, end) in zip(leaves, _borders(leaves), strict=True):
         parts, at = [], start
         for span in spans:
             if _touch(span, start, end):
                 parts.append(leaf.text[at - start : max(span.start, start) - start])
-                parts.append(_share(span, max(span.start, start), min(span.end, end)))
+                parts.append(_share(redactor.instead(span), span, max(span.start, start), min(span.end, end)))
                 at = min(span.end, end)
         yield "".join([*parts, leaf.text[at - start :]])
 
 
-def _share(span: Span, start: int, end: int) -> str:
+def _share(placeholder: str, span: Span, start: int, end: int) -> str:
     length = span.end - span.start
-    first, last = (len(span.instead) * (at - span.start) // length for at in (start, end))
-    return span.instead[first:last]
+    first, last = (len(placeholder) * (at - span.start) // length for at in (start, end))
+    return placeholder[first:last]

@@ -1,0 +1,94 @@
+"""What stays of an exchange that is full of secrets: nothing of them, wherever one looks."""
+
+import http.client
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from addons.case import Case
+from tests.e2e import proxy as mitmdump
+from tests.e2e.answers import Say, Text, Think
+from tests.e2e.codex import CLIENT_KEY
+from tests.e2e.conftest import KEYS, ROUTES, Side
+from tests.e2e.proxy import Proxy
+from tests.e2e.upstream import Speech, Upstream
+
+SHAPED = "sk-proj-" + "a1B2c3D4e5F6g7H8i9J0"
+PRIVATE = (*(key for key in KEYS.values() if key != KEYS["responses"]), SHAPED, CLIENT_KEY, "ann@corp.org", "/home/ann")
+TOLD = f"keys {KEYS['chat']} {KEYS['openai']} {KEYS['anthropic']} {SHAPED}, mail ann@corp.org, in /home/ann/x; hunter2"
+QUESTION = Path(__file__).parents[2] / "scripts" / "codex_request.json"
+
+
+@pytest.fixture(scope="module")
+def recording(upstreams: dict[Speech, Upstream], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    addresses = {speech: upstream.base_url for speech, upstream in upstreams.items()}
+    keys = {f"{speech.upper()}_KEY": key for speech, key in KEYS.items()} | {"USER_TOKEN": CLIENT_KEY}
+    folder = tmp_path_factory.mktemp("recording")
+    options = ("--set", f"capture_all={folder / 'all'}", "--set", "redact=hunter2")
+    routes = ROUTES.format(**addresses, dead=mitmdump.free_port())
+    with mitmdump.running(folder, routes, "http://127.0.0.1:9", keys, *options) as running:
+        yield running
+
+
+def ask(port: int, model: str, told: str) -> str:
+    """What the client reads. The question says what is private, and so do its headers."""
+    body = json.loads(QUESTION.read_text()) | {"model": model}
+    body["input"][-1]["content"] = [{"type": "input_text", "text": told}]
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    headers = {
+        **{"content-type": "application/json", "x-codex-window-id": "w", "user-agent": "codex_exec/0.169.0 (ann)"},
+        **{"authorization": f"Bearer {CLIENT_KEY}", "cookie": f"session={CLIENT_KEY}"},
+    }
+    connection.request("POST", "/v1/responses", json.dumps(body), headers)
+    answer = connection.getresponse()
+    read = answer.read().decode()
+    connection.close()
+    assert answer.status == 200, read
+    return read
+
+
+def leaked(folder: Path) -> list[str]:
+    files = {path: path.read_bytes().decode("utf-8", "replace") for path in folder.rglob("*") if path.is_file()}
+    return [f"{path}: {one}" for path, text in files.items() for one in (*PRIVATE, "hunter2") if one in text]
+
+
+def test_no_key_of_an_exchange_is_in_any_file_that_is_kept_of_it(side: Side, recording: Proxy, tmp_path: Path) -> None:
+    kept = recording.log.parent / "all" / side.upstream.path.split("/")[2].replace("messages", "anthropic")
+    before = set(kept.glob("2*"))
+    side.upstream.script(Say(Think(TOLD), Text(TOLD)))
+    read = ask(recording.port, side.model, TOLD)
+    assert KEYS["chat"] in json.loads(read.rpartition("data: ")[2])["response"]["output"][-1]["content"][0]["text"]
+    _wait_for_another(kept, before)
+    [folder] = set(kept.glob("2*")) - before
+    one = Case.load(folder)
+    assert leaked(folder) == []
+    assert one.notes.codex == "0.169.0" and one.renewed() == one
+    text = json.loads(one.client_response.data.rpartition(b"data: ")[2])["response"]["output"][-1]["content"][0]["text"]
+    assert text in one.client_request.decode()  # the same placeholders on both sides
+    captured = captured_of(recording.flows, tmp_path)
+    assert leaked(captured) == []
+
+
+def captured_of(flows: Path, folder: Path) -> Path:
+    """What scripts/capture makes of what mitmdump saved."""
+    script = Path(__file__).parents[2] / "scripts" / "capture.py"
+    listed = folder / "listed"
+    listed.write_text("\n".join((*PRIVATE, "hunter2")))
+    options = ["--redact", f"@{listed}", "--into", str(folder / "flows"), "--name", "any/exchange"]
+    done = subprocess.run([sys.executable, script, flows, *options], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert (folder / "flows" / "any").is_dir()
+    return folder / "flows"
+
+
+def _wait_for_another(kept: Path, before: set[Path]) -> None:
+    for _ in range(200):
+        if set(kept.glob("2*")) - before:
+            return
+        time.sleep(0.05)
+    raise AssertionError("nothing was kept")
