@@ -72,9 +72,9 @@ class Capture:
 
     def done(self) -> None:
         """What was finished is written, too."""
-        if self._writer is not None:
+        if self._keeper is not None and self._writer is not None:
+            self._keeper.hurry()
             self._writer.shutdown()
-        if self._keeper is not None:
             self._keeper.close()
         self._keeper = self._writer = None
 

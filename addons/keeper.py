@@ -5,25 +5,30 @@ proxy has handed over is written even if the proxy is killed.
 
     proxy -> keeper   a pickled `Task` each
     keeper -> proxy   a line of JSON each: what went wrong, "" if nothing did; the first one tells that it is ready
+
+A keeper that has much left to do outlives its proxy; the next proxy's keeper waits for it.
 """
 
 import json
 import os
 import pickle
+import queue
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from addons.case import Case
-from addons.keeping import Shelf
+from addons.keeping import Shelf, alone, prepare
 from addons.redaction import Private, Redactor
 from addons.scrubbing import Unsafe, redact
 from converters.errors import RequestError
 
 _ROOT = Path(__file__).parents[1]
+_PATIENCE = 3.0  # seconds that a proxy waits at its end
 _YIELDING = 10  # niceness: exchanges in flight come first
 
 
@@ -40,6 +45,7 @@ class Keeper:
     def __init__(self, folder: Path, *, most_bytes: int, most: int) -> None:
         """Raises OSError where nothing can be written."""
         self._arguments = (str(folder), str(most_bytes), str(most))
+        self._in_haste = False
         self._process = self._start()
 
     def _start(self) -> "subprocess.Popen[bytes]":
@@ -67,10 +73,14 @@ class Keeper:
             self._process.stdin.flush()
         except BrokenPipeError:
             return "its process ended; the next exchange starts another"
-        return _told(self._process)
+        return "" if self._in_haste else _told(self._process)
+
+    def hurry(self) -> None:
+        """From now on tasks are handed over, and nobody asks what became of them."""
+        self._in_haste = True
 
     def close(self) -> None:
-        """When all is written."""
+        """Waits a moment until all is written."""
         _end(self._process)
 
 
@@ -78,7 +88,8 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     assert process.stdin is not None and process.stdout is not None
     with suppress(BrokenPipeError):
         process.stdin.close()
-    process.wait()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_PATIENCE)
     process.stdout.close()
 
 
@@ -91,13 +102,24 @@ def _told(process: "subprocess.Popen[bytes]") -> str:
 def serve(folder: Path, most_bytes: int, most: int, tasks: IO[bytes], say: IO[bytes]) -> None:
     """The keeper's end, until there are no more tasks."""
     try:
-        shelf = Shelf(folder, most_bytes=most_bytes, most=most)
+        prepare(folder)
     except OSError as error:
         _say(say, str(error))
         return
     _say(say, "")
+    waiting: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+    # Read at once, so that a proxy that ends can hand over the rest; it hands over no more than it may hold itself.
+    threading.Thread(target=_read, args=(tasks, waiting), daemon=True).start()
+    with alone(folder):
+        shelf = Shelf(folder, most_bytes=most_bytes, most=most)
+        while (task := waiting.get()) is not None:
+            _say(say, _keep(shelf, task))
+
+
+def _read(tasks: IO[bytes], waiting: "queue.SimpleQueue[Task | None]") -> None:
     while (task := _next(tasks)) is not None:
-        _say(say, _keep(shelf, task))
+        waiting.put(task)
+    waiting.put(None)
 
 
 def _next(tasks: IO[bytes]) -> Task | None:

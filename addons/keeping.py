@@ -1,13 +1,20 @@
 """A folder that keeps the last exchanges as cases, and never more than it may: the oldest go first."""
 
 import re
+import sys
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+
+if sys.platform != "win32":
+    import fcntl
 
 from addons import folder_of_texts
 from addons.case import Case
 
+_LOCK = ".lock"
 _KEPT = re.compile(r"\d{8}-\d{6}-")
 
 
@@ -17,16 +24,28 @@ class _Kept(NamedTuple):
     size: int
 
 
+def prepare(folder: Path) -> None:
+    """Makes the folder one that git does not see: it will hold somebody's work. Raises OSError where it cannot."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _LOCK).touch()
+    if not (folder / ".gitignore").exists():
+        (folder / ".gitignore").write_text("*\n")
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Waits until no other process writes into the folder."""
+    with (folder / _LOCK).open("wb") as lock:
+        if sys.platform != "win32":  # it has no flock
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 class Shelf:
-    """`<folder>/<protocol>/<time>-<id>`. One writer at a time; all methods block."""
+    """`<folder>/<protocol>/<time>-<id>`, in a prepared folder. Only one may write; all methods block."""
 
     def __init__(self, folder: Path, *, most_bytes: int, most: int) -> None:
-        """Raises OSError where nothing can be written."""
         self._folder, self._most_bytes, self._most = folder, most_bytes, most
-        folder.mkdir(parents=True, exist_ok=True)
-        ignored = folder / ".gitignore"
-        if not ignored.exists():
-            ignored.write_text("*\n")  # it holds somebody's work
         for protocol in self._protocols():
             folder_of_texts.sweep(protocol)
         found = [_Kept(one.name, one, _size(one)) for protocol in self._protocols() for one in protocol.iterdir()]

@@ -49,3 +49,13 @@ def test_it_ends_with_its_tasks_and_half_of_one_is_none(tmp_path: Path) -> None:
         serve(tmp_path / str(len(tail)), 1 << 30, 100, io.BytesIO(whole + tail), said)
         assert list(map(json.loads, said.getvalue().splitlines())) == ["", ""]
         assert (tmp_path / str(len(tail)) / "chat" / NAME).is_dir()
+
+
+def test_in_haste_tasks_are_handed_over_and_written_all_the_same(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path, **LIMITS)
+    keeper.hurry()
+    names = [f"{NAME}{number}" for number in range(5)]
+    for name in names:
+        assert keeper.put(Task(TASK.case, name, TASK.private)) == ""
+    keeper.close()
+    assert sorted(path.name for path in (tmp_path / "chat").iterdir()) == names

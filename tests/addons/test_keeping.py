@@ -1,13 +1,18 @@
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+
 from addons.case import Case
-from addons.keeping import Shelf
+from addons.keeping import Shelf, alone, prepare
 from tests.addons.recorded import case
 
 SIZE = sum(map(len, case().files().values()))
 
 
 def shelf(folder: Path, *, most: int = 100, most_bytes: int = 1 << 30) -> Shelf:
+    prepare(folder)
     return Shelf(folder, most=most, most_bytes=most_bytes)
 
 
@@ -63,3 +68,13 @@ def test_a_gitignore_that_is_there_stays(tmp_path: Path) -> None:
     (tmp_path / ".gitignore").write_text("*.sse\n")
     shelf(tmp_path)
     assert (tmp_path / ".gitignore").read_text() == "*.sse\n"
+
+
+def test_a_second_writer_waits_for_the_first(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    code = "import sys; from pathlib import Path; from addons.keeping import alone\nwith alone(Path(sys.argv[1])): print(1)"
+    with alone(tmp_path):
+        second = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
+        with pytest.raises(subprocess.TimeoutExpired):
+            second.communicate(timeout=0.5)
+    assert second.communicate(timeout=20)[0] == b"1\n"
