@@ -25,7 +25,7 @@ from addons.routing import Route, Routes
 from addons.sides import Sides
 from addons.surface import Surface
 from addons.target import Target
-from addons.view import View
+from addons.view import TurnView
 from converters.jsontext import Json
 
 logger = logging.getLogger(__name__)
@@ -92,4 +92,4 @@ class Replay:
 
 _routes, _sides = RoutesFile(), Sides()
 _replay = Replay(_routes)
-addons = [Gate(), Health(_routes), Surface(_routes), _sides, View(), Exchanges(_replay.target, _sides), _replay]
+addons = [Gate(), Health(_routes), Surface(_routes), _sides, TurnView(), Exchanges(_replay.target, _sides), _replay]
