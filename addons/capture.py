@@ -65,7 +65,8 @@ class Capture:
             raise exceptions.OptionsError("capture_all: must not lie in capture_dir, which is for good")
         try:
             most = ctx.options.capture_all_count
-            self._keeper = Keeper(folder, most_bytes=ctx.options.capture_all_mb << 20, most=most)
+            most_bytes = ctx.options.capture_all_mb << 20
+            self._keeper = Keeper(folder, most_bytes=most_bytes, most=most, failed=_complain)
         except OSError as error:
             raise exceptions.OptionsError(f"capture_all: {error}") from error
         self._writer = ThreadPoolExecutor(1, "capture_all")
@@ -73,7 +74,6 @@ class Capture:
     def done(self) -> None:
         """What was finished is written, too."""
         if self._keeper is not None and self._writer is not None:
-            self._keeper.hurry()
             self._writer.shutdown()
             self._keeper.close()
         self._keeper = self._writer = None
@@ -90,7 +90,7 @@ class Capture:
         attempt = self._attempts.pop(flow.id, None)
         if attempt is None:
             return
-        if self._waiting >= _MOST_WAITING:
+        if self._waiting + self._keeper.outstanding >= _MOST_WAITING:
             logger.warning("capture_all: an exchange was left out, the disk does not keep up")
             return
         self._waiting += 1
@@ -99,10 +99,10 @@ class Capture:
         )
         written.add_done_callback(self._kept)
 
-    def _kept(self, written: "asyncio.Future[str]") -> None:
+    def _kept(self, written: "asyncio.Future[None]") -> None:
         self._waiting -= 1
-        if not written.cancelled() and (problem := written.result()):
-            logger.warning("capture_all: %s", problem)
+        if not written.cancelled() and (error := written.exception()):
+            _complain(str(error))
 
     # --- by command ---
 
@@ -183,13 +183,13 @@ def _redacted(one: Exchanged | NoCase, pins: str, private: Private) -> Redacted:
     return redact(recording.case_of(one, pins), Redactor(private))
 
 
-def _keep(keeper: Keeper, exchanged: Exchanged, private: Callable[[], Private]) -> str:
-    """What went wrong, if anything did. Runs in the writer's thread."""
+def _keep(keeper: Keeper, exchanged: Exchanged, private: Callable[[], Private]) -> None:
+    """Runs in the writer's thread."""
     began = datetime.datetime.fromtimestamp(exchanged.client.request.timestamp_start, datetime.UTC)
     name = f"{began:%Y%m%d-%H%M%S-%f}-{exchanged.client.id[:8]}"
-    try:
-        return keeper.put(Task(recording.case_of(exchanged), name, private()))
-    except NoCase:
-        return ""
-    except OSError as error:
-        return f"{name}: not written: {error}"
+    with suppress(NoCase):
+        keeper.put(Task(recording.case_of(exchanged), name, private()))
+
+
+def _complain(problem: str) -> None:
+    logger.warning("capture_all: %s", problem)

@@ -12,99 +12,29 @@ Inputs are recorded. Goldens are made of them by today's code (`Case.renewed`) a
 pretty-printed but for the upstream's, whose bytes are an input.
 """
 
-import datetime
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 import orjson
-import tomlkit
-import tomlkit.exceptions
-from pydantic import Field, PlainSerializer
 
-from addons import folder_of_texts, mistakes
-from addons.provider import Table
+from addons import folder_of_texts
+from addons.notes import Broken, Notes, Route, Told
 from converters import errors, exchange, jsontext
-from converters.errors import Answer, Client, Fault, Kind
-from converters.exchange import DIALECTS, Exchange, Upstream
-from converters.jsontext import Json
+from converters.errors import Answer, Fault
+from converters.exchange import Exchange
+
+__all__ = ["Broken", "Case", "CaseError", "Notes", "Route", "Text", "Told", "pretty"]
 
 type Form = Literal["sse", "json", "txt"]
 
 _NOTES = "case.toml"
 _FORMS: tuple[Form, ...] = ("sse", "json", "txt")
-_A_LINE_OF_NUMBERS = 16
-
-type _Headers = Annotated[dict[str, str], PlainSerializer(lambda headers: dict(sorted(headers.items())))]
 
 
 class CaseError(ValueError):
     """A folder is no case; the text names the file and the place in it."""
-
-
-class Route(Table):
-    """Where the question went. `dialect` has the flags that are not the protocol's default."""
-
-    provider: str
-    protocol: str
-    model: str
-    dialect: Json = Field(default_factory=dict)
-
-    def upstream(self) -> Upstream:
-        return Upstream(self.provider, self.protocol, self.model, DIALECTS[self.protocol](**self.dialect))
-
-
-class Broken(Table):
-    """What the proxy noticed of an upstream that was out of reach, broke off or fell silent."""
-
-    kind: Kind
-    message: str
-
-
-class Told(Table):
-    """The head of the client's answer, a golden. Of its headers, what a client acts on."""
-
-    status: int = 200
-    retry_after: str | None = None
-
-
-class Notes(Table):
-    """case.toml. `now` is the proxy's clock in whole seconds, `times` are in ms since the attempt began."""
-
-    pins: str = ""
-    """What would be wrong if this case failed, in one sentence."""
-
-    codex: str = ""
-    """The version of the Codex that asked; "" for another client."""
-
-    model: str
-    """The model that the client asked for."""
-
-    recorded: datetime.date
-    now: int
-    client: Client
-    compact: bool = False
-    """The question came to /responses/compact."""
-
-    without_thinking: bool = False
-    """The upstream had refused the thread's earlier thinking: it was asked once more without."""
-
-    status: int | None = None
-    """The upstream's; None where it did not answer."""
-
-    chunks: tuple[int, ...] = ()
-    """Sizes of the pieces of upstream_response in bytes, as they came; () for one piece."""
-
-    times: tuple[int, ...] = ()
-    fault: Broken | None = None
-    told: Told = Told()
-    route: Route
-    upstream_headers: _Headers = Field(default_factory=dict)
-    """Of the upstream's answer, those that may be kept."""
-
-    client_headers: _Headers = Field(default_factory=dict)
-    """Of the client's request, those that may be kept."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +82,7 @@ class Case:
             CaseError: it is none, lacks a file, or has one that no case has.
         """
         files = folder_of_texts.read(folder)
-        notes = _read_notes(folder, files)
+        notes = _notes(folder, files)
         case = cls(
             notes,
             _take(folder, files, "client_request", ("json",)).data,
@@ -176,7 +106,7 @@ class Case:
 
     def files(self) -> dict[str, bytes]:
         """file name -> content."""
-        files = {_NOTES: _write_notes(self.notes).encode(), "client_request.json": self.client_request}
+        files = {_NOTES: self.notes.text().encode(), "client_request.json": self.client_request}
         files["upstream_request.json"] = self.upstream_request
         if self.upstream_response is not None:
             files[f"upstream_response.{self.upstream_response.form}"] = self.upstream_response.data
@@ -276,55 +206,14 @@ def _is_json(body: bytes) -> bool:
     return True
 
 
-# --- case.toml ---
-
-
-def _read_notes(folder: Path, files: dict[str, bytes]) -> Notes:
+def _notes(folder: Path, files: dict[str, bytes]) -> Notes:
+    """case.toml, out of `files`."""
     if _NOTES not in files:
         raise CaseError(f"{folder / _NOTES}: is missing")
     try:
-        table = tomlkit.parse(files.pop(_NOTES)).unwrap()
-        notes = mistakes.validated(Notes, table, "")
-        _check_route(notes.route)
-    except (tomlkit.exceptions.TOMLKitError, UnicodeDecodeError, ValueError) as error:
+        return Notes.read(files.pop(_NOTES))
+    except ValueError as error:
         raise CaseError(f"{folder / _NOTES}: {error}") from error
-    return notes
-
-
-def _check_route(route: Route) -> None:
-    if route.protocol not in DIALECTS:
-        raise ValueError(f"route.protocol: {mistakes.unknown(route.protocol, DIALECTS)}")
-    mistakes.validated(DIALECTS[route.protocol], route.dialect, "route.dialect")
-
-
-def _write_notes(notes: Notes) -> str:
-    """Keys in the order of `Notes`; what has its default is left out."""
-    table = {"pins": notes.pins} | notes.model_dump(exclude_defaults=True, exclude_none=True)
-    document = tomlkit.document()
-    for key, value in table.items():
-        document[key] = _item(value)
-    return tomlkit.dumps(document)
-
-
-def _item(value: object) -> object:
-    match value:
-        case str() if "\n" in value:
-            return tomlkit.string(value, multiline=True)
-        case dict():
-            table = tomlkit.table()
-            for key, one in value.items():
-                table[key] = _item(one)
-            return table
-        case tuple() if len(value) > _A_LINE_OF_NUMBERS:
-            return _long_array(value)
-        case _:
-            return value
-
-
-def _long_array(numbers: tuple[int, ...]) -> object:
-    lines = [numbers[start : start + _A_LINE_OF_NUMBERS] for start in range(0, len(numbers), _A_LINE_OF_NUMBERS)]
-    text = ",\n    ".join(", ".join(map(str, line)) for line in lines)
-    return tomlkit.value(f"[\n    {text},\n]")
 
 
 def _take(folder: Path, files: dict[str, bytes], stem: str, forms: tuple[Form, ...]) -> Text:

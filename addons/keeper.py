@@ -16,6 +16,7 @@ import queue
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,63 +41,67 @@ class Task:
 
 
 class Keeper:
-    """The proxy's end. All methods block."""
+    """The proxy's end. All methods block, but not until a case is written."""
 
-    def __init__(self, folder: Path, *, most_bytes: int, most: int) -> None:
-        """Raises OSError where nothing can be written."""
+    def __init__(self, folder: Path, *, most_bytes: int, most: int, failed: Callable[[str], None]) -> None:
+        """`failed` is told, in a thread of ours, what could not be written and why.
+
+        Raises:
+            OSError: the folder is none, or cannot be made.
+        """
         self._arguments = (str(folder), str(most_bytes), str(most))
-        self._in_haste = False
-        self._process = self._start()
+        self._failed = failed
+        self._handed = self._done = 0  # one thread counts each
+        self._start()
 
-    def _start(self) -> "subprocess.Popen[bytes]":
+    @property
+    def outstanding(self) -> int:
+        """Tasks that are not yet written."""
+        return self._handed - self._done
+
+    def _start(self) -> None:
         path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
-        process = subprocess.Popen(
+        self._process = subprocess.Popen(
             [sys.executable, "-m", "addons.keeper", *self._arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": path},
             start_new_session=True,  # Ctrl-C is for the proxy; the keeper ends when it has written all
         )
-        if problem := _told(process):
-            _end(process)
+        assert self._process.stdout is not None
+        first = self._process.stdout.readline()
+        self._listener = threading.Thread(target=self._listen, args=(self._process.stdout,), daemon=True)
+        self._listener.start()
+        if problem := json.loads(first or b'"its process does not start"'):
+            self.close()
             raise OSError(problem)
-        return process
 
-    def put(self, task: Task) -> str:
-        """What went wrong, if anything did."""
+    def _listen(self, says: IO[bytes]) -> None:
+        for line in says:
+            self._done += 1
+            if problem := json.loads(line):
+                self._failed(problem)
+
+    def put(self, task: Task) -> None:
+        """Raises OSError where there is nobody to take it."""
         if self._process.poll() is not None:
-            _end(self._process)
-            self._process = self._start()
+            self.close()
+            self._handed = self._done = 0
+            self._start()
         assert self._process.stdin is not None
-        try:
-            pickle.dump(task, self._process.stdin)
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            return "its process ended; the next exchange starts another"
-        return "" if self._in_haste else _told(self._process)
-
-    def hurry(self) -> None:
-        """From now on tasks are handed over, and nobody asks what became of them."""
-        self._in_haste = True
+        self._handed += 1
+        pickle.dump(task, self._process.stdin)
+        self._process.stdin.flush()
 
     def close(self) -> None:
         """Waits a moment until all is written."""
-        _end(self._process)
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    assert process.stdin is not None and process.stdout is not None
-    with suppress(BrokenPipeError):
-        process.stdin.close()
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(_PATIENCE)
-    process.stdout.close()
-
-
-def _told(process: "subprocess.Popen[bytes]") -> str:
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    return str(json.loads(line)) if line else "its process ended"
+        assert self._process.stdin is not None and self._process.stdout is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_PATIENCE)
+            self._listener.join()
+            self._process.stdout.close()
 
 
 def serve(folder: Path, most_bytes: int, most: int, tasks: IO[bytes], say: IO[bytes]) -> None:

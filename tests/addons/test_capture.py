@@ -1,4 +1,3 @@
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -113,8 +112,7 @@ async def test_an_exchange_that_cannot_be_kept_is_logged(
     both = exchange()
     await pass_through(addon, *both)
     await pass_through(addon, *both)
-    while addon._waiting:
-        await asyncio.sleep(0.01)
+    addon.done()
     assert "exists" in caplog.text
 
 

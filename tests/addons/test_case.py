@@ -1,10 +1,9 @@
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from addons.case import Broken, Case, CaseError, Notes, Text, Told, pretty
+from addons.case import Case, CaseError, Text, Told, pretty
 from tests.addons.recorded import REFUSAL, WORDS, asking, case
 
 
@@ -21,23 +20,6 @@ def test_files_are_text_for_people(tmp_path: Path) -> None:
     ]
     assert files["client_request.json"].decode() == '{\n  "model": "m-1",\n  "input": "Grüße",\n  "stream": true\n}\n'
     assert files["upstream_response.sse"] == b"".join(WORDS)
-
-
-def test_notes_say_first_what_a_case_pins_and_leave_out_what_goes_without_saying() -> None:
-    text = case().files()["case.toml"].decode()
-    assert text.startswith('pins = "A test."\n')
-    assert set(tomllib.loads(text)) == {
-        *("pins", "model", "recorded", "now", "client", "status", "chunks", "route", "upstream_headers"),
-    }
-
-
-def test_many_chunks_stand_in_lines_that_fit_a_screen() -> None:
-    one = case()
-    notes = one.notes.model_copy(update={"chunks": tuple(range(40)), "pins": "two\nlines"})
-    text = replace(one, notes=notes).files()["case.toml"].decode()
-    assert tomllib.loads(text)["chunks"] == list(range(40))
-    assert 'pins = """' in text
-    assert max(map(len, text.splitlines())) <= 120
 
 
 @pytest.mark.parametrize(
@@ -62,24 +44,6 @@ def test_a_folder_that_is_no_case_is_told_by_file(
         path.unlink()
     else:
         path.write_text(content)
-    with pytest.raises(CaseError, match=complaint):
-        Case.load(tmp_path / "one")
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "complaint"),
-    [
-        ('client = "codex"', 'client = "claude"', "case.toml: client: "),
-        ('client = "codex"', 'client = "codex"\nstate = 1', "case.toml: state: unknown key"),
-        ("think_tags = false", "think_tag = false", r"case.toml: route.dialect.think_tag: .*think_tags"),
-        ('protocol = "chat"', 'protocol = "chart"', r"case.toml: route.protocol: .*did you mean chat"),
-    ],
-)
-def test_notes_that_cannot_be_are_told_by_their_place(tmp_path: Path, old: str, new: str, complaint: str) -> None:
-    case().save(tmp_path / "one")
-    notes = tmp_path / "one" / "case.toml"
-    assert old in notes.read_text()
-    notes.write_text(notes.read_text().replace(old, new))
     with pytest.raises(CaseError, match=complaint):
         Case.load(tmp_path / "one")
 
@@ -161,9 +125,3 @@ def test_a_body_s_file_is_named_after_what_it_is(body: bytes, form: str) -> None
 
 def test_pretty_json_keeps_keys_in_order_and_letters_as_they_are() -> None:
     assert pretty(b'{"b":"\\u00fc","a":[]}').decode() == '{\n  "b": "ü",\n  "a": []\n}\n'
-
-
-def test_notes_refuse_a_fault_that_the_layer_does_not_know() -> None:
-    with pytest.raises(ValueError, match="kind"):
-        Broken(kind="nonsense", message="")  # type: ignore[arg-type]
-    assert "fault" in Notes.model_fields

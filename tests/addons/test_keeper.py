@@ -11,35 +11,48 @@ from addons.redaction import Private
 from tests.addons.recorded import asking, case
 
 NAME = "20261121-093000-000000-abcdefgh"
-LIMITS = {"most_bytes": 1 << 30, "most": 100}
 TASK = Task(case(asking("hunter2hunter2")), NAME, Private(secrets=("hunter2hunter2",)))
 
 
+def keeper(folder: Path, failed: list[str] | None = None) -> Keeper:
+    return Keeper(folder, most_bytes=1 << 30, most=100, failed=[].append if failed is None else failed.append)
+
+
+def named(name: str) -> Task:
+    return Task(TASK.case, name, TASK.private)
+
+
 def test_a_process_of_its_own_writes_redacted_cases(tmp_path: Path) -> None:
-    keeper = Keeper(tmp_path, **LIMITS)
-    assert keeper.put(TASK) == ""
-    keeper.close()
+    one = keeper(tmp_path)
+    one.put(TASK)
+    one.close()
+    assert one.outstanding == 0
     assert b'"<key-1>"' in Case.load(tmp_path / "chat" / NAME).client_request
 
 
 def test_a_case_that_cannot_be_written_is_told_and_the_next_one_is_written(tmp_path: Path) -> None:
-    keeper = Keeper(tmp_path, **LIMITS)
-    assert [keeper.put(TASK), keeper.put(TASK)] == ["", f"{NAME}: not written: {tmp_path / 'chat' / NAME} exists"]
-    keeper.close()
+    failed: list[str] = []
+    one = keeper(tmp_path, failed)
+    for name in (NAME, NAME, NAME + "2"):
+        one.put(named(name))
+    one.close()
+    assert failed == [f"{NAME}: not written: {tmp_path / 'chat' / NAME} exists"]
+    assert sorted(path.name for path in (tmp_path / "chat").iterdir()) == [NAME, NAME + "2"]
 
 
 def test_a_process_that_was_killed_is_started_anew(tmp_path: Path) -> None:
-    keeper = Keeper(tmp_path, **LIMITS)
-    keeper._process.kill()
-    keeper._process.wait()
-    assert keeper.put(TASK) == ""
-    keeper.close()
+    one = keeper(tmp_path)
+    one._process.kill()
+    one._process.wait()
+    one.put(TASK)
+    one.close()
+    assert (tmp_path / "chat" / NAME).is_dir()
 
 
 def test_a_folder_that_cannot_be_is_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
-        Keeper(tmp_path / "file", **LIMITS)
+        keeper(tmp_path / "file")
 
 
 def test_it_ends_with_its_tasks_and_half_of_one_is_none(tmp_path: Path) -> None:
@@ -49,13 +62,3 @@ def test_it_ends_with_its_tasks_and_half_of_one_is_none(tmp_path: Path) -> None:
         serve(tmp_path / str(len(tail)), 1 << 30, 100, io.BytesIO(whole + tail), said)
         assert list(map(json.loads, said.getvalue().splitlines())) == ["", ""]
         assert (tmp_path / str(len(tail)) / "chat" / NAME).is_dir()
-
-
-def test_in_haste_tasks_are_handed_over_and_written_all_the_same(tmp_path: Path) -> None:
-    keeper = Keeper(tmp_path, **LIMITS)
-    keeper.hurry()
-    names = [f"{NAME}{number}" for number in range(5)]
-    for name in names:
-        assert keeper.put(Task(TASK.case, name, TASK.private)) == ""
-    keeper.close()
-    assert sorted(path.name for path in (tmp_path / "chat").iterdir()) == names

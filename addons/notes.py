@@ -1,0 +1,130 @@
+"""case.toml: what a case pins, and all that its conversion depends on beside the bytes."""
+
+import datetime
+from typing import Annotated, Self
+
+import tomlkit
+from pydantic import Field, PlainSerializer
+from tomlkit.exceptions import TOMLKitError
+
+from addons import mistakes
+from addons.provider import Table
+from converters.errors import Client, Kind
+from converters.exchange import DIALECTS, Upstream
+from converters.jsontext import Json
+
+_A_LINE_OF_NUMBERS = 16
+
+type _Headers = Annotated[dict[str, str], PlainSerializer(lambda headers: dict(sorted(headers.items())))]
+
+
+class Route(Table):
+    """Where the question went. `dialect` has the flags that are not the protocol's default."""
+
+    provider: str
+    protocol: str
+    model: str
+    dialect: Json = Field(default_factory=dict)
+
+    def upstream(self) -> Upstream:
+        return Upstream(self.provider, self.protocol, self.model, DIALECTS[self.protocol](**self.dialect))
+
+
+class Broken(Table):
+    """What the proxy noticed of an upstream that was out of reach, broke off or fell silent."""
+
+    kind: Kind
+    message: str
+
+
+class Told(Table):
+    """The head of the client's answer, a golden. Of its headers, what a client acts on."""
+
+    status: int = 200
+    retry_after: str | None = None
+
+
+class Notes(Table):
+    """case.toml. `now` is the proxy's clock in whole seconds, `times` are in ms since the attempt began."""
+
+    pins: str = ""
+    """What would be wrong if this case failed, in one sentence."""
+
+    codex: str = ""
+    """The version of the Codex that asked; "" for another client."""
+
+    model: str
+    """The model that the client asked for."""
+
+    recorded: datetime.date
+    now: int
+    client: Client
+    compact: bool = False
+    """The question came to /responses/compact."""
+
+    without_thinking: bool = False
+    """The upstream had refused the thread's earlier thinking: it was asked once more without."""
+
+    status: int | None = None
+    """The upstream's; None where it did not answer."""
+
+    chunks: tuple[int, ...] = ()
+    """Sizes of the pieces of upstream_response in bytes, as they came; () for one piece."""
+
+    times: tuple[int, ...] = ()
+    fault: Broken | None = None
+    told: Told = Told()
+    route: Route
+    upstream_headers: _Headers = Field(default_factory=dict)
+    """Of the upstream's answer, those that may be kept."""
+
+    client_headers: _Headers = Field(default_factory=dict)
+    """Of the client's request, those that may be kept."""
+
+    @classmethod
+    def read(cls, text: bytes) -> Self:
+        """The notes in a file.
+
+        Raises:
+            ValueError: it is no TOML, or says what cannot be; the text names the place.
+        """
+        try:
+            notes = mistakes.validated(cls, tomlkit.parse(text).unwrap(), "")
+        except TOMLKitError as error:
+            raise ValueError(str(error)) from error
+        _check_route(notes.route)
+        return notes
+
+    def text(self) -> str:
+        """The file: keys in the order of this class; what has its default is left out."""
+        document = tomlkit.document()
+        for key, value in ({"pins": self.pins} | self.model_dump(exclude_defaults=True, exclude_none=True)).items():
+            document[key] = _item(value)
+        return tomlkit.dumps(document)
+
+
+def _check_route(route: Route) -> None:
+    if route.protocol not in DIALECTS:
+        raise ValueError(f"route.protocol: {mistakes.unknown(route.protocol, DIALECTS)}")
+    mistakes.validated(DIALECTS[route.protocol], route.dialect, "route.dialect")
+
+
+def _item(value: object) -> object:
+    match value:
+        case str() if "\n" in value:
+            return tomlkit.string(value, multiline=True)
+        case dict():
+            table = tomlkit.table()
+            for key, one in value.items():
+                table[key] = _item(one)
+            return table
+        case tuple() if len(value) > _A_LINE_OF_NUMBERS:
+            return _long_array(value)
+        case _:
+            return value
+
+
+def _long_array(numbers: tuple[int, ...]) -> object:
+    lines = [numbers[start : start + _A_LINE_OF_NUMBERS] for start in range(0, len(numbers), _A_LINE_OF_NUMBERS)]
+    text = ",\n    ".join(", ".join(map(str, line)) for line in lines)
+    return tomlkit.value(f"[\n    {text},\n]")
