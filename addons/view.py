@@ -5,13 +5,15 @@ endpoint, whoever sent it; everything else stays with the views that mitmproxy h
 stands above: where it went, what was lost, how long it took.
 """
 
+import re
 import textwrap
 from collections.abc import Iterator
 from itertools import pairwise
 
-from mitmproxy import contentviews, http
+from mitmproxy import contentviews, ctx, http
 from mitmproxy.addonmanager import Loader
 from mitmproxy.contentviews import Contentview, Metadata
+from mitmproxy.flow import Flow
 
 from addons.conversion import ROUTE, SIDE, TIMES
 from converters import jsontext
@@ -21,11 +23,14 @@ _ENDPOINTS = ("/responses", "/responses/compact", "/chat/completions", "/message
 _TYPES = ("application/json", "text/event-stream", "text/plain", None)
 """Content types that such messages come with; some upstreams name none, or a wrong one for a stream."""
 _WIDTH = 100
+_EMPTY_LINE = re.compile(r"^(?=\n)", re.MULTILINE)
+"""mitmweb gives a line without anything in it no height."""
 
 
 class Turn(Contentview):
     def render_priority(self, data: bytes, metadata: Metadata) -> float:
         """Above JSON's 1, where it is at home; nowhere else."""
+        _focus(metadata.flow)
         fits = metadata.content_type in _TYPES and _is_asked(metadata) and looks_readable(data, _content_type(metadata))
         return 2 if fits else -1
 
@@ -34,7 +39,18 @@ class Turn(Contentview):
         if text is None:  # a guess that was wrong; what is no JSON either mitmproxy shows raw
             return contentviews.registry["json"].prettify(data, metadata)
         head = "".join(f"{line}\n" for line in _head(metadata))
-        return f"{head}\n{text}" if head else text
+        return _EMPTY_LINE.sub(" ", f"{head}\n{text}" if head else text)
+
+
+def _focus(flow: Flow | None) -> None:
+    """In mitmweb, `@focus` in commands is the flow that is looked at: the page does not tell which one is selected, and
+    mitmproxy would take the first."""
+    master = getattr(ctx, "master", None)
+    if flow is None or master is None or not master.addons.get("webaddon"):
+        return
+    view = master.addons.get("view")
+    if view.focus.flow is not flow and flow in view:
+        view.focus.flow = flow
 
 
 def _is_asked(metadata: Metadata) -> bool:
@@ -71,7 +87,8 @@ def _dialect(route: object) -> Iterator[str]:
         return
     flags = known.get("dialect") if isinstance(known, dict) else None
     if isinstance(flags, dict) and flags:
-        yield from textwrap.wrap(f"dialect: {jsontext.dumps(flags).decode()}", _WIDTH)
+        words = " · ".join(f"{flag} {jsontext.dumps(value).decode().strip('"')}" for flag, value in flags.items())
+        yield from textwrap.wrap(f"dialect: {words}", _WIDTH)
 
 
 def _timing(times: object) -> Iterator[str]:

@@ -3,13 +3,14 @@ from typing import Any
 
 import pytest
 from mitmproxy import contentviews, http
+from mitmproxy.addons.view import View
 from mitmproxy.test import taddons, tflow
 
 from addons.conversion import ROUTE, SIDE, TIMES
 from addons.view import TURN, TurnView
 
 ANSWER = {"id": "c", "model": "glm", "choices": [{"message": {"content": "Hi."}, "finish_reason": "stop"}]}
-STREAM = b'data: {"id":"c","model":"glm","choices":[{"delta":{"content":"Hi."}}]}\n\n'
+STREAM = b'data: {"id":"c","model":"glm","choices":[{"delta":{"content":"Hi."}}]}\n \n'
 
 
 def asked(
@@ -41,7 +42,7 @@ QUESTION = {"model": "glm", "messages": [{"role": "user", "content": "hi"}]}
 def test_questions_are_shown_as_conversations(path: str) -> None:
     flow = asked(path, QUESTION, ANSWER)
     view, text = shown(flow, flow.request)
-    assert (view, text) == ("Turn", "request to glm · chat\n\n  0  user\n     hi\n")
+    assert (view, text) == ("Turn", "request to glm · chat\n \n  0  user\n     hi\n")
 
 
 @pytest.mark.parametrize("kind", ["text/event-stream", "text/event-stream; charset=utf-8", "text/plain", ""])
@@ -82,16 +83,16 @@ def test_a_guess_that_was_wrong_shows_raw_what_is_no_json() -> None:
 
 
 def test_an_attempt_tells_where_it_went_and_how_long_it_took() -> None:
-    route = json.dumps({"dialect": {"think_tags": True}})
+    route = json.dumps({"dialect": {"think_tags": True, "effort": "thinking"}})
     flow = asked(
         "/odd/path", QUESTION, STREAM, "text/event-stream", **{SIDE: "upstream", ROUTE: route, TIMES: [420, 500, 3100]}
     )
     flow.comment = "attempt 1 of abc: zai glm"
     assert shown(flow, flow.request)[1].startswith(
-        'attempt 1 of abc: zai glm\ndialect: {"think_tags":true}\n\nrequest to glm'
+        "attempt 1 of abc: zai glm\ndialect: think_tags true · effort thinking\n \nrequest to glm"
     )
     assert shown(flow, flow.response)[1].startswith(
-        "attempt 1 of abc: zai glm\n3 pieces: first after 420 ms, last after 3.10 s, longest pause 2.60 s\n\nanswer of glm"
+        "attempt 1 of abc: zai glm\n3 pieces: first after 420 ms, last after 3.10 s, longest pause 2.60 s\n \nanswer of glm"
     )
 
 
@@ -110,6 +111,28 @@ def test_metadata_that_somebody_else_wrote_does_no_harm(route: Any, times: Any) 
     flow.comment = ""
     assert shown(flow, flow.request)[1].startswith("request to")
     assert shown(flow, flow.response)[1].startswith("answer of")
+
+
+class Webaddon:
+    """By whose name mitmweb is known."""
+
+
+@pytest.mark.parametrize("where", ["mitmweb", "elsewhere"])
+def test_in_mitmweb_the_flow_that_is_looked_at_has_the_focus(where: str) -> None:
+    first, second = (asked("/v1/chat/completions", QUESTION, ANSWER) for _ in range(2))
+    view = View()
+    with taddons.context(view, *([Webaddon()] if where == "mitmweb" else [])):
+        view.add([first, second])
+        assert second.response is not None
+        contentviews.prettify_message(second.response, second)
+        assert view.focus.flow is (second if where == "mitmweb" else first)
+
+
+def test_a_flow_that_is_not_in_the_list_takes_no_focus() -> None:
+    flow, view = asked("/v1/chat/completions", QUESTION, ANSWER), View()
+    with taddons.context(view, Webaddon()):
+        contentviews.prettify_message(flow.request, flow)
+        assert view.focus.flow is None
 
 
 def test_the_view_is_registered_once_however_often_the_script_is_loaded() -> None:
