@@ -32,14 +32,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(folder: Path, routes: str, target: str, keys: dict[str, str], *options: str) -> Iterator[Proxy]:
+def running(
+    folder: Path, routes: str, target: str, keys: dict[str, str], *options: str, program: str = "mitmdump"
+) -> Iterator[Proxy]:
     """The proxy until the block ends; `routes` is the routes file's text, `target` where all else passes to."""
     (folder / "routes.toml").write_text(routes)
     # scripts/record makes cases of what was said here.
     flows = Path(os.environ.get("E2E_FLOWS") or folder / "flows.mitm")
     proxy = Proxy(free_port(), folder / "mitmdump.log", flows)
     chosen = ["--set", f"routes={folder / 'routes.toml'}", *options]
-    with _started(proxy, "route.py", target, keys, chosen):
+    with _started(proxy, "route.py", target, keys, chosen, program):
         yield proxy
 
 
@@ -52,10 +54,12 @@ def replaying(folder: Path, cases: Path) -> Iterator[Proxy]:
 
 
 @contextmanager
-def _started(proxy: Proxy, addon: str, target: str, keys: dict[str, str], options: list[str]) -> Iterator[None]:
+def _started(
+    proxy: Proxy, addon: str, target: str, keys: dict[str, str], options: list[str], program: str = "mitmdump"
+) -> Iterator[None]:
     folder = proxy.log.parent
     command = [
-        str(Path(sys.executable).with_name("mitmdump")),
+        str(Path(sys.executable).with_name(program)),
         *("-s", str(REPOSITORY / "addons" / addon)),
         *("--mode", f"reverse:{target}"),
         *("--listen-host", "127.0.0.1", "--listen-port", str(proxy.port)),

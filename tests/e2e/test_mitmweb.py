@@ -1,0 +1,187 @@
+"""A person looks at a live exchange in mitmweb: a real page, in a real browser without a window.
+
+What the page looked like stays in .cache/pictures/; the README's pictures are some of these, in fewer colours.
+"""
+
+import http.client
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect, sync_playwright
+
+from addons.case import Case
+from tests.e2e import proxy as mitmdump
+from tests.e2e.answers import Call, Say, Text, Think
+from tests.e2e.conftest import KEYS, ROUTES
+from tests.e2e.upstream import Speech, Upstream
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+QUIET = [
+    *("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--no-first-run"),
+]
+PICTURES = mitmdump.REPOSITORY / ".cache" / "pictures"
+QUESTION = mitmdump.REPOSITORY / "scripts" / "codex_request.json"
+SAID = Say(
+    Think("The user wants to know what is in the folder. I had better look before I say anything."),
+    Text("I look into the folder first."),
+    Call("exec_command", {"cmd": "ls -la src\nwc -l src/*.py", "workdir": "/project"}),
+)
+
+
+@dataclass(frozen=True)
+class Web:
+    """A mitmweb in which one exchange has happened."""
+
+    page: Page
+    cases: Path
+
+    def row(self, path: str) -> Locator:
+        return self.page.locator("tr.has-request", has_text=path)
+
+    def open(self, path: str, tab: str) -> Locator:
+        """The body as it is shown when a person clicks on a flow, and on a tab."""
+        self.row(path).click()
+        self.page.locator(".flow-detail nav").get_by_text(tab, exact=True).click()
+        return self.page.locator(".contentview")
+
+    def show_command_bar(self) -> None:
+        self.page.locator("header nav").get_by_text("Options").click()
+        self.page.get_by_label("Display Command Bar").check()
+
+    def command(self, line: str) -> str:
+        """What the command bar answers."""
+        results = self.page.locator(".command-result > div")
+        before = results.count()
+        self.page.locator(".command-input input").click()
+        self.page.keyboard.type(line)
+        self.page.keyboard.press("Enter")
+        expect(results).not_to_have_count(before)
+        return results.last.inner_text()
+
+    def picture(self, name: str) -> None:
+        self.page.evaluate("document.activeElement.blur()")
+        self.page.wait_for_load_state("networkidle")
+        self.page.screenshot(path=PICTURES / f"{name}.png")
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    browser = os.environ.get("BROWSER_BIN") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        pytest.fail("no chromium on PATH: run scripts/setup chromium, or set BROWSER_BIN")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=browser, args=QUIET)
+        yield running.new_page(viewport={"width": 1200, "height": 800})
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def web(upstreams: dict[Speech, Upstream], page: Page, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    folder, port = tmp_path_factory.mktemp("web"), mitmdump.free_port()
+    addresses = {speech: upstream.base_url for speech, upstream in upstreams.items()}
+    keys = {f"{speech.upper()}_KEY": key for speech, key in KEYS.items()}
+    routes = ROUTES.format(**addresses, dead=mitmdump.free_port())
+    options = [
+        *("web_host=127.0.0.1", f"web_port={port}", "web_open_browser=false", "web_password=let-me-in"),
+        *("web_columns=path", "web_columns=status"),
+    ]
+    chosen = [part for one in options for part in ("--set", one)]
+    target = "http://127.0.0.1:9"
+    with mitmdump.running(folder, routes, target, keys, *chosen, program="mitmweb") as proxy:
+        upstreams["chat"].script(SAID)
+        ask(proxy.port, "chat-tiny")
+        page.goto(f"http://127.0.0.1:{port}/?token=let-me-in")
+        widen(page)
+        yield Web(page, folder / "flows")
+
+
+def ask(port: int, model: str) -> None:
+    body = json.loads(QUESTION.read_text()) | {"model": model, "stream": True}
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request("POST", "/v1/responses", json.dumps(body), {"content-type": "application/json"})
+    assert b"response.completed" in connection.getresponse().read()
+    connection.close()
+
+
+def widen(page: Page) -> None:
+    """Gives a body the room of 100 columns."""
+    page.locator("tr.has-request").first.click()
+    splitter = page.locator(".splitter-x").bounding_box()
+    assert splitter is not None
+    page.mouse.move(splitter["x"] + 1, 400)
+    page.mouse.down()
+    page.mouse.move(345, 400)
+    page.mouse.up()
+
+
+def shown(body: Locator) -> str:
+    """The name of the view that mitmproxy chose, and what it shows."""
+    expect(body.locator("h5")).to_have_text("Turn")
+    return body.locator("pre").inner_text()
+
+
+def test_both_sides_of_an_exchange_stand_in_the_list_and_what_lost_something_is_marked(web: Web) -> None:
+    expect(web.row("/v1/responses")).to_have_count(1)
+    expect(web.row("/v1/chat/completions")).to_have_count(1)
+    expect(web.row("/v1/responses").locator(".marker")).to_have_text("⚠")
+    expect(web.row("/v1/chat/completions").locator(".marker")).to_have_text("")
+
+
+def test_the_client_s_question_is_shown_as_a_conversation(web: Web) -> None:
+    text = shown(web.open("/v1/responses", "Request"))
+    assert text.startswith("chat-tiny -> strict-chat chat-tiny (chat), ")
+    assert "request to chat-tiny · responses" in text
+    assert re.search(r"exec_command, write_stdin, .*\n.*multi_agent_v1: \{close_agent, ", text)
+    assert text.rstrip().endswith("user\n     say hi")
+
+
+def test_the_client_s_answer_is_shown_as_a_turn(web: Web) -> None:
+    text = shown(web.open("/v1/responses", "Response"))
+    web.picture("answer")
+    assert "thinking · [our seal: chat, " in text
+    assert "cmd:\n      ls -la src\n      wc -l src/*.py\n  workdir: /project" in text
+    assert text.rstrip().endswith("ends: tool_calls · 100 tokens in (40 cached) · 20 out (5 thinking)")
+
+
+def test_the_upstream_s_request_and_answer_are_shown_with_their_dialect_and_timing(web: Web) -> None:
+    request = shown(web.open("/v1/chat/completions", "Request"))
+    web.picture("upstream")
+    assert "dialect: reasoning_back exact" in request
+    assert "request to chat-tiny · chat" in request
+    answer = shown(web.open("/v1/chat/completions", "Response"))
+    assert re.search(r"\d+ pieces: first after \d+ ms, last after ", answer)
+    assert "  I look into the folder first." in answer
+
+
+def test_the_comment_tells_what_came_of_the_exchange(web: Web) -> None:
+    web.row("/v1/responses").click()
+    web.page.locator(".flow-detail nav").get_by_text("Comment", exact=True).click()
+    said = web.page.locator(".flow-detail section").inner_text()
+    assert "chat-tiny -> strict-chat chat-tiny (chat), " in said
+    assert "lost tools[8]: web_search" in said
+
+
+def test_a_plain_json_body_is_still_shown_as_json(web: Web) -> None:
+    expect(web.open("/health", "Response").locator("h5")).to_have_text("JSON")
+
+
+def test_the_flow_that_is_looked_at_is_saved_as_a_case(web: Web) -> None:
+    web.show_command_bar()
+    shown(web.open("/v1/responses", "Response"))
+    assert "chat/from-the-page: written to" in web.command("capture.save @focus chat/from-the-page")
+    web.page.locator("header nav").get_by_text("Flow", exact=True).click()
+    web.picture("capture")
+    case = Case.load(web.cases / "chat" / "from-the-page")
+    assert json.loads(case.client_request)["model"] == "chat-tiny"
+
+
+def test_commands_are_typed_into_the_page(web: Web) -> None:
+    web.show_command_bar()
+    assert "strict-anthropic" in web.command("routes.show")
