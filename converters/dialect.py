@@ -133,9 +133,9 @@ class ChatDialect(Dialect):
     store: bool = False
     """`store: false` is known (OpenAI; Google's shim answers 400 Unknown name)."""
 
-    call_ids: Literal["short", "opaque", "nine", "kimi"] = "short"
+    call_ids: Literal["short", "opaque", "nine", "indexed"] = "short"
     """`short`: at most 40 characters (OpenAI). `opaque`: any, as they came (hosts that keep state in the id). `nine`:
-    exactly nine of [a-zA-Z0-9] (Mistral). `kimi`: `functions.NAME:INDEX`, as the model was trained."""
+    exactly nine of [a-zA-Z0-9] (Mistral). `indexed`: `functions.NAME:INDEX` (Kimi, as it was trained)."""
 
     result_names: bool = False
     """Tool messages need the tool's `name` (Mistral)."""

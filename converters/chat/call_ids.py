@@ -20,7 +20,7 @@ class CallIds:
         self._given: set[str] = set()
 
     def give(self, call: Call, name: str) -> str:
-        if self._kind == "kimi":
+        if self._kind == "indexed":
             # The model was trained on an index that counts all calls of the conversation.
             wanted = f"functions.{name}:{len(self._given)}"
         else:

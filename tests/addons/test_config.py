@@ -91,7 +91,7 @@ def test_a_users_flag_holds_for_all_models_and_leaves_the_other_flags() -> None:
     routes = config.parse('[providers.fireworks.dialect]\nreasoning_back = "none"')
     kimi = dialect(routes, "fireworks", "accounts/fireworks/models/kimi-k2p7-code")
     assert isinstance(kimi, ChatDialect)
-    assert (kimi.reasoning_back, kimi.call_ids, kimi.effort) == ("none", "kimi", "reasoning_effort")
+    assert (kimi.reasoning_back, kimi.call_ids, kimi.effort) == ("none", "indexed", "reasoning_effort")
 
 
 def test_a_users_variant_wins_over_the_users_flags() -> None:

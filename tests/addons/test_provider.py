@@ -72,12 +72,12 @@ def test_a_variant_departs_for_its_models_and_a_later_one_wins() -> None:
     one = provider(
         dialect={"effort": "thinking", "reasoning_back": "text"},
         variants=[
-            {"models": ["a*"], "dialect": {"reasoning_back": "exact", "call_ids": "kimi"}},
+            {"models": ["a*"], "dialect": {"reasoning_back": "exact", "call_ids": "indexed"}},
             {"models": ["ab"], "dialect": {"reasoning_back": "none"}},
         ],
     )
     assert [chat(one, model).reasoning_back for model in ("x", "a", "ab")] == ["text", "exact", "none"]
-    assert (chat(one, "ab").effort, chat(one, "ab").call_ids) == ("thinking", "kimi")
+    assert (chat(one, "ab").effort, chat(one, "ab").call_ids) == ("thinking", "indexed")
 
 
 def test_a_variant_may_speak_another_protocol_and_takes_no_flag_of_the_first() -> None:

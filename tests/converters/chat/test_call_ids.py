@@ -42,10 +42,10 @@ def test_nine_means_nine() -> None:
 
 
 def test_kimi_counts_all_calls() -> None:
-    assert given_ids("a", "functions.f:0", "c", kind="kimi") == ["functions.f:0", "functions.f:1", "functions.f:2"]
+    assert given_ids("a", "functions.f:0", "c", kind="indexed") == ["functions.f:0", "functions.f:1", "functions.f:2"]
 
 
-@given(st.lists(st.text(max_size=60), unique=True, max_size=8), st.sampled_from(["short", "opaque", "nine", "kimi"]))
+@given(st.lists(st.text(max_size=60), unique=True, max_size=8), st.sampled_from(["short", "opaque", "nine", "indexed"]))
 def test_two_calls_never_share_an_id(ids: list[str], kind: str) -> None:
     assert len(set(given_ids(*ids, kind=kind))) == len(ids)
 

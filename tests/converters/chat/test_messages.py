@@ -186,7 +186,7 @@ FLAGS = st.fixed_dictionaries(
     {
         "late_instructions": st.sampled_from(["user", "keep"]),
         "reasoning_back": st.sampled_from(["none", "text", "exact", "calls", "details", "parts", "think"]),
-        "call_ids": st.sampled_from(["short", "opaque", "nine", "kimi"]),
+        "call_ids": st.sampled_from(["short", "opaque", "nine", "indexed"]),
         "bridge_after_tool": st.booleans(),
         "images": st.booleans(),
     }
