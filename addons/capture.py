@@ -107,12 +107,11 @@ class Capture:
     # --- by command ---
 
     @command.command("capture.save")
-    def save(self, flows: Sequence[flow.Flow], name: str, pins: str = "") -> str:
+    def save(self, flows: Sequence[flow.Flow], name: str, pins: str = "") -> Sequence[str]:
         """Keep exchanges as cases PROTOCOL/BEHAVIOUR, redacted; several get numbers. NAME! replaces a case."""
         written = list(save(list(self._exchanges(flows)), self._folder(), name, pins, self._private()))
-        said = "\n".join(written)
-        logger.info("%s", said)
-        return said
+        logger.info("%s", "\n".join(written))
+        return written
 
     def _exchanges(self, chosen: Sequence[flow.Flow]) -> Iterator[Exchanged | NoCase]:
         view = ctx.master.addons.get("view")

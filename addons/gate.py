@@ -56,8 +56,14 @@ class Gate:
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         token = self._token()
+        # Whoever can replay a flow sits at the proxy itself, and what the client sent as its token is in no flow.
         reached_on = flow.client_conn.sockname
-        if flow.response or is_attempt(flow) or (not token and (not reached_on or _is_loopback(reached_on[0]))):
+        if (
+            flow.response
+            or is_attempt(flow)
+            or flow.is_replay
+            or (not token and (not reached_on or _is_loopback(reached_on[0])))
+        ):
             return
         if token and any(_same(given, token) for given in _tokens(flow)):
             return

@@ -40,11 +40,15 @@ class Exchanged:
 
 
 def exchanges(chosen: Iterable[flow.Flow], known: Iterable[flow.Flow]) -> Iterator[Exchanged | NoCase]:
-    """The exchanges that the chosen flows belong to, each once; `known` are all flows there are."""
+    """The exchanges that the chosen flows belong to, each once; `known` are all flows there are.
+
+    What was chosen beside exchanges and is none is left out; alone, it is told why.
+    """
     flows = [one for one in known if isinstance(one, http.HTTPFlow)]
     by_id = {one.id: one for one in flows}
     done: set[str] = set()
-    for one in chosen:
+    chosen = list(chosen)
+    for one in [one for one in chosen if EXCHANGE in one.metadata] or chosen:
         exchange_id = str(one.metadata.get(EXCHANGE, one.id))
         if exchange_id not in done:
             done.add(exchange_id)

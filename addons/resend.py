@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from mitmproxy import command, connection, ctx, exceptions, http, types
+from mitmproxy import command, connection, ctx, exceptions, hooks, http, types
 
 from addons.case import Case, CaseError
 from addons.conversion import EXCHANGE, is_attempt
@@ -32,7 +32,7 @@ class Resend:
 
     @command.command("replay.send")
     def send(self, folder: types.Path) -> None:
-        """Ask a recorded question again; how the answer's shape differs from the recorded one is in the log."""
+        """Ask a recorded question again. The flow's comment says if the answer has the same shape; the log, how not."""
         try:
             case = Case.load(Path(folder).expanduser())
         except CaseError as error:
@@ -50,6 +50,8 @@ class Resend:
     def response(self, flow: http.HTTPFlow) -> None:
         if (case := self._sent.pop(flow, None)) is not None:
             lines = list(differences(case, flow, self._attempts.pop(flow, None)))
+            flow.comment = lines[0]
+            ctx.master.addons.trigger(hooks.UpdateHook([flow]))
             logger.info("replay: %s", "\n".join(lines[:_MOST_LINES]))
 
     def error(self, flow: http.HTTPFlow) -> None:

@@ -9,6 +9,7 @@ reverse target, untouched.
 import asyncio
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from mitmproxy import command, ctx, exceptions, http
@@ -80,15 +81,17 @@ class Route:
         return f" (it would be routed if {' or '.join(variables)} were set)" if variables else ""
 
     @command.command("routes.show")
-    def show(self) -> str:
+    def show(self) -> Sequence[str]:
         """Who answers which model, and which keys are set."""
-        return "\n".join(overview.show(self._routes.current, os.environ))
+        lines = overview.show(self._routes.current, os.environ)
+        logger.info("%s", "\n".join(lines))  # mitmweb's command bar knows no table, its event log does
+        return lines
 
     @command.command("routes.check")
-    def check(self, path: str = "") -> str:
+    def check(self, path: str = "") -> Sequence[str]:
         """What is wrong with a routes file; without a path, with the one in use."""
         named = path or ctx.options.routes
-        return "\n".join(config.check(Path(named).expanduser() if named else None))
+        return config.check(Path(named).expanduser() if named else None)
 
 
 _routes, _sides = RoutesFile(), Sides()

@@ -1,12 +1,14 @@
 """The two sides of an exchange: each flow says what it is, what came of it, and leads to the other.
 
-| to see                            | filter                                |
-|-----------------------------------|---------------------------------------|
-| one exchange, both sides          | `~meta "exchange: ID"`                |
-| all that Codex asked              | `~meta "side: client"`                |
-| all attempts at one provider      | `~meta "provider: deepseek$"`         |
-| exchanges that lost something     | `~meta "losses: [1-9]"`               |
-| what failed, what lost something  | `~marker :x:`, `~marker :warning:`    |
+| to see                        | filter                        | in mitmweb's search box, too       |
+|-------------------------------|-------------------------------|------------------------------------|
+| one exchange, both sides      | `~meta "exchange: ID"`        | `~comment ID`                      |
+| all that Codex asked          | `~meta "side: client"`        | `~comment " -> "`                  |
+| all attempts at one provider  | `~meta "provider: deepseek$"` | `~comment "attempt .: deepseek "`  |
+| exchanges that lost something | `~meta "losses: [1-9]"`       | `~comment "lost "`                 |
+| what failed                   |                               | `~marker :x:`                      |
+
+The page checks what is typed into its box by a grammar of its own, which has no `~meta`.
 """
 
 from collections.abc import Sequence
@@ -14,7 +16,9 @@ from weakref import WeakKeyDictionary
 
 import orjson
 from mitmproxy import command, ctx, exceptions, flow, hooks, http
+from mitmproxy.addons.view import View
 
+from addons import page
 from addons.conversion import (
     CLIENT,
     EXCHANGE,
@@ -56,7 +60,7 @@ class Sides:
         self._questions[asking] = question
         asking.metadata |= {EXCHANGE: asking.id, SIDE: "client", MODEL: model, CLIENT: client}
         asking.metadata[LOSSES] = len(question.losses)
-        asking.comment = f"{model} -> {upstream.who} {upstream.model} ({upstream.protocol})"
+        asking.comment = f"{_short(asking.id)}: {model} -> {upstream.who} {upstream.model} ({upstream.protocol})"
         route = {
             "who": upstream.who,
             "protocol": upstream.protocol,
@@ -68,7 +72,8 @@ class Sides:
             "without_thinking": without_thinking,
         }
         attempt.metadata |= {PROVIDER: upstream.who, ROUTE: orjson.dumps(route).decode()}
-        attempt.comment = f"attempt {len(conversion.attempts) + 1} of {asking.id[:8]}: {upstream.who} {upstream.model}"
+        number = len(conversion.attempts) + 1
+        attempt.comment = f"{_short(asking.id)}, attempt {number}: {upstream.who} {upstream.model}"
 
     def response(self, flow: http.HTTPFlow) -> None:
         if is_attempt(flow):
@@ -89,23 +94,44 @@ class Sides:
         _say(flow, [_duration(flow), lost, failure], FAILED if failure else LOST if lost else "")
 
     @command.command("exchange.flows")
-    def flows(self, one: flow.Flow) -> Sequence[flow.Flow]:
-        """All flows of a flow's exchange: the client's and its attempts."""
-        exchange = one.metadata.get(EXCHANGE)
-        if not exchange:
-            raise exceptions.CommandError("this flow is no part of a converted exchange")
-        found: Sequence[flow.Flow] = ctx.master.commands.call("view.flows.resolve", f'~meta "exchange: {exchange}"')
-        return found
+    def flows(self, one: flow.Flow) -> Sequence[str]:
+        """What came of a flow's exchange, on both sides; first, the filter that shows its flows alone."""
+        found = _exchange(one)
+        return [f"~comment {_short(one.metadata[EXCHANGE])}", *(each.comment for each in found)]
 
     @command.command("exchange.other")
-    def other(self, one: flow.Flow) -> Sequence[flow.Flow]:
-        """Jumps to the other side: from the client's flow to its last attempt, from an attempt to the client's flow."""
+    def other(self, one: flow.Flow) -> None:
+        """Jump to the other side: from the client's flow to its last attempt, from an attempt to the client's flow."""
         wanted = "client" if is_attempt(one) else "upstream"
-        there = [each for each in self.flows(one) if each.metadata.get(SIDE) == wanted]
+        there = [each for each in _exchange(one) if each.metadata.get(SIDE) == wanted]
         if not there:
             raise exceptions.CommandError("the other side is not in the list")
-        ctx.master.addons.get("view").focus.flow = there[-1]
-        return there[-1:]
+        _jump(one, there[-1])
+
+
+def _exchange(one: flow.Flow) -> Sequence[flow.Flow]:
+    """All flows of a flow's exchange: the client's and its attempts."""
+    exchange = one.metadata.get(EXCHANGE)
+    if not exchange:
+        raise exceptions.CommandError("this flow is no part of a converted exchange")
+    view: View | None = ctx.master.addons.get("view")
+    if view is None:
+        raise exceptions.CommandError("mitmdump keeps no list of flows")
+    found: Sequence[flow.Flow] = view.resolve(f'~meta "exchange: {exchange}"')
+    return found
+
+
+def _short(exchange: object) -> str:
+    """Enough of an exchange's id to find it by: the comments of its flows begin with it."""
+    return str(exchange)[:8]
+
+
+def _jump(here: flow.Flow, there: flow.Flow) -> None:
+    try:
+        ctx.master.addons.get("view").focus.flow = there
+    except ValueError as error:
+        raise exceptions.CommandError(f"hidden by the filter: {there.comment}") from error
+    page.lead(here, there)
 
 
 def _say(flow: http.HTTPFlow, words: list[str], marker: str) -> None:

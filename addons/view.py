@@ -10,11 +10,11 @@ import textwrap
 from collections.abc import Iterator
 from itertools import pairwise
 
-from mitmproxy import contentviews, ctx, http
+from mitmproxy import contentviews, http
 from mitmproxy.addonmanager import Loader
 from mitmproxy.contentviews import Contentview, Metadata
-from mitmproxy.flow import Flow
 
+from addons import page
 from addons.conversion import ROUTE, SIDE, TIMES
 from converters import jsontext
 from converters.readable import looks_readable, readable
@@ -30,7 +30,8 @@ _EMPTY_LINE = re.compile(r"^(?=\n)", re.MULTILINE)
 class Turn(Contentview):
     def render_priority(self, data: bytes, metadata: Metadata) -> float:
         """Above JSON's 1, where it is at home; nowhere else."""
-        _focus(metadata.flow)
+        if metadata.flow is not None:
+            page.looked_at(metadata.flow)
         fits = metadata.content_type in _TYPES and _is_asked(metadata) and looks_readable(data, _content_type(metadata))
         return 2 if fits else -1
 
@@ -40,17 +41,6 @@ class Turn(Contentview):
             return contentviews.registry["json"].prettify(data, metadata)
         head = "".join(f"{line}\n" for line in _head(metadata))
         return _EMPTY_LINE.sub(" ", f"{head}\n{text}" if head else text)
-
-
-def _focus(flow: Flow | None) -> None:
-    """In mitmweb, `@focus` in commands is the flow that is looked at: the page does not tell which one is selected, and
-    mitmproxy would take the first."""
-    master = getattr(ctx, "master", None)
-    if flow is None or master is None or not master.addons.get("webaddon"):
-        return
-    view = master.addons.get("view")
-    if view.focus.flow is not flow and flow in view:
-        view.focus.flow = flow
 
 
 def _is_asked(metadata: Metadata) -> bool:

@@ -34,7 +34,7 @@ def exchange() -> tuple[http.HTTPFlow, http.HTTPFlow]:
 
 def test_an_exchange_becomes_a_case(capture: Captures, folder: Path) -> None:
     said = capture[0].save(exchange(), "chat/tool-call", "It pins.")
-    assert said == f"chat/tool-call: written to {folder / 'chat/tool-call'}"
+    assert said == [f"chat/tool-call: written to {folder / 'chat/tool-call'}"]
     one = Case.load(folder / "chat" / "tool-call")
     assert one.notes.pins == "It pins."
     assert b"the key <key-1>" in one.client_request
@@ -47,7 +47,8 @@ def test_several_exchanges_get_numbers(capture: Captures, folder: Path) -> None:
 
 def test_a_case_that_is_there_is_replaced_only_on_request(capture: Captures, folder: Path) -> None:
     capture[0].save(exchange(), "chat/one", "First.")
-    assert "not written: there is such a case; chat/one! replaces it" in capture[0].save(exchange(), "chat/one", "2nd.")
+    (said,) = capture[0].save(exchange(), "chat/one", "2nd.")
+    assert said == "chat/one: not written: there is such a case; chat/one! replaces it"
     assert Case.load(folder / "chat/one").notes.pins == "First."
     capture[0].save(exchange(), "chat/one!", "Third.")
     assert Case.load(folder / "chat/one").notes.pins == "Third."
@@ -69,7 +70,7 @@ def test_nothing_chosen_is_said(capture: Captures) -> None:
 
 def test_what_cannot_be_captured_is_said_and_the_others_are_written(capture: Captures, folder: Path) -> None:
     _, alone = exchange()
-    said = capture[0].save([alone, *exchange()], "chat/one").splitlines()
+    said = capture[0].save([alone, *exchange()], "chat/one")
     assert said[0] == "chat/one-1: not written: the provider's side of it is not among the flows"
     assert (folder / "chat" / "one-2").is_dir()
 

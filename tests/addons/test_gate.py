@@ -81,6 +81,15 @@ def test_the_token_opens_and_goes_no_further(headers: dict[str, str], token: str
         assert TOKEN not in str(flow.request.headers)
 
 
+def test_a_replayed_flow_needs_no_token(token: str) -> None:
+    gate, flow = Gate(), tflow.tflow()
+    flow.is_replay = "request"
+    with taddons.context(gate) as context:
+        context.configure(gate, client_token_env="CLIENT_TOKEN")
+        gate.requestheaders(flow)
+    assert flow.response is None
+
+
 def test_the_clients_own_credentials_stay_beside_the_token(token: str) -> None:
     gate = Gate()
     with taddons.context(gate) as context:

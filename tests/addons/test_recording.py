@@ -3,6 +3,7 @@ import json
 
 import pytest
 from mitmproxy import flow, http
+from mitmproxy.test import tflow
 
 from addons.case import Broken
 from addons.conversion import CHUNKS, EXCHANGE, ROUTE, SIDE, TIMES
@@ -145,3 +146,9 @@ def test_an_exchange_knows_its_protocol() -> None:
     assert protocol_of(one) == "chat"
     one.attempt.metadata.clear()
     assert protocol_of(one) == ""
+
+
+def test_what_is_no_exchange_is_left_out_beside_one() -> None:
+    attempt, client = flows(case())
+    health = tflow.tflow(resp=True)
+    assert list(exchanges([health, attempt, client], [health, attempt, client])) == [Exchanged(client, attempt)]

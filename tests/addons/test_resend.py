@@ -29,8 +29,8 @@ THINKING = (
 class Master:
     """A mitmdump with all our addons that listens nowhere; `answers` plays what the upstream says now."""
 
-    def __init__(self, folder: Path, answers: Case) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, answers: Case, **options: str) -> None:
+        self.folder, self.options = folder, options
         self.player = Player(Repertoire([Recorded("now", answers, gist(exchange.load(answers.client_request)))]))
 
     async def start(self) -> None:
@@ -45,7 +45,7 @@ class Master:
         script = load_script(str(SCRIPT))
         assert script is not None
         self.master.addons.add(*script.addons)  # type: ignore[no-untyped-call]
-        self.master.options.update(routes=str(routes))
+        self.master.options.update(routes=str(routes), **self.options)
         self.running = asyncio.create_task(self.master.run())
         await asyncio.sleep(0.1)
 
@@ -71,10 +71,12 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     return caplog
 
 
-async def sent(started: list[Master], folder: Path, log: pytest.LogCaptureFixture, *, now: Case) -> list[str]:
+async def sent(
+    started: list[Master], folder: Path, log: pytest.LogCaptureFixture, *, now: Case, **options: str
+) -> list[str]:
     """What is said of a recorded greeting, asked again of an upstream that answers so now."""
     case().save(folder / "hello")
-    master = Master(folder, now)
+    master = Master(folder, now, **options)
     started.append(master)
     await master.start()
     master.master.commands.execute(f"replay.send {folder / 'hello'}")
@@ -89,7 +91,15 @@ async def test_other_words_have_the_same_shape(
 ) -> None:
     other = (WORDS[0].replace(b"Hel", b"Bon"), WORDS[1].replace(b"lo", b"jour"), WORDS[2])
     (said,) = await sent(started, tmp_path, log, now=case(pieces=other))
-    assert said.startswith("replay: m-1 -> acme model-x (chat)")
+    assert ": m-1 -> acme model-x (chat)" in said
+    assert said.endswith(": the same shape")
+
+
+async def test_it_needs_no_client_token(
+    started: list[Master], tmp_path: Path, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIENT_TOKEN", "s3cret-token")
+    (said,) = await sent(started, tmp_path, log, now=case(), client_token_env="CLIENT_TOKEN")
     assert said.endswith(": the same shape")
 
 

@@ -73,3 +73,20 @@ def test_without_a_file_the_shipped_providers_serve(monkeypatch: pytest.MonkeyPa
     routes = RoutesFile()
     assert routes.current.targets("deepseek-v4-pro", {"DEEPSEEK_API_KEY": "k"})
     assert routes.current.targets("deepseek-v4-pro", {}) == []
+
+
+def test_the_keys_are_those_of_all_its_providers_that_are_set(
+    routes: RoutesFile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert routes.path
+    (tmp_path / "open-to-all").write_text("never-read")
+    (tmp_path / "open-to-all").chmod(0o644)
+    names = '"FIRST_KEY", "SECOND_KEY", "UNSET_KEY", "OPEN_KEY"'
+    save(routes.path, f'[providers.acme]\nprotocol = "chat"\nbase_url = "https://acme"\nkey_env = [{names}]')
+    routes.refresh()
+    monkeypatch.setenv("FIRST_KEY", "first-secret")
+    monkeypatch.setenv("SECOND_KEY", "second-secret")
+    monkeypatch.setenv("OPEN_KEY_FILE", str(tmp_path / "open-to-all"))
+    found = set(routes.keys())
+    assert found >= {"first-secret", "second-secret"}
+    assert "never-read" not in found

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from mitmproxy import connection, exceptions, flow, flowfilter, http
+from mitmproxy import connection, ctx, exceptions, flow, flowfilter, http
 from mitmproxy.addons.view import View
 from mitmproxy.test import taddons, tflow, tutils
 
@@ -27,8 +27,6 @@ def view() -> Iterator[View]:
 
 @pytest.fixture
 def sides(view: View) -> Sides:
-    from mitmproxy import ctx
-
     loaded = Sides()
     ctx.master.addons.add(loaded)
     return loaded
@@ -58,8 +56,9 @@ def answered(sides: Sides, client: http.HTTPFlow, attempt: http.HTTPFlow) -> Non
 def test_the_comments_say_where_it_went_and_how_long_it_took(sides: Sides) -> None:
     client, attempt, _ = asked(sides)
     answered(sides, client, attempt)
-    assert client.comment == "alias -> acme model-x (chat), 2.00 s"
-    assert attempt.comment == f"attempt 1 of {client.id[:8]}: acme model-x, first after 0.12 s, last after 4.50 s"
+    short = client.id[:8]
+    assert client.comment == f"{short}: alias -> acme model-x (chat), 2.00 s"
+    assert attempt.comment == f"{short}, attempt 1: acme model-x, first after 0.12 s, last after 4.50 s"
     assert client.marked == attempt.marked == ""
 
 
@@ -121,7 +120,10 @@ def test_the_route_is_enough_to_convert_anew(sides: Sides) -> None:
         ('~meta "provider: other$"', False, False),
         ('~meta "losses: [1-9]"', True, False),
         ("~marker :warning:", True, False),
-        ('~comment "lost"', True, False),
+        ('~comment " -> "', True, False),
+        ('~comment "lost "', True, False),
+        ('~comment "attempt .: acme "', False, True),
+        ('~comment "attempt .: other "', False, False),
     ],
 )
 def test_filters_find_each_side(sides: Sides, expression: str, client: bool, attempt: bool) -> None:
@@ -132,12 +134,43 @@ def test_filters_find_each_side(sides: Sides, expression: str, client: bool, att
 
 def test_each_side_leads_to_the_other(sides: Sides, view: View) -> None:
     client, attempt, _ = asked(sides)
+    view.add([client, attempt])
+    sides.other(client)
+    assert view.focus.flow is attempt
+    sides.other(attempt)
+    assert view.focus.flow is client
+
+
+def test_an_exchange_is_listed_with_the_filter_that_shows_it(sides: Sides, view: View) -> None:
+    client, attempt, _ = asked(sides)
     unrelated = tflow.tflow()
     view.add([client, attempt, unrelated])
-    assert sides.flows(attempt) == [client, attempt]
-    assert sides.other(client) == [attempt]
-    assert view.focus.flow is attempt
-    assert sides.other(attempt) == [client]
+    expression, *comments = sides.flows(attempt)
+    assert comments == [client.comment, attempt.comment]
+    assert [bool(flowfilter.match(expression, one)) for one in (client, attempt, unrelated)] == [True, True, False]
+
+
+@pytest.mark.parametrize("name", ["exchange.other", "exchange.flows"])
+def test_what_is_no_exchange_leads_nowhere(sides: Sides, view: View, name: str) -> None:
+    view.add([tflow.tflow()])
+    with pytest.raises(exceptions.CommandError, match="no part of a converted exchange"):
+        ctx.master.commands.execute(f"{name} @focus")
+
+
+def test_the_other_side_may_be_gone_or_hidden(sides: Sides, view: View) -> None:
+    client, attempt, _ = asked(sides)
+    view.add([client])
+    with pytest.raises(exceptions.CommandError, match="not in the list"):
+        sides.other(client)
+    view.add([attempt])
+    view.set_filter_cmd("~u responses")
+    with pytest.raises(exceptions.CommandError, match="hidden by the filter"):
+        sides.other(client)
     assert view.focus.flow is client
-    with pytest.raises(exceptions.CommandError):
-        sides.other(unrelated)
+
+
+def test_where_there_is_no_list_the_commands_say_so() -> None:
+    with taddons.context(loaded := Sides()):
+        client, _, _ = asked(loaded)
+        with pytest.raises(exceptions.CommandError, match="no list of flows"):
+            loaded.other(client)

@@ -3,7 +3,6 @@ from typing import Any
 
 import pytest
 from mitmproxy import contentviews, http
-from mitmproxy.addons.view import View
 from mitmproxy.test import taddons, tflow
 
 from addons.conversion import ROUTE, SIDE, TIMES
@@ -87,18 +86,18 @@ def test_an_attempt_tells_where_it_went_and_how_long_it_took() -> None:
     flow = asked(
         "/odd/path", QUESTION, STREAM, "text/event-stream", **{SIDE: "upstream", ROUTE: route, TIMES: [420, 500, 3100]}
     )
-    flow.comment = "attempt 1 of abc: zai glm"
+    flow.comment = "abc, attempt 1: zai glm"
     assert shown(flow, flow.request)[1].startswith(
-        "attempt 1 of abc: zai glm\ndialect: think_tags true · effort thinking\n \nrequest to glm"
+        "abc, attempt 1: zai glm\ndialect: think_tags true · effort thinking\n \nrequest to glm"
     )
     assert shown(flow, flow.response)[1].startswith(
-        "attempt 1 of abc: zai glm\n3 pieces: first after 420 ms, last after 3.10 s, longest pause 2.60 s\n \nanswer of glm"
+        "abc, attempt 1: zai glm\n3 pieces: first after 420 ms, last after 3.10 s, longest pause 2.60 s\n \nanswer of glm"
     )
 
 
 def test_the_client_s_side_tells_what_was_lost() -> None:
     flow = asked("/v1/responses", {"model": "glm", "input": "hi"}, STREAM, "text/event-stream", **{SIDE: "client"})
-    flow.comment = "glm -> zai glm (chat), lost tools[8]: web_search (no search upstream)"
+    flow.comment = "abc: glm -> zai glm (chat), lost tools[8]: web_search (no search upstream)"
     assert shown(flow, flow.request)[1].splitlines()[0] == flow.comment
 
 
@@ -111,28 +110,6 @@ def test_metadata_that_somebody_else_wrote_does_no_harm(route: Any, times: Any) 
     flow.comment = ""
     assert shown(flow, flow.request)[1].startswith("request to")
     assert shown(flow, flow.response)[1].startswith("answer of")
-
-
-class Webaddon:
-    """By whose name mitmweb is known."""
-
-
-@pytest.mark.parametrize("where", ["mitmweb", "elsewhere"])
-def test_in_mitmweb_the_flow_that_is_looked_at_has_the_focus(where: str) -> None:
-    first, second = (asked("/v1/chat/completions", QUESTION, ANSWER) for _ in range(2))
-    view = View()
-    with taddons.context(view, *([Webaddon()] if where == "mitmweb" else [])):
-        view.add([first, second])
-        assert second.response is not None
-        contentviews.prettify_message(second.response, second)
-        assert view.focus.flow is (second if where == "mitmweb" else first)
-
-
-def test_a_flow_that_is_not_in_the_list_takes_no_focus() -> None:
-    flow, view = asked("/v1/chat/completions", QUESTION, ANSWER), View()
-    with taddons.context(view, Webaddon()):
-        contentviews.prettify_message(flow.request, flow)
-        assert view.focus.flow is None
 
 
 def test_the_view_is_registered_once_however_often_the_script_is_loaded() -> None:

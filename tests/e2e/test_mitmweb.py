@@ -42,8 +42,12 @@ class Web:
     page: Page
     cases: Path
 
+    @property
+    def rows(self) -> Locator:
+        return self.page.locator("tr.has-request")
+
     def row(self, path: str) -> Locator:
-        return self.page.locator("tr.has-request", has_text=path)
+        return self.rows.filter(has_text=path)
 
     def open(self, path: str, tab: str) -> Locator:
         """The body as it is shown when a person clicks on a flow, and on a tab."""
@@ -63,7 +67,12 @@ class Web:
         self.page.keyboard.type(line)
         self.page.keyboard.press("Enter")
         expect(results).not_to_have_count(before)
-        return results.last.inner_text()
+        return results.last.inner_text().partition("\n")[2]
+
+    def search(self, expression: str, *, finds: int) -> None:
+        self.page.locator("header nav").get_by_text("Flow List").click()
+        self.page.locator(".filter-input input").first.fill(expression)
+        expect(self.rows).to_have_count(finds)
 
     def picture(self, name: str) -> None:
         self.page.evaluate("document.activeElement.blur()")
@@ -136,7 +145,7 @@ def test_both_sides_of_an_exchange_stand_in_the_list_and_what_lost_something_is_
 
 def test_the_client_s_question_is_shown_as_a_conversation(web: Web) -> None:
     text = shown(web.open("/v1/responses", "Request"))
-    assert text.startswith("chat-tiny -> strict-chat chat-tiny (chat), ")
+    assert ": chat-tiny -> strict-chat chat-tiny (chat), " in text.splitlines()[0]
     assert "request to chat-tiny · responses" in text
     assert re.search(r"exec_command, write_stdin, .*\n.*multi_agent_v1: \{close_agent, ", text)
     assert text.rstrip().endswith("user\n     say hi")
@@ -182,6 +191,74 @@ def test_the_flow_that_is_looked_at_is_saved_as_a_case(web: Web) -> None:
     assert json.loads(case.client_request)["model"] == "chat-tiny"
 
 
+def test_a_command_leads_from_one_side_to_the_other_and_back(web: Web) -> None:
+    web.show_command_bar()
+    shown(web.open("/v1/responses", "Request"))
+    for path in ("/v1/chat/completions", "/v1/responses"):
+        web.command("exchange.other @focus")
+        expect(web.row(path)).to_have_class(re.compile("selected"))
+        expect(web.rows).to_have_count(3)
+        shown(web.page.locator(".contentview"))
+
+
+def test_the_way_to_the_other_side_leads_past_the_search(web: Web) -> None:
+    web.show_command_bar()
+    web.search("~u /v1/responses$", finds=1)
+    shown(web.open("/v1/responses", "Request"))
+    web.command("exchange.other @focus")
+    expect(web.page.locator(".contentview pre")).to_contain_text("request to chat-tiny · chat")
+    expect(web.rows).to_have_count(1)
+    web.search("", finds=3)
+    expect(web.row("/v1/chat/completions")).to_have_class(re.compile("selected"))
+
+
+def test_a_command_tells_the_search_that_finds_both_sides(web: Web) -> None:
+    web.show_command_bar()
+    shown(web.open("/v1/responses", "Request"))
+    expression, *comments = json.loads(web.command("exchange.flows @focus"))
+    assert ["attempt 1: " in one for one in comments] == [False, True]
+    web.search(expression, finds=2)
+    web.search("", finds=3)
+
+
+@pytest.mark.parametrize(
+    ("expression", "path"),
+    [
+        ('~comment " -> "', "/v1/responses"),
+        ('~comment "attempt .: strict-chat "', "/v1/chat/completions"),
+        ('~comment "lost "', "/v1/responses"),
+        ("~bs 'I look into the folder first' & ~u responses", "/v1/responses"),
+        ("~bs reasoning_content & ~u completions", "/v1/chat/completions"),
+        ("~bq multi_agent_v1 & ~u completions", "/v1/chat/completions"),
+    ],
+)
+def test_the_search_box_finds_each_side(web: Web, expression: str, path: str) -> None:
+    web.search(expression, finds=1)
+    expect(web.row(path)).to_have_count(1)
+    web.search("", finds=3)
+
+
+def test_what_a_command_cannot_do_is_said_in_words(web: Web) -> None:
+    web.show_command_bar()
+    web.row("/health").click()
+    assert "no part of a converted exchange" in web.command("exchange.other '~u health'")
+    assert "a name is like chat/tool-call-parallel" in web.command("capture.save @all hello")
+    assert "is missing" in web.command("replay.send nowhere")
+
+
 def test_commands_are_typed_into_the_page(web: Web) -> None:
     web.show_command_bar()
-    assert "strict-anthropic" in web.command("routes.show")
+    assert any(line.startswith("chat* ") for line in json.loads(web.command("routes.show")))
+    assert json.loads(web.command("routes.check"))[0].endswith("good, with 7 routes")
+
+
+def test_a_recorded_question_is_asked_again(web: Web, upstreams: dict[Speech, Upstream]) -> None:
+    web.show_command_bar()
+    shown(web.open("/v1/responses", "Request"))
+    web.command("capture.save @focus chat/asked-again")
+    upstreams["chat"].script(SAID)
+    web.command(f"replay.send {web.cases / 'chat' / 'asked-again'}")
+    expect(web.rows).to_have_count(5)
+    web.rows.nth(3).click()
+    web.page.locator(".flow-detail nav").get_by_text("Comment", exact=True).click()
+    expect(web.page.locator(".flow-detail section")).to_contain_text(": the same shape")
