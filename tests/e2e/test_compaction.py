@@ -1,6 +1,6 @@
 """When the context is full, Codex has it summarised: by a prompt of its own, or by asking the server for it."""
 
-from tests.e2e.answers import Call, Say, Text, Think, Usage
+from tests.e2e.answers import Call, Refuse, Say, Text, Think, Usage
 from tests.e2e.codex import Codex
 from tests.e2e.conftest import Side
 from tests.e2e.heard import heard
@@ -43,3 +43,14 @@ def test_a_compacted_thread_can_be_resumed(side: Side, codex: Codex) -> None:
     side.upstream.script(Say(Text("still here")))
     assert codex.resume("and now?", model=side.model).said == ["still here"]
     assert SUMMARY in "".join(one.text for one in heard(side.upstream.received[-1]))
+
+
+def test_a_thread_that_overflowed_is_summarised_before_it_goes_on(side: Side, codex: Codex) -> None:
+    side.upstream.script(Say(Think("Hm."), Call("exec_command", {"cmd": "echo 42"})), Refuse(413, "too large"))
+    assert "ran out of room in the model's context window" in codex.exec("count", model=side.model).failure
+    side.upstream.script(Say(Text(SUMMARY)), Say(Text("still here")))
+    assert codex.resume("and now?", model=side.model).said == ["still here"]
+    compaction, after = (heard(request) for request in side.upstream.received[2:])
+    assert "CONTEXT CHECKPOINT COMPACTION" in compaction[-1].text
+    assert SUMMARY in "".join(one.text for one in after if one.role == "user")
+    assert [one for one in after if one.role in ("assistant", "output")] == []

@@ -114,6 +114,27 @@ def test_an_agent_is_spawned_and_waited_for(side: Side, codex: Codex) -> None:
     assert "one two three" in run.said[-1]
 
 
+def test_agents_of_newer_models_write_each_other(side: Side, codex: Codex) -> None:
+    """Their messages are items of a kind of their own."""
+
+    def choose(request: Received) -> Answer:
+        told = heard(request)
+        if any("Message Type: NEW_TASK" in one.text for one in told if one.role == "user"):
+            return Say(Text("one two three"))
+        match len([one for one in told if one.role == "output"]):
+            case 0:
+                task = {"task_name": "counting", "message": "count to three"}
+                return Say(Think("Delegate."), Call("collaboration__spawn_agent", task))
+            case 1:
+                return Say(Think("Wait."), Call("collaboration__wait_agent", {"timeout_ms": 10_000}))
+            case _:
+                return Say(Text(f"it said {last_user(told)}"))
+
+    side.upstream.script_by(choose)
+    run = codex.exec("delegate", model=side.like("gpt-5.6-sol"))
+    assert "one two three" in run.said[-1]
+
+
 def test_what_codex_asks_beside_its_questions_is_answered(codex: Codex, codex_binary: Path) -> None:
     codex.provider["model_catalog_url"] = f"{codex.provider['base_url']}/models"
     listed = codex.debug_models()

@@ -107,6 +107,16 @@ def test_an_image_that_the_model_looks_at_reaches_it(side: Side, codex: Codex) -
     assert base64.b64encode(PNG).decode() not in str([one.text for one in heard(side.upstream.received[1])])
 
 
+def test_an_image_is_looked_at_in_the_detail_that_the_model_wants(side: Side, codex: Codex) -> None:
+    """Before 0.169 `view_image` offers gpt-5.5 the choice; since then Codex makes it."""
+    picture = codex.work / "red.png"
+    picture.write_bytes(PNG)
+    look = Call("view_image", {"path": str(picture), "detail": "original"})
+    side.upstream.script(Say(Think("Look closely."), look), Say(Text("It is red.")))
+    assert codex.exec("what colour?", model=side.like("gpt-5.5")).said == ["It is red."]
+    assert len([url for one in heard(side.upstream.received[1]) for url in one.images]) == 1
+
+
 def test_an_image_of_the_user_reaches_the_model(side: Side, codex: Codex) -> None:
     picture = codex.work / "red.png"
     picture.write_bytes(PNG)
@@ -163,6 +173,18 @@ def test_a_deferred_tool_is_searched_and_then_called(side: Side, codex: Codex) -
     offered = [tool_names(request) for request in side.upstream.received]
     assert ["mcp__probe__add_up" in names for names in offered] == [False, True, True]
     assert "the sum is 42" in outputs(side)[-1]
+
+
+def test_a_plan_is_kept(side: Side, codex: Codex) -> None:
+    """Before 0.169 it is always offered."""
+    codex.config["tools.update_plan.enabled"] = True
+    plan = [{"step": "look", "status": "completed"}, {"step": "leap", "status": "in_progress"}]
+    side.upstream.script(Say(Think("First a plan."), Call("update_plan", {"plan": plan})), Say(Text("planned")))
+    run = codex.exec("plan it", model=side.model)
+    assert run.said == ["planned"]
+    [kept] = run.items("todo_list")
+    assert [(one["text"], one["completed"]) for one in kept["items"]] == [("look", True), ("leap", False)]
+    assert outputs(side) == ["Plan updated"]
 
 
 def test_a_tool_that_nobody_offered_is_told_to_the_model(side: Side, codex: Codex) -> None:
