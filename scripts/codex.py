@@ -6,8 +6,23 @@ import shlex
 import subprocess
 from pathlib import Path
 
-BINARY = Path(__file__).parents[1] / ".cache" / "codex" / "node_modules" / ".bin" / "codex"
+ROOT = Path(__file__).parents[1]
+BINARY = ROOT / ".cache" / "codex" / "node_modules" / ".bin" / "codex"
 """Where `scripts/setup codex` puts it."""
+
+KNOWN = "0.169.0"
+"""The version that the tests were written against: the one that `scripts/setup codex` gets."""
+
+
+def installed(version: str) -> Path:
+    """That version's program, got once.
+
+    Raises:
+        SystemExit: there is no such version, or no npm; it has been said.
+    """
+    if subprocess.run([ROOT / "scripts" / "setup", "codex", version], check=False).returncode:
+        raise SystemExit(2)
+    return BINARY if version == KNOWN else ROOT / ".cache" / f"codex-{version}" / "node_modules" / ".bin" / "codex"
 
 
 def options(port: int, **settings: str | int) -> dict[str, str]:

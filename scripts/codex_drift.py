@@ -9,17 +9,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 
+from scripts.codex import KNOWN, ROOT
 from scripts.drift_drive import Recording, record
 from scripts.drift_names import nameless
 from scripts.drift_places import Inventory, compare, inventory, named, phrase
 
-ROOT = Path(__file__).parents[1]
 DATA = ROOT / "tests" / "data"
-KNOWN = "0.169.0"
-"""The version that the tests were written against; `scripts/setup codex` gets it."""
-
 BASELINE = DATA / f"codex-{KNOWN}.json"
 
 
@@ -27,15 +23,6 @@ def newest() -> str:
     return subprocess.run(
         ["npm", "view", "@openai/codex", "version"], check=True, capture_output=True, text=True
     ).stdout.strip()
-
-
-def install(version: str) -> None:
-    """
-    Raises:
-        SystemExit: there is no such version, or no npm; it has been said.
-    """
-    if subprocess.run([ROOT / "scripts" / "setup", "codex", version], check=False).returncode:
-        raise SystemExit(2)
 
 
 def baseline_text(recording: Recording) -> str:
@@ -84,7 +71,6 @@ def main() -> int:
     versions = [KNOWN] if chosen.baseline else chosen.versions or [newest()]
     known = True
     for version in versions:
-        install(version)
         recording = record(version)
         if chosen.baseline:
             BASELINE.write_text(baseline_text(recording))

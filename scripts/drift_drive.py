@@ -14,6 +14,7 @@ from mitmproxy.http import HTTPFlow
 from mitmproxy.io import FlowReader
 
 from addons.conversion import is_attempt
+from scripts.codex import installed
 from scripts.drift_places import Asked, Json
 from scripts.drift_sessions import DONE, SESSIONS, Session, Stage
 from tests.e2e import proxy as mitmdump
@@ -50,23 +51,14 @@ class Recording:
         return [name for name in self.asked if name not in self.failures]
 
 
-def binary(version: str) -> Path:
-    """The program that `scripts/setup codex VERSION` put there.
+def record(version: str) -> Recording:
+    """All sessions, one after another, about a second each.
 
     Raises:
-        SystemExit: it is not there.
+        SystemExit: this version cannot be had; it has been said.
     """
-    for folder in (CACHE / "codex", CACHE / f"codex-{version}"):
-        manifest = folder / "node_modules" / "@openai" / "codex" / "package.json"
-        if manifest.exists() and json.loads(manifest.read_text())["version"] == version:
-            return folder / "node_modules" / ".bin" / "codex"
-    raise SystemExit(f"there is no Codex {version} in {CACHE}")
-
-
-def record(version: str) -> Recording:
-    """All sessions, one after another, about a second each."""
     recording, spans = Recording(version), dict[str, tuple[float, float]]()
-    program, upstream = binary(version), Upstream("chat", _KEY)
+    program, upstream = installed(version), Upstream("chat", _KEY)
     with _scratch() as folder:
         routes = _ROUTES.format(address=upstream.base_url)
         target = f"http://127.0.0.1:{mitmdump.free_port()}"  # nobody is there

@@ -13,16 +13,17 @@ from mitmproxy import exceptions, http, io
 
 from addons import capture, recording
 from addons.conversion import SIDE
+from scripts.codex import KNOWN, ROOT, installed
 
-ROOT = Path(__file__).parents[1]
 PROTOCOLS = ("chat", "anthropic")
 
 
-def flows_of(test: str, folder: Path) -> list[http.HTTPFlow]:
-    """What went through the proxy while this test ran."""
+def flows_of(test: str, version: str, folder: Path) -> list[http.HTTPFlow]:
+    """What went through the proxy while this test ran with this version of Codex."""
     saved = folder / "flows.mitm"
     command = [sys.executable, "-m", "pytest", "-q", f"tests/e2e/{test}"]
-    subprocess.run(command, cwd=ROOT, env=os.environ | {"E2E_FLOWS": str(saved)}, check=True, stdout=subprocess.DEVNULL)
+    environment = os.environ | {"E2E_FLOWS": str(saved), "CODEX_BIN": str(installed(version))}
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
     with saved.open("rb") as file:
         return [flow for flow in io.FlowReader(file).stream() if isinstance(flow, http.HTTPFlow)]
 
@@ -41,15 +42,15 @@ def record(name: str, row: dict[str, Any], protocol: str, flows: list[http.HTTPF
 def main() -> None:
     rows = tomllib.loads(Path(__file__).with_suffix(".toml").read_text())
     wanted = sys.argv[1:] or list(rows)
-    said: dict[str, list[http.HTTPFlow]] = {}
+    said: dict[tuple[str, str], list[http.HTTPFlow]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in wanted:
             for protocol in PROTOCOLS:
-                test = rows[name]["test"].format(p=protocol)
-                if test not in said:
-                    said[test] = flows_of(test, Path(folder))
+                run = rows[name]["test"].format(p=protocol), rows[name].get("codex", KNOWN)
+                if run not in said:
+                    said[run] = flows_of(*run, Path(folder))
                 try:
-                    print(*record(name, rows[name], protocol, said[test]), sep="\n", flush=True)
+                    print(*record(name, rows[name], protocol, said[run]), sep="\n", flush=True)
                 except (IndexError, exceptions.CommandError) as error:
                     sys.exit(f"{protocol}/{name}: {error}")
 

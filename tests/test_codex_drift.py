@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from scripts import codex_drift
+from scripts.codex import KNOWN, ROOT
 from scripts.drift_drive import Recording
 from scripts.drift_names import nameless
 from scripts.drift_places import Asked, compare, inventory, named, phrase, places
@@ -141,8 +142,8 @@ def test_a_baseline_is_read_as_it_was_written() -> None:
 
 def test_the_kept_baseline_fits_the_version_that_setup_gets() -> None:
     saved = json.loads(codex_drift.BASELINE.read_text())
-    assert saved["codex"] == codex_drift.KNOWN
-    assert f'codex_version="{codex_drift.KNOWN}"' in (codex_drift.ROOT / "scripts" / "setup").read_text()
+    assert saved["codex"] == KNOWN
+    assert f'codex_version="{KNOWN}"' in (ROOT / "scripts" / "setup").read_text()
     assert codex_drift.read_baseline(codex_drift.BASELINE.read_text())["POST /v1/responses"] == saved["sessions"]
 
 
