@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from addons.case import Case
+from addons.case import Case, Notes
 from addons.redaction import Redactor
 from addons.scrubbing import leaks
 from converters import jsontext, sse
@@ -18,9 +18,16 @@ from tests import referee
 FLOWS = Path(__file__).parents[1] / "flows"
 NOT_A_CASE = {".gitattributes"}
 CASES = sorted(path for path in FLOWS.glob("*/*") if path.is_dir())
-CONVERTED_STREAMS = [
-    path for path in CASES if (path / "client_response.sse").exists() and path.parent.name != "responses"
-]
+
+
+def is_converted_stream(folder: Path) -> bool:
+    """A stream alone says little: an older Codex is told by one that its question was refused."""
+    if folder.parent.name == "responses" or not (folder / "client_response.sse").exists():
+        return False
+    return Notes.read((folder / "case.toml").read_bytes()).status == 200
+
+
+CONVERTED_STREAMS = [path for path in CASES if is_converted_stream(path)]
 ENDS = {"response.completed", "response.incomplete", "response.failed"}
 CUTS = (1, 2, 7, 4096, None, 1 << 30)
 """None: as it was recorded. Then whole."""
