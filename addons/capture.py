@@ -13,6 +13,7 @@ import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -30,6 +31,7 @@ from converters.errors import RequestError
 logger = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*")
+_MEND = "it fails until the converter is mended and scripts/update accepts what it says then"
 _MOST_WAITING = 128
 """Exchanges that may wait to be written: each holds its bodies in memory, which a slow disk must not fill."""
 
@@ -61,7 +63,7 @@ class Capture:
         if not ctx.options.capture_all:
             return
         folder = Path(ctx.options.capture_all).expanduser().absolute()
-        if folder.is_relative_to(self._folder().absolute()):
+        if folder.is_relative_to(self._folder()):
             raise exceptions.OptionsError("capture_all: must not lie in capture_dir, which is for good")
         try:
             most = ctx.options.capture_all_count
@@ -109,7 +111,16 @@ class Capture:
     @command.command("capture.save")
     def save(self, flows: Sequence[flow.Flow], name: str, pins: str = "") -> Sequence[str]:
         """Keep exchanges as cases PROTOCOL/BEHAVIOUR, redacted; several get numbers. NAME! replaces a case."""
-        written = list(save(list(self._exchanges(flows)), self._folder(), name, pins, self._private()))
+        return self._save(flows, name, pins)
+
+    @command.command("capture.wrong")
+    def wrong(self, flows: Sequence[flow.Flow], name: str, pins: str) -> Sequence[str]:
+        """As capture.save, where the conversion was wrong: the case fails until it is mended. PINS says what is right."""
+        return self._save(flows, name, pins, wrong=True)
+
+    def _save(self, flows: Sequence[flow.Flow], name: str, pins: str, *, wrong: bool = False) -> Sequence[str]:
+        found = list(self._exchanges(flows))
+        written = list(save(found, self._folder(), name, pins, self._private(), wrong=wrong))
         logger.info("%s", "\n".join(written))
         return written
 
@@ -119,7 +130,7 @@ class Capture:
         return recording.exchanges(chosen, known)
 
     def _folder(self) -> Path:
-        return Path(ctx.options.capture_dir or "flows").expanduser()
+        return Path(ctx.options.capture_dir or "flows").expanduser().absolute()
 
     def _private(self) -> Private:
         return private(self._keys(), self._listed())
@@ -152,7 +163,9 @@ def listed(values: Iterable[str]) -> list[str]:
     return [line.strip() for some in lines for line in some if line.strip()]
 
 
-def save(found: Sequence[Exchanged | NoCase], folder: Path, name: str, pins: str, private: Private) -> Iterator[str]:
+def save(
+    found: Sequence[Exchanged | NoCase], folder: Path, name: str, pins: str, private: Private, *, wrong: bool = False
+) -> Iterator[str]:
     """Writes a case for each, and says for each what became of it. `name!` replaces a case.
 
     Raises:
@@ -166,20 +179,22 @@ def save(found: Sequence[Exchanged | NoCase], folder: Path, name: str, pins: str
     for number, one in enumerate(found, 1):
         numbered = plain if len(found) == 1 else f"{plain}-{number}"
         try:
-            redacted = _redacted(one, pins, private)
+            redacted = _redacted(one, pins, private, wrong)
             redacted.case.save(folder / numbered, replacing=name.endswith("!"))
         except FileExistsError:
             yield f"{numbered}: not written: there is such a case; {name.removesuffix('!')}! replaces it"
         except (NoCase, Unsafe, RequestError, OSError) as error:
             yield f"{numbered}: not written: {error}"
         else:
-            yield "; ".join([f"{numbered}: written to {folder / numbered}", *redacted.remarks])
+            next_step = [_MEND] if wrong else []
+            yield "; ".join([f"{numbered}: written to {folder / numbered}", *redacted.remarks, *next_step])
 
 
-def _redacted(one: Exchanged | NoCase, pins: str, private: Private) -> Redacted:
+def _redacted(one: Exchanged | NoCase, pins: str, private: Private, wrong: bool) -> Redacted:
     if isinstance(one, NoCase):
         raise one
-    return redact(recording.case_of(one, pins), Redactor(private))
+    case = recording.case_of(one, pins)
+    return redact(replace(case, notes=case.notes.model_copy(update={"wrong": wrong})), Redactor(private))
 
 
 def _keep(keeper: Keeper, exchanged: Exchanged, private: Callable[[], Private]) -> None:

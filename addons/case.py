@@ -181,6 +181,12 @@ class Case:
             client_response=Text.pretty(answer.body),
         )
 
+    def accepted(self) -> Self:
+        """`renewed`, by a person who finds it right: where something is another than before, it is wrong no more."""
+        renewed = self.renewed()
+        wrong = self.notes.wrong and not self.differing(renewed)
+        return replace(renewed, notes=renewed.notes.model_copy(update={"wrong": wrong}))
+
     def differing(self, other: "Case") -> list[str]:
         """The files that are not the same in both; case.toml only where the client is told something else."""
         ours, theirs = self.files(), other.files()

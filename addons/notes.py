@@ -50,6 +50,10 @@ class Notes(Table):
     pins: str = ""
     """What would be wrong if this case failed, in one sentence."""
 
+    wrong: bool = False
+    """The goldens are what should not be: recorded to be mended. The case fails until today's code says something else
+    and a person accepts that."""
+
     codex: str = ""
     """The version of the Codex that asked; "" for another client."""
 

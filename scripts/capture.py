@@ -40,6 +40,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--name", help="PROTOCOL/BEHAVIOUR, with ! to replace; default: after the file")
     parser.add_argument("--pins", default="", help="what would be wrong if the case failed, in one sentence")
     parser.add_argument(
+        "--wrong", action="store_true", help="it was converted wrongly: the case fails until it is mended"
+    )
+    parser.add_argument(
         "--redact", action="append", default=[], help="what else is secret, or @FILE with a value a line"
     )
     parser.add_argument("--into", type=Path, default=FLOWS)
@@ -51,7 +54,8 @@ def main() -> None:
     try:
         found = exchanges(given.file, flowfilter.parse(given.filter))
         private = capture.private((), capture.listed(given.redact))
-        said = list(capture.save(found, given.into, given.name or default_name(given.file, found), given.pins, private))
+        name = given.name or default_name(given.file, found)
+        said = list(capture.save(found, given.into, name, given.pins, private, wrong=given.wrong))
     except (OSError, ValueError, exceptions.FlowReadException, exceptions.CommandError) as error:
         sys.exit(f"{given.file}: {error}")
     print("\n".join(said))

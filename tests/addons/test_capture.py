@@ -54,6 +54,14 @@ def test_a_case_that_is_there_is_replaced_only_on_request(capture: Captures, fol
     assert Case.load(folder / "chat/one").notes.pins == "Third."
 
 
+def test_what_was_converted_wrongly_is_kept_as_wrong(capture: Captures, folder: Path) -> None:
+    (said,) = capture[0].wrong(exchange(), "chat/wrong", "It is right.")
+    assert "it fails until the converter is mended" in said
+    assert Case.load(folder / "chat/wrong").notes.wrong
+    capture[0].save(exchange(), "chat/right", "It is right.")
+    assert not Case.load(folder / "chat/right").notes.wrong
+
+
 @pytest.mark.parametrize(
     "name", ["one", "../one", "chat/../one", "/chat/one", "chat/One", "chat/one/two", "", "chat/-a"]
 )

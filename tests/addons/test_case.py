@@ -101,6 +101,14 @@ def test_only_goldens_are_made_anew() -> None:
     assert one.differing(one.renewed()) == []
 
 
+def test_what_was_recorded_as_wrong_is_so_until_something_else_is_accepted() -> None:
+    one = case()
+    wrong = replace(one, notes=one.notes.model_copy(update={"wrong": True}))
+    assert wrong.accepted() == wrong
+    assert replace(wrong, upstream_request=b"{}\n").accepted() == one
+    assert "wrong = true" in wrong.notes.text() and "wrong" not in one.notes.text()
+
+
 def test_another_status_is_a_difference() -> None:
     one = case()
     other = replace(one, notes=one.notes.model_copy(update={"told": Told(status=500)}))
