@@ -115,7 +115,7 @@ class Capture:
 
     @command.command("capture.wrong")
     def wrong(self, flows: Sequence[flow.Flow], name: str, pins: str) -> Sequence[str]:
-        """As capture.save, where the conversion was wrong: the case fails until it is mended. PINS says what is right."""
+        """As capture.save, where the conversion is wrong: the case fails until mended. PINS says what is right."""
         return self._save(flows, name, pins, wrong=True)
 
     def _save(self, flows: Sequence[flow.Flow], name: str, pins: str, *, wrong: bool = False) -> Sequence[str]:
