@@ -26,7 +26,7 @@ CACHE = mitmdump.REPOSITORY / ".cache"
 _KEY = "drift-key-of-nobody"
 _ROUTES = """\
 [[routes]]
-models = ["drift*"]
+models = ["drift*", "codex-auto-review"]
 providers = ["drift"]
 
 [providers.drift]

@@ -45,7 +45,7 @@ def main() -> None:
     said: dict[tuple[str, str], list[http.HTTPFlow]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in wanted:
-            for protocol in PROTOCOLS:
+            for protocol in rows[name].get("protocols", PROTOCOLS):
                 run = rows[name]["test"].format(p=protocol), rows[name].get("codex", KNOWN)
                 if run not in said:
                     said[run] = flows_of(*run, Path(folder))

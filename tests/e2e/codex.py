@@ -83,8 +83,14 @@ class Codex:
 
     def guarded(self, prompt: str, *, model: str) -> Run:
         """As `exec`, in the sandbox: what needs approval is judged by a model."""
-        options = [one for one in self._options(model, {}) if one != "--dangerously-bypass-approvals-and-sandbox"]
-        return self._run(["exec", *options, "--approve-for-me", "--json", prompt])
+        # Not as `--approve-for-me`, which an older Codex does not know.
+        judged = {
+            "approval_policy": "on-request",
+            "approvals_reviewer": "auto_review",
+            "sandbox_mode": "workspace-write",
+        }
+        options = [one for one in self._options(model, judged) if one != "--dangerously-bypass-approvals-and-sandbox"]
+        return self._run(["exec", *options, "--json", prompt])
 
     def debug_models(self) -> list[Json]:
         """The models as Codex knows them at this proxy."""

@@ -23,7 +23,7 @@ KEYS: dict[Speech, str] = {
 }
 ROUTES = """\
 [[routes]]
-models = ["chat*"]
+models = ["chat*", "codex-auto-review"]
 providers = ["strict-chat"]
 
 [[routes]]

@@ -70,8 +70,11 @@ def test_a_review_is_answered(side: Side, codex: Codex) -> None:
     assert "# Review guidelines" in instructions(side.upstream.received[0])
 
 
-def test_an_approval_is_judged_by_the_model(side: Side, codex: Codex) -> None:
-    """Codex's guardian asks in the middle of a turn, wants JSON, and takes no for an answer."""
+def test_an_approval_is_judged_by_a_model(side: Side, chat: Side, codex: Codex) -> None:
+    """Codex's guardian asks in the middle of a turn, wants JSON, and takes no for an answer.
+
+    It asks the turn's model; that of 0.145 asks one of its own name, which our routes send to `chat`.
+    """
 
     def choose(request: Received) -> Answer:
         told = heard(request)
@@ -82,11 +85,13 @@ def test_an_approval_is_judged_by_the_model(side: Side, codex: Codex) -> None:
             return Say(Text(f"it said {told[-1].text}"))
         return Say(Think("Ask."), Call("exec_command", command))
 
-    side.upstream.script_by(choose)
+    asked = {side.name: side.upstream, "chat": chat.upstream}.values()
+    for upstream in asked:
+        upstream.script_by(choose)
     run = codex.guarded("make it", model=side.model)
     assert "not in a test" in run.said[-1]
     assert not (codex.work / "made").exists()
-    assert len(side.upstream.received) == 3
+    assert sum(len(upstream.received) for upstream in asked) == 3
 
 
 def agent_id(said: list[Heard]) -> Iterator[str]:
