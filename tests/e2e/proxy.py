@@ -14,11 +14,13 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Proxy:
     port: int
     log: Path
     flows: Path
+    process: subprocess.Popen[bytes] | None = None
+    """While it runs."""
 
     @property
     def base_url(self) -> str:
@@ -74,6 +76,7 @@ def _started(
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **python, **keys}
     with proxy.log.open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=folder)
+        proxy.process = process
         try:
             _wait_until_well(proxy, process)
             yield
