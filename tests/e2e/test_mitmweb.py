@@ -248,8 +248,8 @@ def test_what_a_command_cannot_do_is_said_in_words(web: Web) -> None:
 
 def test_commands_are_typed_into_the_page(web: Web) -> None:
     web.show_command_bar()
-    assert any(line.startswith("chat* ") for line in json.loads(web.command("routes.show")))
-    assert json.loads(web.command("routes.check"))[0].endswith("good, with 7 routes")
+    assert any(line.startswith("chat*") for line in json.loads(web.command("routes.show")))
+    assert "routes.toml: good, with " in json.loads(web.command("routes.check"))[0]
 
 
 def test_a_recorded_question_is_asked_again(web: Web, upstreams: dict[Speech, Upstream]) -> None:
