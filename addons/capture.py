@@ -187,7 +187,12 @@ def save(
             yield f"{numbered}: not written: {error}"
         else:
             next_step = [_MEND] if wrong else []
-            yield "; ".join([f"{numbered}: written to {folder / numbered}", *redacted.remarks, *next_step])
+            yield "; ".join([f"{numbered}: written to {_shown(folder / numbered)}", *redacted.remarks, *next_step])
+
+
+def _shown(path: Path) -> Path:
+    """As one would type it here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _redacted(one: Exchanged | NoCase, pins: str, private: Private, wrong: bool) -> Redacted:

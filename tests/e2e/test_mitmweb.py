@@ -184,11 +184,13 @@ def test_a_plain_json_body_is_still_shown_as_json(web: Web) -> None:
 def test_the_flow_that_is_looked_at_is_saved_as_a_case(web: Web) -> None:
     web.show_command_bar()
     shown(web.open("/v1/responses", "Response"))
-    assert "chat/from-the-page: written to" in web.command("capture.save @focus chat/from-the-page")
+    said = web.command('capture.wrong @focus chat/from-the-page "A call keeps its arguments."')
+    assert "chat/from-the-page: written to flows/chat/from-the-page; it fails until" in said
     web.page.locator("header nav").get_by_text("Flow", exact=True).click()
     web.picture("capture")
     case = Case.load(web.cases / "chat" / "from-the-page")
     assert json.loads(case.client_request)["model"] == "chat-tiny"
+    assert (case.notes.wrong, case.notes.pins) == (True, "A call keeps its arguments.")
 
 
 def test_a_command_leads_from_one_side_to_the_other_and_back(web: Web) -> None:
