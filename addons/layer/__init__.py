@@ -11,6 +11,8 @@ Until the answer has something to say the client has read nothing, not even a st
 
     stream.py       the attempts: connect, send, read, fail, time out
     one_write.py    fewer system calls for all that passes
+    hooks.py        fewer calls for all hooks
+    messages.py     no garbage for all messages
     client_side.py  what the client reads, and whether it is still there
     discreet.py     no flow holds a secret
     attempt.py      one attempt's request and body
@@ -19,10 +21,12 @@ Until the answer has something to say the client has read nothing, not even a st
 from inspect import get_annotations
 
 from mitmproxy import version
+from mitmproxy.addonmanager import AddonManager
+from mitmproxy.http import MessageData
 from mitmproxy.proxy.layers import http as internals
 from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
 
-from addons.layer import one_write
+from addons.layer import hooks, messages, one_write
 from addons.layer.stream import ExchangeStream, NextAttemptHook
 
 __all__ = ["NextAttemptHook", "install"]
@@ -42,6 +46,7 @@ _RELIED_ON: dict[type, tuple[str, ...]] = {
         "_paused_event_queue",
     ),
     HttpLayer: ("make_stream", "streams", "connections", "waiting_for_establishment"),
+    AddonManager: ("invoke_addon", "trigger_event"),
 }
 
 
@@ -53,7 +58,10 @@ def install() -> None:
     """
     if misfit := _misfit(version.VERSION, _RELIED_ON):
         raise RuntimeError(misfit)
-    HttpLayer._handle_event = one_write.handle_event  # type: ignore[method-assign]  # these two are the point
+    HttpLayer._handle_event = one_write.handle_event  # type: ignore[method-assign]  # these four are the point
+    if __debug__:
+        MessageData.__post_init__ = messages.check  # type: ignore[method-assign]
+    AddonManager.trigger_event = hooks.trigger_event  # type: ignore[method-assign]
     internals.HttpStream = ExchangeStream  # type: ignore[misc]
 
 

@@ -1,0 +1,76 @@
+"""Hooks reach those who have them, and nobody else is asked."""
+
+from collections.abc import Iterator
+
+import pytest
+from mitmproxy import addonmanager, exceptions
+from mitmproxy.proxy.layers.http import HttpRequestHook
+from mitmproxy.test import taddons, tflow
+
+from addons.layer import hooks
+
+
+class Deaf:
+    name = "deaf"
+
+
+class Counts:
+    def __init__(self, name: str, error: Exception | None = None) -> None:
+        self.name, self.error = name, error
+        self.heard = 0
+
+    def request(self, _: object) -> None:
+        self.heard += 1
+        if self.error:
+            raise self.error
+
+
+class Slow(Counts):
+    async def request(self, _: object) -> None:  # type: ignore[override]
+        self.heard += 1
+
+
+class Holds:
+    def __init__(self, name: str, *addons: object) -> None:
+        self.name, self.addons = name, addons
+
+
+@pytest.fixture
+def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[addonmanager.AddonManager]:
+    monkeypatch.setattr(addonmanager.AddonManager, "trigger_event", hooks.trigger_event)
+    with taddons.context() as context:
+        yield context.master.addons
+
+
+async def test_all_that_have_a_hook_hear_it(manager: addonmanager.AddonManager) -> None:
+    first, inner, slow = Counts("first"), Counts("inner"), Slow("slow")
+    manager.add(first, Deaf(), Holds("outer", Holds("middle", inner)), slow)
+    await manager.handle_lifecycle(HttpRequestHook(tflow.tflow()))
+    assert (first.heard, inner.heard, slow.heard) == (1, 1, 1)
+
+
+async def test_one_that_breaks_keeps_the_others_from_nothing(
+    manager: addonmanager.AddonManager, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, last = Counts("broken", ValueError("oops")), Counts("last")
+    manager.add(broken, last)
+    await manager.trigger_event(HttpRequestHook(tflow.tflow()))
+    assert (broken.heard, last.heard) == (1, 1)
+    assert "Addon error: oops" in caplog.text
+
+
+async def test_one_that_halts_is_the_last(manager: addonmanager.AddonManager) -> None:
+    halts, last = Counts("halts", exceptions.AddonHalt()), Counts("last")
+    manager.add(halts, last)
+    await manager.trigger_event(HttpRequestHook(tflow.tflow()))
+    assert (halts.heard, last.heard) == (1, 0)
+
+
+async def test_one_that_comes_later_is_found(manager: addonmanager.AddonManager) -> None:
+    held: list[object] = []
+    outer, late = Holds("outer"), Counts("late")
+    outer.addons = held  # type: ignore[assignment]  # as a script's, which is read anew
+    manager.add(outer)
+    held.append(late)
+    await manager.trigger_event(HttpRequestHook(tflow.tflow()))
+    assert late.heard == 1
