@@ -5,7 +5,7 @@ import ctypes
 import gc
 
 _M_MMAP_THRESHOLD = -3  # of glibc's mallopt(3)
-_LARGE = 1 << 16  # bytes
+_LARGE = 1 << 14  # bytes
 
 
 def settle() -> None:

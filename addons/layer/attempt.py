@@ -27,6 +27,8 @@ class Attempt:
     upstream: connection.Server | None = None
     raw: bytearray = field(default_factory=bytearray)
     """The body as it came: cut, encoded, whatever."""
+    unread: list[bytes] = field(default_factory=list)
+    """What came of the body, decoded, and was not yet converted."""
     _decoder: Decoder | None = None
     _heard: float = field(default_factory=time.monotonic)
     _began: float = field(default_factory=time.monotonic)
@@ -57,17 +59,22 @@ class Attempt:
         """Raises Undecodable if nobody knows the encoding."""
         self._decoder = Decoder(content_encoding, limit=_MOST_OF_AN_ANSWER) if content_encoding else None
 
-    def receive(self, data: bytes) -> bytes:
-        """The same bytes, decoded.
+    def receive(self, data: bytes) -> None:
+        """Keeps a piece of the body.
 
         Raises:
-            Undecodable: they are not what the answer's head said.
+            Undecodable: it is not what the answer's head said.
         """
         self._heard = time.monotonic()
         self.raw += data
         self._sizes.append(len(data))
         self._times.append(round((self._heard - self._began) * 1000))
-        return self._decoder.feed(data) if self._decoder else data
+        self.unread.append(self._decoder.feed(data) if self._decoder else data)
+
+    def read(self) -> list[bytes]:
+        """What the client is to be told of what came since the last time."""
+        data, self.unread = b"".join(self.unread), []
+        return self.answer.feed(data) if data else []
 
     def receive_trailers(self, trailers: http.Headers) -> None:
         if self.flow.response is not None:

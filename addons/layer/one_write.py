@@ -1,4 +1,4 @@
-"""What one read brings goes out in one write.
+"""What one read brings is converted at once and goes out in one write.
 
 mitmproxy passes each chunk of a chunked body on by itself, with a system call for each. Many chunks come in one read
 when an upstream is fast, and the calls then cost more than the conversion. All commands that an event leads to are
@@ -8,17 +8,21 @@ carried out before the next event, so joining what goes to the same connection d
 from mitmproxy.connection import Connection
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layer import CommandGenerator
-from mitmproxy.proxy.layers.http import HttpLayer
+from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
 
 _MOST = 1 << 14  # bytes held back: the first words of a large read are not to wait for its last
 
 _handle_event = HttpLayer._handle_event
 
 
+class ReadOver(events.Event):
+    """Tells a stream that it has all that one read brought."""
+
+
 def handle_event(self: HttpLayer, event: events.Event) -> CommandGenerator[None]:
     """`HttpLayer._handle_event`, with neighbouring writes to one connection joined."""
     held = _Held()
-    for command in _handle_event(self, event):
+    for command in _commands(self, event):
         if not isinstance(command, commands.SendData):
             yield from held.release()
             yield command
@@ -27,6 +31,16 @@ def handle_event(self: HttpLayer, event: events.Event) -> CommandGenerator[None]
             yield from held.release()
         held.add(command)
     yield from held.release()
+
+
+def _commands(self: HttpLayer, event: events.Event) -> CommandGenerator[None]:
+    yield from _handle_event(self, event)
+    for stream in [stream for stream in self.streams.values() if _has_unread(stream)]:
+        yield from self.event_to_child(stream, ReadOver())
+
+
+def _has_unread(stream: HttpStream) -> bool:
+    return getattr(stream, "has_unread", False)
 
 
 class _Held:

@@ -21,6 +21,7 @@ from addons.compression import Undecodable
 from addons.conversion import SIDE, WHOLE, Conversion
 from addons.layer.attempt import Attempt
 from addons.layer.client_side import CLIENT_LEFT, ClientSide
+from addons.layer.one_write import ReadOver
 from converters.errors import Fault, Kind
 
 _MOST_OF_A_REFUSAL = 1 << 20  # bytes read of an error answer
@@ -85,6 +86,8 @@ class ExchangeStream(ClientSide):
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
         if isinstance(event, events.Wakeup):
             yield from self._woken()
+        elif isinstance(event, ReadOver):
+            yield from self._convert()
         elif not (isinstance(event, said.HttpEvent) and self._comes_late(event)):
             yield from super()._handle_event(event)
 
@@ -229,11 +232,9 @@ class ExchangeStream(ClientSide):
                 yield from self._stopped()
                 return
             try:
-                data = attempt.receive(event.data)
+                attempt.receive(event.data)
             except Undecodable as error:
                 yield from self._broken("server", f"sent what cannot be read: {error}")
-            else:
-                yield from self._tell(attempt, attempt.answer.feed(data))
         elif isinstance(event, said.ResponseEndOfMessage):
             attempt.upstream = None
             yield from self._complete(attempt)
@@ -241,6 +242,9 @@ class ExchangeStream(ClientSide):
             attempt.receive_trailers(event.trailers)
 
     def _complete(self, attempt: Attempt) -> CommandGenerator[None]:
+        yield from self._convert()
+        if self._attempt is not attempt:
+            return
         last_words = attempt.answer.close()
         if attempt.answer.stream:
             yield from self._end_stream(attempt, last_words)
@@ -250,6 +254,16 @@ class ExchangeStream(ClientSide):
         if not (yield from self.over()):
             self.flow.response = http.Response.make(whole.status, whole.body, self.conversion.headers | whole.headers)
             yield from self.respond()
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether it wants to be told when the read is over."""
+        is_answer = self._attempt is not None and self.server_state == self.state_attempt_answer
+        return is_answer and bool(self._in_progress.unread)
+
+    def _convert(self) -> CommandGenerator[None]:
+        if self.has_unread:
+            yield from self._tell(self._in_progress, self._in_progress.read())
 
     def _tell(self, attempt: Attempt, chunks: list[bytes]) -> CommandGenerator[None]:
         if attempt.answer.stream:
@@ -291,6 +305,9 @@ class ExchangeStream(ClientSide):
         """The upstream fails: a clean end if the client has read something, another attempt if not."""
         attempt = self._in_progress
         fault = attempt.fault(kind, what)
+        yield from self._convert()
+        if self._attempt is not attempt:
+            return
         if self.began:
             yield from self._end_stream(attempt, attempt.answer.fail(fault), fault.message)
             return

@@ -59,8 +59,11 @@ def test_a_request_without_body_has_no_length() -> None:
 def test_it_keeps_what_came_and_gives_what_it_means() -> None:
     one, packed = make(), gzip.compress(b"hello")
     one.open_answer("gzip")
-    assert one.receive(packed) == b"hello"
+    one.receive(packed[:15])
+    one.receive(packed[15:])
     assert one.raw == packed
+    assert one.read() == [b"HELLO"]
+    assert one.read() == []
 
 
 def test_an_encoding_that_nobody_knows_is_refused() -> None:

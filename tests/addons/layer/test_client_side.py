@@ -7,7 +7,7 @@ def test_the_client_reads_the_converted_chunks() -> None:
     stage = asked(Planned(attempt()))
     stage.upstream(answer(b"one", b"two"))
     head, _, rest = stage.to_client.partition(b"\r\n\r\n")
-    assert rest == chunk(b"ONE") + chunk(b"TWO") + chunk(b"END") + END
+    assert rest == chunk(b"ONETWO") + chunk(b"END") + END
     lines = head.split(b"\r\n")
     assert lines[0] == b"HTTP/1.1 200 OK"
     assert b"content-type: text/event-stream; charset=utf-8" in lines

@@ -1,6 +1,6 @@
-"""What one read brings goes out in one write."""
+"""What one read brings is converted at once and goes out in one write."""
 
-from mitmproxy import connection
+from mitmproxy import connection, http
 from mitmproxy.proxy import commands
 
 from addons.layer import one_write
@@ -23,12 +23,35 @@ def waiting() -> Writes:
     return stage
 
 
-def test_chunks_of_one_read_are_one_write() -> None:
+class Passing(Planned):
+    """Lets all pass, in pieces."""
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        assert flow.response
+        flow.response.stream = True
+
+
+def passing() -> Writes:
+    """A stage whose request went mitmproxy's own way."""
+    stage = Writes(Passing())
+    stage.says()
+    return stage
+
+
+def test_chunks_of_one_read_are_converted_as_one() -> None:
     stage = waiting()
     stage.upstream(OK + chunk(b"one"))
     before = len(stage.writes)
     stage.upstream(b"".join(map(chunk, (b"two", b"three", b"four"))))
-    assert stage.writes[before:] == [b"".join(map(chunk, (b"TWO", b"THREE", b"FOUR")))]
+    assert stage.writes[before:] == [chunk(b"TWOTHREEFOUR")]
+
+
+def test_chunks_of_one_read_pass_in_one_write() -> None:
+    stage = passing()
+    stage.upstream(OK + chunk(b"one"), port=80)
+    before = len(stage.writes)
+    stage.upstream(chunk(b"two") + chunk(b"three"), port=80)
+    assert stage.writes[before:] == [chunk(b"two") + chunk(b"three")]
 
 
 def test_chunks_of_two_reads_are_two_writes() -> None:
@@ -41,11 +64,11 @@ def test_chunks_of_two_reads_are_two_writes() -> None:
 
 
 def test_a_large_read_is_not_held_back_to_its_end() -> None:
-    stage = waiting()
-    stage.upstream(OK + chunk(b"one"))
+    stage = passing()
+    stage.upstream(OK + chunk(b"one"), port=80)
     before = len(stage.writes)
     pieces = [chunk(b"X" * 1000)] * 64
-    stage.upstream(b"".join(pieces))
+    stage.upstream(b"".join(pieces), port=80)
     assert b"".join(stage.writes[before:]) == b"".join(pieces)
     assert 2 <= len(stage.writes[before:]) < 10
     assert max(map(len, stage.writes)) < one_write._MOST + 2000
