@@ -10,7 +10,7 @@ no stream gets `whole()`, made of the same events.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -204,13 +204,13 @@ class _Conversion(Exchange):
         if self._body is not None:
             self._body.append(data)
             return []
-        return self._guarded(lambda: self._events(self._parser.feed(data)))
+        return self._tell(self._events(self._parser.feed(data)))
 
     def close(self) -> list[bytes]:
-        return self._guarded(self._last_events) + self._encode(self._encoder.close())
+        return self._tell(self._last_events()) + self._say(self._encoder.close())
 
     def fail(self, fault: Fault) -> list[bytes]:
-        return self._encode(self._encoder.feed(Failed(fault)))
+        return self._say(self._encoder.feed([Failed(fault)]))
 
     def whole(self) -> Answer:
         if self._encoder.fault is not None:
@@ -224,33 +224,38 @@ class _Conversion(Exchange):
         self._refusal = errors.read(self._who, status, headers, body)
         return errors.answer(self._refusal, self._client)
 
-    def _events(self, messages: list[sse.Message]) -> list[Event]:
+    def _events(self, messages: list[sse.Message]) -> Iterator[Event]:
         feed = self._decoder.feed
-        return [event for message in messages for event in feed(message)]
+        for message in messages:
+            yield from feed(message)
 
-    def _last_events(self) -> list[Event]:
+    def _last_events(self) -> Iterator[Event]:
         if self._body is None:
-            return self._events(self._parser.close()) + self._decoder.close()
+            yield from self._events(self._parser.close())
+            yield from self._decoder.close()
+            return
         body = b"".join(self._body)
         try:
             value = jsontext.loads(body)
         except ValueError:
             said, _ = errors.describe(body)
-            return [Failed(Fault("server", f"{self._who} answered with something that is no stream: {said}"))]
-        return self._decoder.whole(value) + self._decoder.close()
+            yield Failed(Fault("server", f"{self._who} answered with something that is no stream: {said}"))
+        else:
+            yield from self._decoder.whole(value)
+            yield from self._decoder.close()
 
-    def _guarded(self, events: Callable[[], list[Event]]) -> list[bytes]:
+    def _tell(self, events: Iterator[Event]) -> list[bytes]:
+        """`events` reads as it goes: what was said before a surprise is told."""
         try:
-            encoder = self._encoder
-            return self._encode([said for event in events() for said in encoder.feed(event)])
+            return self._say(self._encoder.feed(events))
         except (
             Exception
         ) as error:  # the boundary to bytes that we do not own: a surprise must not cut the client's stream
             why = f"{self._who}'s answer could not be read: {type(error).__name__}: {error}"
             return self.fail(Fault("server", why))
 
-    def _encode(self, said: list[Json]) -> list[bytes]:
-        return [b"".join(map(sse.encode, said))] if said and self.stream else []
+    def _say(self, records: bytes) -> list[bytes]:
+        return [records] if records and self.stream else []
 
 
 class _Relay(Exchange):

@@ -1,13 +1,14 @@
 """Bytes <-> server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
 
 import functools
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from converters import jsontext
 from converters.jsontext import Json
 
 
-class Message(NamedTuple):
+@dataclass(slots=True)
+class Message:
     """One record of a stream: `event` is "" where no such line came, `data` the data lines joined by newlines.
 
     A record with an empty `data:` line is a message too (some upstreams keep a connection alive so).

@@ -8,7 +8,8 @@ from openai.lib.streaming.responses._responses import ResponseStreamState
 from openai.types.responses import CompactedResponse, Response, ResponseStreamEvent
 from pydantic import BaseModel, TypeAdapter
 
-type Json = dict[str, Any]
+from converters import sse
+from converters.jsontext import Json, loads
 
 BEYOND_RESPONSE = {
     "store",  # in OpenAI's answers and in the Open Responses specification
@@ -24,6 +25,12 @@ BEYOND_CODES = {"context_length_exceeded", "model_not_found", "content_policy_vi
 _EVENTS: dict[str, type[BaseModel]] = {
     get_args(event.model_fields["type"].annotation)[0]: event for event in get_args(get_args(ResponseStreamEvent)[0])
 }
+
+
+def read(stream: bytes) -> list[Json]:
+    """The events of a stream."""
+    parser = sse.Parser()
+    return [loads(message.data) for message in parser.feed(stream) + parser.close()]
 
 
 def check_event(event: Json) -> None:

@@ -11,8 +11,7 @@ import pytest
 from addons.case import Case, Notes
 from addons.redaction import Redactor
 from addons.scrubbing import leaks
-from converters import jsontext, sse
-from converters.jsontext import Json
+from converters import jsontext
 from tests import referee
 
 FLOWS = Path(__file__).parents[1] / "flows"
@@ -54,11 +53,6 @@ def case(folder: Path, request: pytest.FixtureRequest) -> Case:
     return accepted
 
 
-def events(stream: bytes) -> list[Json]:
-    parser = sse.Parser()
-    return [jsontext.loads(message.data) for message in parser.feed(stream) + parser.close()]
-
-
 def test_flows_hold_cases_and_nothing_else() -> None:
     files = [path for path in FLOWS.rglob("*") if path.is_file() and path.parent not in CASES]
     assert [str(path.relative_to(FLOWS)) for path in files if path.name not in NOT_A_CASE] == []
@@ -82,7 +76,7 @@ def test_the_client_is_told_the_status_that_was_accepted(case: Case) -> None:
 def test_a_client_without_a_stream_gets_the_same_items(case: Case) -> None:
     raw = jsontext.loads(case.client_request) | {"stream": False}
     whole = jsontext.loads(replace(case, client_request=jsontext.dumps(raw)).answer().body)
-    *_, last = events(case.client_response.data)
+    *_, last = referee.read(case.client_response.data)
     if last["type"] == "response.failed":
         assert whole["error"]["message"] in last["response"]["error"]["message"]
     else:
@@ -91,11 +85,11 @@ def test_a_client_without_a_stream_gets_the_same_items(case: Case) -> None:
 
 @pytest.mark.parametrize("folder", CONVERTED_STREAMS, indirect=True, ids=name)
 def test_every_event_is_one_that_openai_publishes(case: Case) -> None:
-    for event in events(case.client_response.data):
+    for event in referee.read(case.client_response.data):
         if "response" in event:
             event["response"]["tools"] = []  # the client's own words, and Codex has more of them than OpenAI publishes
         referee.check_event(event)
-    kinds = [event["type"] for event in events(case.client_response.data)]
+    kinds = [event["type"] for event in referee.read(case.client_response.data)]
     assert kinds[0] == "response.created"
     assert sum(kind in ENDS for kind in kinds) == 1 and kinds[-1] in ENDS
 

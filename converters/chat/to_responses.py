@@ -23,6 +23,7 @@ from typing import Any
 from converters import errors, jsontext, seal, sse
 from converters.chat import details, finish, usage
 from converters.chat.calls import Calls
+from converters.chat.repeats import Repeats
 from converters.chat.think import Piece, ThinkTags
 from converters.dialect import ChatDialect
 from converters.errors import Fault
@@ -57,6 +58,7 @@ class Decoder:
         self._cumulative: dict[str, str] | None = {} if dialect.cumulative else None
         self._id: str | None = None  # None before Started
         self._calls = Calls()
+        self._repeats = Repeats()
         self._unsealed_text: list[str] = []
         self._unsealed_details: list[Json] = []
         self._plain_reasoning = False
@@ -70,13 +72,18 @@ class Decoder:
         if self._ended:
             return []
         data = message.data
+        if text := self._repeats.text_of(data):
+            return self._repeated(text)
         if data[:1] != b"{":
             return self._no_chunk(data)
         try:
             chunk = jsontext.loads(data)
         except ValueError as error:
             return self._fail(Fault("server", f"{self._who} sent a chunk that is not JSON: {error}"))
-        return self._chunk(chunk, named_error=message.event == "error")
+        events = self._chunk(chunk, named_error=message.event == "error")
+        if not message.event:
+            self._repeats.learn(data, chunk)
+        return events
 
     def whole(self, body: Any) -> list[Event]:
         """A body that is no stream: the same events, but for the last, which `close` reports."""
@@ -101,6 +108,14 @@ class Decoder:
         return self._finish()
 
     # --- chunks ---
+
+    def _repeated(self, text: str) -> list[Event]:
+        events: list[Event] = []
+        if self._repeats.key == "content":
+            self._content(text, events)
+        else:
+            self._reasoning(text, None, events)
+        return events
 
     def _chunk(self, chunk: Json, *, named_error: bool = False) -> list[Event]:
         if (found := usage.find(chunk)) is not None:

@@ -13,14 +13,12 @@ The summary travels in the item's `encrypted_content`; `history.py` unfolds it i
 from typing import Any
 
 from converters import seal
-from converters.errors import Client, Fault
-from converters.events import Event, Failed, Finished, Started, TextDelta, UsageReported
+from converters.errors import Fault
+from converters.events import Event, Failed, Finished, TextDelta, UsageReported
 from converters.jsontext import Json
 from converters.responses import snapshot, wire
-from converters.responses.encoder import CUT, filtered
+from converters.responses.encoder import Encoder, filtered
 from converters.responses.history import SUMMARY_FAMILY
-from converters.responses.lifecycle import Lifecycle
-from converters.tools import Toolbox
 
 PROMPT = """\
 The conversation so far is about to be replaced by a summary, because it no longer fits. Write that summary now, for a
@@ -72,59 +70,28 @@ def _question() -> wire.Item:
     return wire.MessageItem(role="user", content=PROMPT)
 
 
-class CompactionEncoder:
-    """As `Encoder`, for an answer that is a summary: all its text becomes one sealed item, the rest is left out."""
+class CompactionEncoder(Encoder):
+    """For an answer that is a summary: all its text becomes one sealed item, the rest is left out."""
 
-    def __init__(
-        self,
-        request: wire.Request,
-        tools: Toolbox,
-        *,
-        created_at: int,
-        client: Client,
-        continue_on_length: bool = False,
-        continue_on_empty: bool = False,
-    ) -> None:
-        self._life = Lifecycle(request, created_at=created_at, client=client)
-        self._pieces: list[str] = []
+    _summary = ""
 
-    @property
-    def ended(self) -> bool:
-        return self._life.ended
-
-    @property
-    def response(self) -> Json:
-        return self._life.response
-
-    @property
-    def fault(self) -> Fault | None:
-        return self._life.fault
-
-    def feed(self, event: Event) -> list[Json]:
-        if self._life.ended:
-            return []
-        if not self._life.started:
-            self._life.start(event.upstream_id if isinstance(event, Started) else "")
+    def _tell(self, event: Event) -> None:
         match event:
             case TextDelta(text):
-                self._pieces.append(text)
+                self._summary += text
             case UsageReported():
                 self._life.report(event)
             case Finished("content_filter", explanation):
                 self._life.fail([], filtered(explanation))
             case Finished():
                 # Cut by the length limit, a summary is still far better than none.
-                self._finish("".join(self._pieces).strip())
+                self._release(self._summary.strip())
             case Failed(fault):
                 self._life.fail([], fault)
             case _:
                 pass
-        return self._life.stream.take()
 
-    def close(self) -> list[Json]:
-        return self.feed(Failed(CUT))
-
-    def _finish(self, summary: str) -> None:
+    def _release(self, summary: str) -> None:
         if not summary:
             self._life.fail([], NOTHING_SAID)
             return

@@ -29,6 +29,7 @@ the middle of the work, right after a tool's output, `continue_on_empty` makes C
 """
 
 import hashlib
+from collections.abc import Iterable
 
 from converters import seal
 from converters.errors import Client, Fault
@@ -105,16 +106,19 @@ class Encoder:
     def fault(self) -> Fault | None:
         return self._life.fault
 
-    def feed(self, event: Event) -> list[Json]:
-        if self._life.ended:
-            return []
-        if not self._life.started:
-            self._life.start(event.upstream_id if isinstance(event, Started) else "")
-        self._tell(event)
-        return self._life.stream.take()
+    def feed(self, events: Iterable[Event]) -> bytes:
+        """The records that tell of these events."""
+        life = self._life
+        for event in events:
+            if life.ended:
+                break
+            if not life.started:
+                life.start(event.upstream_id if isinstance(event, Started) else "")
+            self._tell(event)
+        return life.stream.take()
 
-    def close(self) -> list[Json]:
-        return self.feed(Failed(CUT))
+    def close(self) -> bytes:
+        return self.feed([Failed(CUT)])
 
     def _tell(self, event: Event) -> None:
         match event:

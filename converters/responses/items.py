@@ -13,6 +13,8 @@ stands in the terminal event's output alone, as incomplete.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import cached_property
 from typing import ClassVar, Literal
 
 from converters import seal, tools
@@ -71,13 +73,17 @@ class Message(Item):
         self._place["content_index"] = 0
         self._text_place: Json = {**self._place, "logprobs": []}
 
+    @cached_property
+    def _delta(self) -> Callable[[str], None]:
+        return self._stream.deltas("response.output_text.delta", self._text_place)
+
     def open(self) -> None:
         super().open()
         self._stream.say("response.content_part.added", self._place, part=_output_text(""))
 
     def add(self, text: str) -> None:
         self._pieces.append(text)
-        self._stream.say("response.output_text.delta", self._text_place, delta=text)
+        self._delta(text)
 
     def _close(self, status: Status) -> None:
         text = "".join(self._pieces)
@@ -103,11 +109,15 @@ class Reasoning(Item):
         self._place["summary_index"] = 0
         self.seal: str | None = None
 
+    @cached_property
+    def _delta(self) -> Callable[[str], None]:
+        return self._stream.deltas("response.reasoning_summary_text.delta", self._place)
+
     def add(self, text: str) -> None:
         if not self._pieces:
             self._stream.say("response.reasoning_summary_part.added", self._place, part=_summary_text(""))
         self._pieces.append(text)
-        self._stream.say("response.reasoning_summary_text.delta", self._place, delta=text)
+        self._delta(text)
 
     def _close(self, status: Status) -> None:
         if not self._pieces:
@@ -153,9 +163,13 @@ class Call(Item):
 class FunctionCall(Call):
     prefix = "fc"
 
+    @cached_property
+    def _delta(self) -> Callable[[str], None]:
+        return self._stream.deltas("response.function_call_arguments.delta", self._place)
+
     def add(self, arguments: str) -> None:
         super().add(arguments)
-        self._stream.say("response.function_call_arguments.delta", self._place, delta=arguments)
+        self._delta(arguments)
 
     def _close(self, status: Status) -> None:
         if not "".join(self._pieces).strip():

@@ -1,30 +1,43 @@
 """The frame of an answer: numbered events, created and in_progress first, exactly one terminal event last."""
 
+from collections.abc import Callable
 from typing import Any
 
-from converters import errors
+from converters import errors, sse
 from converters.errors import Client, Fault
 from converters.events import UsageReported
-from converters.jsontext import Json
+from converters.jsontext import Json, dumps
 from converters.responses import snapshot, wire
 
 
 class Stream:
-    """The events said and not yet taken; numbers them from 0."""
+    """The events said and not yet taken, as records; numbers them from 0."""
 
     __slots__ = ("_number", "_said")
 
     def __init__(self) -> None:
         self._number = 0
-        self._said: list[Json] = []
+        self._said: list[bytes] = []
 
     def say(self, kind: str, place: Json, /, **fields: Any) -> None:
-        """`place` says of which item and part it is told; made once, as most events are deltas."""
-        self._said.append({"type": kind, "sequence_number": self._number, **place, **fields})
+        """`place` says of which item and part it is told."""
+        self._said.append(sse.encode({"type": kind, "sequence_number": self._number, **place, **fields}))
         self._number += 1
 
-    def take(self) -> list[Json]:
-        said, self._said = self._said, []
+    def deltas(self, kind: str, place: Json) -> Callable[[str], None]:
+        """What says one more delta there: most events are these, and differ only in their number and text."""
+        head, tail = sse.encode({"type": kind, "sequence_number": 0, **place, "delta": ""}).split(b"0", 1)
+        tail = tail.removesuffix(b'""}\n\n')
+
+        def say(text: str) -> None:
+            self._said.append(b"%b%d%b%b}\n\n" % (head, self._number, tail, dumps(text)))
+            self._number += 1
+
+        return say
+
+    def take(self) -> bytes:
+        said = b"".join(self._said)
+        self._said.clear()
         return said
 
 
@@ -37,17 +50,14 @@ class Lifecycle:
     def __init__(self, request: wire.Request, *, created_at: int, client: Client) -> None:
         self.stream = Stream()
         self.tail = ""
-        self.ended = False
+        self.started = self.ended = False
         self.response: Json = {}
         self.fault: Fault | None = None
         self._request, self._created_at, self._client = request, created_at, client
         self._usage: Json | None = None
 
-    @property
-    def started(self) -> bool:
-        return bool(self.response)
-
     def start(self, upstream_id: str) -> None:
+        self.started = True
         self.tail = snapshot.tail_of(upstream_id, self._request, self._created_at)
         self.response = snapshot.blank(self._request, f"resp_{self.tail}", self._created_at)
         self.stream.say("response.created", {}, response=self.response)

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from converters import jsontext, seal, sse
+from converters import jsontext, seal
 from converters.dialect import AnthropicDialect, ChatDialect, Dialect, ResponsesDialect
 from converters.errors import Client, Fault, RequestError
 from converters.exchange import DIALECTS, Exchange, Upstream, load, model_of, open_exchange, passes_as_it_is
 from converters.jsontext import Json
+from tests import referee
 
 TERMINAL = {"response.completed", "response.incomplete", "response.failed"}
 
@@ -94,11 +95,6 @@ def replay(exchange: Exchange, chunks: list[bytes]) -> bytes:
     return b"".join(out + exchange.close())
 
 
-def events(stream: bytes) -> list[Json]:
-    parser = sse.Parser()
-    return [jsontext.loads(one.data) for one in parser.feed(stream) + parser.close()]
-
-
 def cut_at(stream: bytes, places: list[int]) -> list[bytes]:
     borders = [0, *sorted(place % (len(stream) + 1) for place in places), len(stream)]
     return [stream[a:b] for a, b in pairwise(borders)]
@@ -123,7 +119,7 @@ def test_every_single_byte_as_a_chunk_changes_nothing(protocol: str) -> None:
 
 @PROTOCOLS
 def test_the_answer_says_what_the_upstream_said(protocol: str) -> None:
-    *_, last = events(replay(opened(protocol), [STREAMS[protocol]]))
+    *_, last = referee.read(replay(opened(protocol), [STREAMS[protocol]]))
     assert last["type"] == "response.completed"
     kinds = [item["type"] for item in last["response"]["output"]]
     assert kinds == ["reasoning", "message", "function_call"]
@@ -141,7 +137,7 @@ def test_a_stream_that_breaks_off_fails_and_releases_no_call(protocol: str, leng
     whole = STREAMS[protocol]
     finish = b'"finish_reason":"tool_calls"' if protocol == "chat" else b'"stop_reason":"tool_use"'
     part = whole[: length % whole.index(finish)]
-    said = events(replay(opened(protocol), [part, rubbish]))
+    said = referee.read(replay(opened(protocol), [part, rubbish]))
     assert said[-1]["type"] == "response.failed"
     assert sum(one["type"] in TERMINAL for one in said) == 1
     released = [one["item"]["type"] for one in said if one["type"] == "response.output_item.done"]
@@ -151,7 +147,7 @@ def test_a_stream_that_breaks_off_fails_and_releases_no_call(protocol: str, leng
 @PROTOCOLS
 @given(chunks=st.lists(st.binary(max_size=60), max_size=10))
 def test_nothing_raises_and_one_terminal_event_comes_last(protocol: str, chunks: list[bytes]) -> None:
-    said = events(replay(opened(protocol), chunks))
+    said = referee.read(replay(opened(protocol), chunks))
     assert [one["type"] in TERMINAL for one in said].count(True) == 1
     assert said[-1]["type"] in TERMINAL
     assert [one["sequence_number"] for one in said] == list(range(len(said)))
@@ -181,7 +177,7 @@ VALUES = st.recursive(
 @given(values=st.lists(VALUES, max_size=6), whole=st.booleans())
 def test_json_of_any_shape_is_survived(protocol: str, values: list[Any], whole: bool) -> None:
     stream = jsontext.dumps(values) if whole else b"".join(b"data: %b\n\n" % jsontext.dumps(one) for one in values)
-    said = events(replay(opened(protocol), [stream]))
+    said = referee.read(replay(opened(protocol), [stream]))
     assert said[-1]["type"] in TERMINAL
 
 
@@ -194,7 +190,7 @@ def test_same_input_same_bytes(protocol: str) -> None:
 
 @PROTOCOLS
 def test_a_client_that_asks_for_no_stream_gets_the_terminal_events_response(protocol: str) -> None:
-    *_, last = events(replay(opened(protocol), [STREAMS[protocol]]))
+    *_, last = referee.read(replay(opened(protocol), [STREAMS[protocol]]))
     plain = opened(protocol, question(stream=False))
     assert replay(plain, [STREAMS[protocol]]) == b""
     answer = plain.whole()
@@ -223,7 +219,7 @@ WHOLE = {
 def test_json_where_a_stream_was_asked_for_becomes_a_stream(protocol: str) -> None:
     body = jsontext.dumps(WHOLE[protocol])
     for cut in (1, len(body) // 2, len(body)):
-        said = events(replay(opened(protocol), [b"\r\n ", body[:cut], body[cut:]]))
+        said = referee.read(replay(opened(protocol), [b"\r\n ", body[:cut], body[cut:]]))
         assert [one["delta"] for one in said if one["type"] == "response.output_text.delta"] == ["Hi"]
         assert said[-1]["type"] == "response.completed"
 
@@ -231,7 +227,7 @@ def test_json_where_a_stream_was_asked_for_becomes_a_stream(protocol: str) -> No
 @PROTOCOLS
 @pytest.mark.parametrize("page", [b"<html><title>Bad gateway</title></html>", b'{"error":{"message":"Bad gateway"}}'])
 def test_an_error_page_inside_a_200_is_told(protocol: str, page: bytes) -> None:
-    said = events(replay(opened(protocol), [page]))
+    said = referee.read(replay(opened(protocol), [page]))
     assert said[-1]["type"] == "response.failed"
     assert "Bad gateway" in said[-1]["response"]["error"]["message"]
 
@@ -241,7 +237,7 @@ def test_a_failure_told_from_outside_ends_the_stream_once(protocol: str) -> None
     exchange = opened(protocol)
     exchange.feed(STREAMS[protocol][:400])
     (told,) = exchange.fail(Fault("timeout", "Acme said nothing for 60 s"))
-    assert events(told)[-1]["type"] == "response.failed"
+    assert referee.read(told)[-1]["type"] == "response.failed"
     assert exchange.fail(Fault("cut", "again")) == []
     assert exchange.close() == []
 
@@ -258,7 +254,7 @@ def test_a_compaction_is_one_sealed_item_and_expands_later(protocol: str) -> Non
     raw = question(input=[{"role": "user", "content": "hi"}, {"type": "compaction_trigger"}])
     exchange = opened(protocol, raw)
     assert "tools" not in jsontext.loads(exchange.body)
-    said = events(replay(exchange, [jsontext.dumps(WHOLE[protocol])]))
+    said = referee.read(replay(exchange, [jsontext.dumps(WHOLE[protocol])]))
     (item,) = [one["item"] for one in said if one["type"] == "response.output_item.done"]
     assert item["type"] == "compaction"
     later = opened(protocol, question(input=[item, {"role": "user", "content": "go on"}]))
@@ -320,7 +316,7 @@ def test_a_relay_says_so_when_the_end_does_not_come() -> None:
 def test_a_relay_makes_an_end_of_an_error_that_has_none() -> None:
     """Codex passes over an `error` event."""
     error = b'event: error\ndata: {"type":"error","code":"rate_limit_exceeded","message":"too fast"}\n\n'
-    *_, last = events(replay(opened("responses"), [error]))
+    *_, last = referee.read(replay(opened("responses"), [error]))
     assert last["type"] == "response.failed"
     assert last["response"]["error"]["code"] == "rate_limit_exceeded"
     assert "too fast" in last["response"]["error"]["message"]

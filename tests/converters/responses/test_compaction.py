@@ -33,7 +33,7 @@ def request(*items: Json, **more: Any) -> wire.Request:
 
 def encode(*events: Event, client: Client = "codex") -> tuple[CompactionEncoder, list[Json]]:
     encoder = CompactionEncoder(request(USER, TRIGGER), tools.Toolbox(), created_at=7, client=client)
-    told = [one for event in events for one in encoder.feed(event)] + encoder.close()
+    told = referee.read(encoder.feed(events) + encoder.close())
     for event in told:
         referee.check_event(event)
     return encoder, told
@@ -155,7 +155,7 @@ def test_without_a_summary_the_compaction_fails(events: list[Event], kind: str) 
 
 def test_nothing_is_told_after_the_end() -> None:
     encoder, _ = encode(TextDelta("a"), Finished("stop"))
-    assert encoder.feed(TextDelta("b")) == encoder.close() == []
+    assert encoder.feed([TextDelta("b")]) == encoder.close() == b""
 
 
 # --- POST /responses/compact ---

@@ -21,6 +21,7 @@ from converters.jsontext import Json
 from converters.responses import wire
 from converters.responses.encoder import CONTINUED_FAMILY, Encoder
 from converters.tools import lower
+from tests import referee
 from tests.strategies import REQUEST
 
 START = Started("chatcmpl-A1", "glm-5.2-0711")
@@ -39,7 +40,7 @@ def encode(
     **options: bool,
 ) -> list[Json]:
     encoder = Encoder(asked, lower(asked), created_at=7, client=client, **options)
-    return [told for event in events for told in encoder.feed(event)] + encoder.close()
+    return referee.read(encoder.feed(events) + encoder.close())
 
 
 def kinds(told: list[Json]) -> list[str]:
@@ -102,9 +103,13 @@ def test_a_stream_begins_also_where_the_upstream_does_not_say_so() -> None:
 
 def test_nothing_is_told_after_the_end() -> None:
     encoder = Encoder(REQUEST, lower(REQUEST), created_at=7, client="codex")
-    encoder.feed(Finished("stop"))
+    encoder.feed([Finished("stop")])
     assert encoder.ended
-    assert [encoder.feed(TextDelta("a")), encoder.feed(Failed(Fault("cut", "late"))), encoder.close()] == [[], [], []]
+    assert [encoder.feed([TextDelta("a")]), encoder.feed([Failed(Fault("cut", "late"))]), encoder.close()] == [
+        b"",
+        b"",
+        b"",
+    ]
     assert (encoder.fault, encoder.response["status"]) == (None, "completed")
 
 
@@ -301,8 +306,8 @@ def test_a_failure_tells_why_and_ends_nothing() -> None:
 
 def test_a_stream_that_only_stops_has_failed() -> None:
     encoder = Encoder(REQUEST, lower(REQUEST), created_at=7, client="codex")
-    encoder.feed(TextDelta("a"))
-    assert kinds(encoder.close()) == ["failed"]
+    encoder.feed([TextDelta("a")])
+    assert kinds(referee.read(encoder.close())) == ["failed"]
     assert encoder.fault is not None
     assert encoder.fault.kind == "cut"
 

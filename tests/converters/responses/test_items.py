@@ -3,6 +3,7 @@ import pytest
 from converters.jsontext import Json
 from converters.responses.items import CALLS, Call, Message, Reasoning
 from converters.responses.lifecycle import Stream
+from tests import referee
 from tests.strategies import toolbox
 
 
@@ -13,7 +14,7 @@ def call(stream: Stream, name: str) -> Call:
 
 
 def kinds(stream: Stream) -> list[str]:
-    return [event["type"].removeprefix("response.") for event in stream.take()]
+    return [event["type"].removeprefix("response.") for event in referee.read(stream.take())]
 
 
 def test_a_message_holds_one_text_part() -> None:
@@ -24,7 +25,7 @@ def test_a_message_holds_one_text_part() -> None:
     item.add("b")
     item.end()
     assert item.final()["content"] == [{"type": "output_text", "text": "ab", "annotations": [], "logprobs": []}]
-    assert stream.take()[-1]["item"] is item.final()
+    assert referee.read(stream.take())[-1]["item"] == item.final()
 
 
 def test_what_has_not_ended_is_incomplete() -> None:
@@ -63,7 +64,7 @@ def test_reasoning_without_a_text_has_no_summary_part() -> None:
 def test_a_call_opens_with_its_id_and_nothing_said(name: str, added: Json) -> None:
     stream = Stream()
     call(stream, name).open()
-    item = stream.take()[0]["item"]
+    item = referee.read(stream.take())[0]["item"]
     assert added.items() <= item.items()
     assert item["call_id"] == "c1"
 
@@ -74,7 +75,7 @@ def test_only_a_function_s_arguments_are_streamed_as_they_come() -> None:
         item = call(stream, name)
         item.add('{"input"')
         item.add(':"x"}')
-        assert len(stream.take()) == deltas
+        assert len(referee.read(stream.take())) == deltas
 
 
 def test_an_empty_custom_input_has_no_delta() -> None:

@@ -33,7 +33,7 @@ TERMINAL = {"response.completed", "response.incomplete", "response.failed"}
 
 def encode(events: list[Event], client: Client = "codex", *, continue_on_length: bool = False) -> list[Json]:
     encoder = Encoder(REQUEST, toolbox(), created_at=1, client=client, continue_on_length=continue_on_length)
-    return [told for event in events for told in encoder.feed(event)] + encoder.close()
+    return referee.read(encoder.feed(events) + encoder.close())
 
 
 def decode(stream: bytes, *cuts: int) -> list[Event]:

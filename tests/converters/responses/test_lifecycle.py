@@ -1,6 +1,7 @@
 from converters.errors import Client, Fault
 from converters.events import UsageReported
 from converters.responses.lifecycle import Lifecycle, Stream
+from tests import referee
 from tests.strategies import REQUEST
 
 
@@ -14,18 +15,18 @@ def test_events_are_numbered_from_zero_and_taken_once() -> None:
     stream = Stream()
     stream.say("a", {"output_index": 3}, delta="x")
     stream.say("b", {})
-    assert stream.take() == [
+    assert referee.read(stream.take()) == [
         {"type": "a", "sequence_number": 0, "output_index": 3, "delta": "x"},
         {"type": "b", "sequence_number": 1},
     ]
-    assert stream.take() == []
+    assert stream.take() == b""
     stream.say("c", {})
-    assert stream.take()[0]["sequence_number"] == 2
+    assert referee.read(stream.take())[0]["sequence_number"] == 2
 
 
 def test_an_answer_is_in_progress_until_its_end() -> None:
     life = lifecycle()
-    assert [event["type"] for event in life.stream.take()] == ["response.created", "response.in_progress"]
+    assert [event["type"] for event in referee.read(life.stream.take())] == ["response.created", "response.in_progress"]
     assert (life.response["id"], life.response["status"], life.ended) == ("resp_1", "in_progress", False)
 
 
@@ -36,7 +37,11 @@ def test_the_end_says_what_was_reported() -> None:
     assert life.ended
     assert (life.response["status"], life.response["completed_at"]) == ("completed", 7)
     assert life.response["usage"]["total_tokens"] == 3
-    assert life.stream.take()[-1] == {"type": "response.completed", "sequence_number": 2, "response": life.response}
+    assert referee.read(life.stream.take())[-1] == {
+        "type": "response.completed",
+        "sequence_number": 2,
+        "response": life.response,
+    }
 
 
 def test_end_turn_stands_only_where_it_is_false() -> None:
@@ -59,6 +64,6 @@ def test_a_failure_is_told_to_each_client_in_its_codes() -> None:
 
 def test_what_was_created_does_not_change_with_the_end() -> None:
     life = lifecycle()
-    created = life.stream.take()[0]["response"]
+    created = referee.read(life.stream.take())[0]["response"]
     life.complete([{"type": "message"}])
     assert (created["status"], created["output"]) == ("in_progress", [])
