@@ -164,13 +164,16 @@ def refusal(error: RequestError, client: Client) -> Answer:
     return Answer(400, {"content-type": "application/json"}, _body(where, "invalid_request_error", code, error.param))
 
 
+_ENDS = (".", "!", "?")
+
+
 def in_stream(fault: Fault, client: Client) -> Json:
     """The `error` object of `response.failed`. Codex reads the wait from the text."""
     codex, code, _ = _TELL[fault.kind]
     message = fault.message
     if code == "rate_limit_exceeded":
         wait = fault.retry_after if isinstance(fault.retry_after, int) else codex.retry_after
-        message += f" Please try again in {wait}s."
+        message += f"{'' if message.endswith(_ENDS) else '.'} Please try again in {wait}s."
     known = client == "codex" or (client == "older-codex" and code == "context_length_exceeded")
     return {"code": code if known else _PUBLISHED_CODE.get(code, code), "message": message}
 

@@ -60,11 +60,21 @@ class Toolbox:
     functions: list[Function] = field(default_factory=list)
     hosted: list[tuple[str, wire.HostedTool]] = field(default_factory=list)
     _by_name: dict[str, Function] = field(default_factory=dict)
-    _by_loose_name: dict[str, Function | None] = field(default_factory=dict)
+    _by_loose_name: dict[str, Function | None] | None = None
 
     def find(self, name: str) -> Function | None:
         """The tool that a model means: its exact name, else the one that differs only in how it is joined or cased."""
-        return self._by_name.get(name) or self._by_loose_name.get(_loose(name))
+        return self._by_name.get(name) or self._loose_names().get(_loose(name))
+
+    def _loose_names(self) -> dict[str, Function | None]:
+        """Made when a model first gets a name wrong: most never do."""
+        if self._by_loose_name is None:
+            self._by_loose_name = {}
+            for function in self._by_name.values():
+                for loose in {_loose(function.name), _loose(function.original)}:
+                    # Two tools that differ only so are told apart by their exact names alone.
+                    self._by_loose_name[loose] = None if loose in self._by_loose_name else function
+        return self._by_loose_name
 
     def leave_out(self, refused: Collection[str], losses: Losses) -> None:
         """Offers no tool that one of the globs names. A call of it in the history is still understood."""
@@ -78,9 +88,7 @@ class Toolbox:
         if known is None:
             self.functions.append(function)
             self._by_name[function.name] = function
-            for loose in {_loose(function.name), _loose(function.original)}:
-                # Two tools that differ only so are told apart by their exact names alone.
-                self._by_loose_name[loose] = None if loose in self._by_loose_name else function
+            self._by_loose_name = None
         elif (known.original, known.namespace or _DEFAULT_NAMESPACE) != (
             function.original,
             function.namespace or _DEFAULT_NAMESPACE,
@@ -171,21 +179,24 @@ def _parameters(schema: Json | None) -> Json:
     return clean if "properties" in clean else {**clean, "properties": {}}
 
 
+_NAMED = {"properties", "$defs", "definitions"}
+
+
 def _without_marks(schema: Any) -> Any:
     """`"encrypted": true` is a mark on a schema; a property that is named so stands under `properties` and stays."""
-    match schema:
-        case dict():
-            return {
-                key: {name: _without_marks(one) for name, one in value.items()}
-                if key in ("properties", "$defs", "definitions") and isinstance(value, dict)
-                else _without_marks(value)
-                for key, value in schema.items()
-                if not (key == "encrypted" and isinstance(value, bool))
-            }
-        case list():
-            return [_without_marks(one) for one in schema]
-        case _:
-            return schema
+    if isinstance(schema, dict):
+        return {
+            key: value if isinstance(value, str) else _without_marks_under(key, value)
+            for key, value in schema.items()
+            if key != "encrypted" or not isinstance(value, bool)
+        }
+    return [_without_marks(one) for one in schema] if isinstance(schema, list) else schema
+
+
+def _without_marks_under(key: str, value: Any) -> Any:
+    if key in _NAMED and isinstance(value, dict):
+        return {name: _without_marks(one) for name, one in value.items()}
+    return _without_marks(value)
 
 
 def _custom_parameters() -> Json:

@@ -11,8 +11,11 @@ from mitmproxy.proxy.layers.http import _hooks as hooks
 
 from addons.conversion import Conversion
 from addons.layer.discreet import DiscreetStream
+from converters import errors
+from converters.errors import Fault
 
 CLIENT_LEFT = "client disconnected"
+_SILENCE = Fault("unreachable", "nobody answered")
 
 _STREAM = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", "x-accel-buffering": "no"}
 
@@ -95,8 +98,8 @@ class ClientSide(DiscreetStream):
         """Sends `flow.response` as mitmproxy sends the answer of an addon."""
         if self.flow.response is None:
             # An addon that breaks says nothing, but the client must hear something.
-            fault = self.conversion.fault
-            self.flow.response = http.Response.make(502, fault.message if fault else "nobody answered")
+            told = errors.answer(self.conversion.fault or _SILENCE, "other")
+            self.flow.response = http.Response.make(told.status, told.body, dict(told.headers))
         self.flow.response.timestamp_start = time.time()
         yield hooks.HttpResponseHeadersHook(self.flow)
         if not (yield from self.over()):
