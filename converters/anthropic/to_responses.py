@@ -38,6 +38,7 @@ from converters.events import (
     TextDelta,
 )
 from converters.jsontext import Json
+from converters.repeats import Repeats
 
 _REASONS: dict[str, StopReason] = {
     "end_turn": "stop",
@@ -74,20 +75,26 @@ class Decoder:
         self._latest = -1
         self._call_ids: set[str] = set()
         self._usage = Usage()
+        self._repeats = Repeats()
         self._stop_reason: str | None = None
         self._explanation = ""
         self._said_anything = False
         self._ended = False
 
     def feed(self, message: sse.Message) -> list[Event]:
-        if self._ended or not message.data.startswith(b"{"):
+        data = message.data
+        if self._ended or not data.startswith(b"{"):
             return []  # after the end, `[DONE]`, or a gateway's sign of life
+        if text := self._repeats.text_of(data):
+            return self._text(text)
         try:
-            said = jsontext.loads(message.data)
+            said = jsontext.loads(data)
         except ValueError:
             return self._fail(Fault("cut", f"{self._who} sent a broken message"))
         kind = said.get("type") or message.event
         if kind == "content_block_delta":
+            if self._repeats.learns:
+                self._repeats.learn(data, "text" if _is_text(said) else "")
             return self._delta(said)
         return list(self._other(kind, said))
 
@@ -255,3 +262,8 @@ class Decoder:
     def _message_end(self, body: Json) -> Iterator[Event]:
         self._stopped(body)
         yield from self._finish()
+
+
+def _is_text(said: Json) -> bool:
+    """Whether a delta is one of text, and says by itself that it is a delta."""
+    return bool(said.get("type")) and (said.get("delta") or {}).get("type") == "text_delta"

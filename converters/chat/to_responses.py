@@ -23,7 +23,6 @@ from typing import Any
 from converters import errors, jsontext, seal, sse
 from converters.chat import details, finish, usage
 from converters.chat.calls import Calls
-from converters.chat.repeats import Repeats
 from converters.chat.think import Piece, ThinkTags
 from converters.dialect import ChatDialect
 from converters.errors import Fault
@@ -39,11 +38,13 @@ from converters.events import (
     UsageReported,
 )
 from converters.jsontext import Json
+from converters.repeats import Repeats
 
 FAMILY = "chat"
 """The seals of this protocol: {"text"?, "details"?, "signatures"?} (`chat.reasoning` reads them)."""
 
 _DONE = b"[DONE]"
+_TEXTS = ("content", "reasoning_content", "reasoning")
 
 
 class Decoder:
@@ -72,7 +73,7 @@ class Decoder:
         if self._ended:
             return []
         data = message.data
-        if text := self._repeats.text_of(data):
+        if not message.event and (text := self._repeats.text_of(data)):
             return self._repeated(text)
         if data[:1] != b"{":
             return self._no_chunk(data)
@@ -81,8 +82,8 @@ class Decoder:
         except ValueError as error:
             return self._fail(Fault("server", f"{self._who} sent a chunk that is not JSON: {error}"))
         events = self._chunk(chunk, named_error=message.event == "error")
-        if not message.event:
-            self._repeats.learn(data, chunk)
+        if self._repeats.learns and not message.event:
+            self._repeats.learn(data, _only_text(chunk))
         return events
 
     def whole(self, body: Any) -> list[Event]:
@@ -289,3 +290,14 @@ class Decoder:
     def _refusal(self, body: Any) -> Fault:
         known = finish.error_in(self._who, body) if isinstance(body, dict) else None
         return known or errors.from_stream(self._who, body)
+
+
+def _only_text(chunk: Json) -> str:
+    """The one field that a chunk's delta says something in, if it is a text's and the chunk says nothing else."""
+    match chunk:
+        case {"choices": [{"delta": {**delta}, **choice}], **rest}:
+            said = [key for key, value in delta.items() if value and key != "role"]
+            known = not any(choice.values()) and not rest.get("usage")
+            return said[0] if known and len(said) == 1 and said[0] in _TEXTS else ""
+        case _:
+            return ""

@@ -1,4 +1,4 @@
-"""Chunks that repeat the one before are read without parsing, and read the same."""
+"""Messages that repeat the one before are read without parsing, and read the same."""
 
 import json
 from typing import Any
@@ -8,11 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from converters import sse
-from converters.chat.repeats import Repeats
-from converters.chat.to_responses import Decoder
-from converters.dialect import ChatDialect
-from converters.events import Event
+from converters.anthropic import to_responses as from_anthropic
+from converters.chat import to_responses as from_chat
+from converters.dialect import AnthropicDialect, ChatDialect
+from converters.events import Event, Failed
+from converters.exchange import Decoder
 from converters.jsontext import Json, dumps
+from converters.repeats import Repeats
 
 TEXTS = st.one_of(
     st.sampled_from(["a", "word ", "\u00e9\U0001f600", 'say "content"', "\\", "\n", "<think>", ""]), st.text()
@@ -27,12 +29,12 @@ DELTAS = st.one_of(
     TEXTS.map(lambda text: {"refusal": text}),
 )
 DIALECTS = st.sampled_from(
-    [
-        ChatDialect(),
-        ChatDialect(think_tags=True),
-        ChatDialect(cumulative=True),
-        ChatDialect(reasoning_back="details"),
-    ]
+    [ChatDialect(), ChatDialect(think_tags=True), ChatDialect(cumulative=True), ChatDialect(reasoning_back="details")]
+)
+BLOCKS = st.one_of(
+    TEXTS.map(lambda text: {"type": "text_delta", "text": text}),
+    TEXTS.map(lambda text: {"type": "thinking_delta", "thinking": text}),
+    TEXTS.map(lambda text: {"type": "input_json_delta", "partial_json": text}),
 )
 
 
@@ -46,7 +48,7 @@ def content(text: str) -> Json:
 
 def learned(body: Json) -> Repeats:
     repeats = Repeats()
-    repeats.learn(dumps(body), body)
+    repeats.learn(dumps(body), from_chat._only_text(body))
     return repeats
 
 
@@ -57,16 +59,27 @@ class Parsing(Repeats):
         return ""
 
 
-def events(decoder: Decoder, bodies: list[bytes]) -> list[Event]:
-    return [event for body in bodies for event in decoder.feed(sse.Message("", body))] + decoder.close()
+def events(decoder: Decoder, bodies: list[Json], *, ascii_only: bool) -> list[Event]:
+    told = (json.dumps(body, ensure_ascii=ascii_only).encode("utf-8", "replace") for body in bodies)
+    return [event for data in told for event in decoder.feed(sse.Message("", data))] + decoder.close()
 
 
 @given(st.lists(DELTAS, max_size=12), st.booleans(), DIALECTS)
-def test_a_stream_says_the_same_read_either_way(deltas: list[Json], ascii_only: bool, dialect: ChatDialect) -> None:
-    bodies = [json.dumps(chunk(delta), ensure_ascii=ascii_only).encode("utf-8", "replace") for delta in deltas]
-    quick, parsing = Decoder("Who", dialect), Decoder("Who", dialect)
+def test_a_chat_stream_says_the_same_read_either_way(
+    deltas: list[Json], ascii_only: bool, dialect: ChatDialect
+) -> None:
+    quick, parsing = from_chat.Decoder("Who", dialect), from_chat.Decoder("Who", dialect)
     parsing._repeats = Parsing()
-    assert events(quick, bodies) == events(parsing, bodies)
+    bodies = [chunk(delta) for delta in deltas]
+    assert events(quick, bodies, ascii_only=ascii_only) == events(parsing, bodies, ascii_only=ascii_only)
+
+
+@given(st.lists(st.tuples(BLOCKS, st.integers(0, 1)), max_size=12), st.booleans())
+def test_an_anthropic_stream_says_the_same_read_either_way(deltas: list[tuple[Json, int]], ascii_only: bool) -> None:
+    quick, parsing = (from_anthropic.Decoder("Who", AnthropicDialect()) for _ in range(2))
+    parsing._repeats = Parsing()
+    bodies = [{"type": "content_block_delta", "index": index, "delta": delta} for delta, index in deltas]
+    assert events(quick, bodies, ascii_only=ascii_only) == events(parsing, bodies, ascii_only=ascii_only)
 
 
 def test_only_the_text_may_differ() -> None:
@@ -117,5 +130,23 @@ def test_a_host_whose_chunks_never_repeat_is_not_learned_for_ever() -> None:
     for number in range(9):
         body = content("Hi") | {"obfuscation": str(number)}
         assert repeats.text_of(dumps(body)) == ""
-        repeats.learn(dumps(body), body)
-    assert repeats.text_of(dumps(content("Hi") | {"obfuscation": "8"})) == ""
+        if repeats.learns:
+            repeats.learn(dumps(body), "content")
+    assert not repeats.learns
+
+
+def test_a_host_whose_chunks_change_now_and_then_is_learned_anew() -> None:
+    repeats = Repeats()
+    for number in range(9):
+        one, other = (content(text) | {"created": number} for text in ("Hi", "you"))
+        assert repeats.text_of(dumps(one)) == ""
+        repeats.learn(dumps(one), "content")
+        assert repeats.text_of(dumps(other)) == "you"
+    assert repeats.learns
+
+
+def test_a_repeated_chunk_that_is_named_an_error_is_one() -> None:
+    decoder = from_chat.Decoder("Who", ChatDialect())
+    decoder.feed(sse.Message("", dumps(content("Hi"))))
+    [failed] = decoder.feed(sse.Message("error", dumps(content("you"))))
+    assert isinstance(failed, Failed)
