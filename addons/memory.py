@@ -21,7 +21,7 @@ def settle() -> None:
 def sweep() -> int:
     """To be called now and then; how many objects were found.
 
-    mitmproxy's type checks leave frames behind that refer to themselves, and these to whole answers. Left to itself the
+    The layers of a closed connection refer to each other, and to the buffers of what was last said. Left to itself the
     collector comes when there are many objects, and these are few.
     """
     return gc.collect()
