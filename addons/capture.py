@@ -3,17 +3,18 @@
 capture.save @focus chat/tool-call-parallel "Two calls in one answer both reach Codex."
 """
 
-import asyncio
 import datetime
 import getpass
 import logging
+import math
 import os
 import re
 import socket
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -23,7 +24,7 @@ from mitmproxy.addonmanager import Loader
 from addons import recording
 from addons.conversion import EXCHANGE, SIDE, is_attempt
 from addons.keeper import Keeper, Task
-from addons.recording import Exchanged, NoCase
+from addons.recording import BareSide, Exchanged, NoCase
 from addons.redaction import Private, Redactor, secrets_of
 from addons.scrubbing import Redacted, Unsafe, redact
 from converters.errors import RequestError
@@ -42,8 +43,7 @@ class Capture:
         self._keys = keys
         self._attempts: WeakValueDictionary[str, http.HTTPFlow] = WeakValueDictionary()
         self._keeper: Keeper | None = None
-        self._writer: ThreadPoolExecutor | None = None
-        self._waiting = 0
+        self._known = -math.inf, Private()
 
     def load(self, loader: Loader) -> None:
         loader.add_option("capture_dir", str, "", "Where capture.save writes cases. Default: ./flows")
@@ -55,6 +55,7 @@ class Capture:
     def configure(self, updated: set[str]) -> None:
         if "redact" in updated:
             self._listed()
+            self._known = -math.inf, Private()
         if updated & {"capture_all", "capture_all_mb", "capture_all_count", "capture_dir"}:
             self._open_keeper()
 
@@ -71,14 +72,12 @@ class Capture:
             self._keeper = Keeper(folder, most_bytes=most_bytes, most=most, failed=_complain)
         except OSError as error:
             raise exceptions.OptionsError(f"capture_all: {error}") from error
-        self._writer = ThreadPoolExecutor(1, "capture_all")
 
     def done(self) -> None:
         """What was finished is written, too."""
-        if self._keeper is not None and self._writer is not None:
-            self._writer.shutdown()
+        if self._keeper is not None:
             self._keeper.close()
-        self._keeper = self._writer = None
+        self._keeper = None
 
     # --- every exchange ---
 
@@ -87,24 +86,15 @@ class Capture:
             self._attempts[str(flow.metadata[EXCHANGE])] = flow  # a later attempt takes an earlier one's place
 
     def response(self, flow: http.HTTPFlow) -> None:
-        if self._keeper is None or self._writer is None or flow.metadata.get(SIDE) != "client":
+        if self._keeper is None or flow.metadata.get(SIDE) != "client":
             return
         attempt = self._attempts.pop(flow.id, None)
         if attempt is None:
             return
-        if self._waiting + self._keeper.outstanding >= _MOST_WAITING:
+        if self._keeper.outstanding >= _MOST_WAITING:
             logger.warning("capture_all: an exchange was left out, the disk does not keep up")
             return
-        self._waiting += 1
-        written = asyncio.get_running_loop().run_in_executor(
-            self._writer, _keep, self._keeper, Exchanged(flow, attempt), self._private
-        )
-        written.add_done_callback(self._kept)
-
-    def _kept(self, written: "asyncio.Future[None]") -> None:
-        self._waiting -= 1
-        if not written.cancelled() and (error := written.exception()):
-            _complain(str(error))
+        self._keeper.put(Task(_for_another_process(flow, attempt), _name(flow), self._recent()))
 
     # --- by command ---
 
@@ -135,6 +125,14 @@ class Capture:
     def _private(self) -> Private:
         return private(self._keys(), self._listed())
 
+    def _recent(self) -> Private:
+        """What is private, at most a second old: it rarely changes, and finding it takes a while."""
+        made, known = self._known
+        if time.monotonic() - made > 1:
+            known = self._private()
+            self._known = time.monotonic(), known
+        return known
+
     def _listed(self) -> list[str]:
         try:
             return listed(ctx.options.redact)
@@ -144,10 +142,15 @@ class Capture:
 
 def private(keys: Iterable[str] = (), also: Iterable[str] = ()) -> Private:
     """What is private on this machine."""
+    return Private((*secrets_of(os.environ), *keys), tuple(also), _names(), (str(Path.home()),))
+
+
+@cache
+def _names() -> tuple[str, ...]:
     names = [socket.gethostname()]
     with suppress(OSError, KeyError):  # a user without a name
         names.append(getpass.getuser())
-    return Private((*secrets_of(os.environ), *keys), tuple(also), tuple(names), (str(Path.home()),))
+    return tuple(names)
 
 
 def listed(values: Iterable[str]) -> list[str]:
@@ -202,12 +205,14 @@ def _redacted(one: Exchanged | NoCase, pins: str, private: Private, wrong: bool)
     return redact(replace(case, notes=case.notes.model_copy(update={"wrong": wrong})), Redactor(private))
 
 
-def _keep(keeper: Keeper, exchanged: Exchanged, private: Callable[[], Private]) -> None:
-    """Runs in the writer's thread."""
-    began = datetime.datetime.fromtimestamp(exchanged.client.request.timestamp_start, datetime.UTC)
-    name = f"{began:%Y%m%d-%H%M%S-%f}-{exchanged.client.id[:8]}"
-    with suppress(NoCase):
-        keeper.put(Task(recording.case_of(exchanged), name, private()))
+def _for_another_process(client: http.HTTPFlow, attempt: http.HTTPFlow) -> Exchanged:
+    return Exchanged(BareSide.of(client).without_answer(), BareSide.of(attempt))
+
+
+def _name(client: http.HTTPFlow) -> str:
+    """In the order of age."""
+    began = datetime.datetime.fromtimestamp(client.request.timestamp_start, datetime.UTC)
+    return f"{began:%Y%m%d-%H%M%S-%f}-{client.id[:8]}"
 
 
 def _complain(problem: str) -> None:

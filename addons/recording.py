@@ -4,7 +4,8 @@ import datetime
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, Self
 
 from mitmproxy import flow, http
 
@@ -27,16 +28,52 @@ _KINDS: tuple[tuple[str, Kind], ...] = (
 _VERSION = re.compile(r"[^/\s]+/(\d+\.\d+\.\d+\S*)")
 
 
+_METADATA = {CHUNKS, EXCHANGE, ROUTE, SIDE, TIMES}
+
+
 class NoCase(ValueError):
     """An exchange that cannot become a case; the text says why."""
+
+
+class Side(Protocol):
+    """What a case takes of a flow."""
+
+    id: str
+    request: http.Request
+    response: http.Response | None
+    error: flow.Error | None
+    metadata: dict[Any, Any]
+
+
+@dataclass
+class BareSide:
+    """Nothing but that, which can be sent to another process for less than a flow costs."""
+
+    id: str
+    request: http.Request
+    response: http.Response | None
+    error: flow.Error | None
+    metadata: dict[Any, Any]
+
+    @classmethod
+    def of(cls, one: Side) -> Self:
+        ours = {key: value for key, value in one.metadata.items() if key in _METADATA}
+        return cls(one.id, one.request, one.response, one.error, ours)
+
+    def without_answer(self) -> Self:
+        """Its answer's head alone: what the client read is made anew for a case."""
+        if self.response is None:
+            return self
+        head = replace(self.response.data, content=b"")
+        return replace(self, response=http.Response(**vars(head)))
 
 
 @dataclass(frozen=True)
 class Exchanged:
     """The two sides of one exchange. `attempt` is the chosen one, or the last: its answer is what the client read."""
 
-    client: http.HTTPFlow
-    attempt: http.HTTPFlow
+    client: Side
+    attempt: Side
 
 
 def exchanges(chosen: Iterable[flow.Flow], known: Iterable[flow.Flow]) -> Iterator[Exchanged | NoCase]:
@@ -92,7 +129,7 @@ def case_of(exchanged: Exchanged, pins: str = "") -> Case:
     return Case(_notes(client, attempt, pieces, pins), request, upstream_request, answered, told)
 
 
-def _check(client: http.HTTPFlow, attempt: http.HTTPFlow) -> None:
+def _check(client: Side, attempt: Side) -> None:
     if any(one.error is not None and one.error.msg == CLIENT_LEFT for one in (client, attempt)):
         raise NoCase("the client left before the end")
     if client.response is None or client.response.timestamp_end is None or not (attempt.response or attempt.error):
@@ -101,7 +138,7 @@ def _check(client: http.HTTPFlow, attempt: http.HTTPFlow) -> None:
         raise NoCase("its route is not known: it was recorded by an older version")
 
 
-def _notes(client: http.HTTPFlow, attempt: http.HTTPFlow, pieces: Sequence[bytes], pins: str) -> Notes:
+def _notes(client: Side, attempt: Side, pieces: Sequence[bytes], pins: str) -> Notes:
     route = json.loads(attempt.metadata[ROUTE])
     agent = _VERSION.match(client.request.headers.get("user-agent", ""))
     told, answer = client.response, attempt.response
@@ -131,7 +168,7 @@ def _headers(message: http.Message) -> dict[str, str]:
     return {name.lower(): value for name, value in message.headers.items()}
 
 
-def _fault(attempt: http.HTTPFlow, told: int) -> Broken | None:
+def _fault(attempt: Side, told: int) -> Broken | None:
     if attempt.error is None:
         return None
     kind = next((kind for words, kind in _KINDS if words in attempt.error.msg), "server")
@@ -139,7 +176,7 @@ def _fault(attempt: http.HTTPFlow, told: int) -> Broken | None:
     return Broken(kind="timeout" if kind == "unreachable" and told == 504 else kind, message=attempt.error.msg)
 
 
-def _pieces(attempt: http.HTTPFlow) -> list[bytes]:
+def _pieces(attempt: Side) -> list[bytes]:
     """The answer's body as it came, freed from content encoding; a piece may be empty.
 
     Raises:

@@ -37,9 +37,10 @@ class RoutesFile:
         """All credentials that the routes may use at the moment."""
         names = {name for provider in self.current.providers.values() for name in provider.key_env}
         found: list[str] = []
+        environ = dict(os.environ)  # which decodes a name each time it is asked
         for name in sorted(names):
             with suppress(keys.KeyProblem):  # a key that cannot be read is not used either
-                found += keys.read([name], os.environ)
+                found += keys.read([name], environ)
         return tuple(found)
 
     def refresh(self) -> None:

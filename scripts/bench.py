@@ -1,7 +1,8 @@
 """What the conversions cost beside a mitmdump that only streams the same bytes; prints markdown tables.
 
 Upstream, client and each mitmdump are processes of their own on loopback. The flows take turns in every round, and the
-medians over the rounds are told. CPU is mitmdump's, and includes the question (39 kB, as Codex sends it), not only the
+medians over the rounds are told. With --recording a third flow is measured: the conversions while capture_all keeps
+every exchange. CPU is mitmdump's, and includes the question (39 kB, as Codex sends it), not only the
 answer's deltas. Needs Linux: CPU and memory are read from /proc.
 """
 
@@ -27,9 +28,13 @@ import bench_requests
 import proxy
 from bench_load import Load
 
+from addons import keeping
+
 PLAIN = Path(__file__).with_name("bench_plain.py")
 PROTOCOLS = ("chat", "anthropic")
-PATHS = {"plain": "/v1/plain", "converted": "/v1/responses"}
+PATHS = {"plain": "/v1/plain", "converted": "/v1/responses", "recorded": "/v1/responses"}
+FLOORS = {"plain": "plain", "converted": "plain", "recorded": "converted"}
+"""What each kind of flow is compared with."""
 LOADS = [Load(*numbers) for numbers in product((200, 2000), (1, 16), (1, 10))]
 QUICK = [Load(200, 1, 1), Load(2000, 16, 1)]
 HEAD = ["flow", "deltas", "at once", "a write", "deltas/s", "first byte p50, p95 ms", "CPU s / 1,000", "RSS MB"]
@@ -46,7 +51,7 @@ class Cost:
 
 
 type Costs = dict[tuple[str, str, Load], list[Cost]]
-"""(plain or converted, protocol, load) -> a sample a round"""
+"""(kind of flow, protocol, load) -> a sample a round"""
 
 
 def routes(address: str) -> str:
@@ -73,7 +78,7 @@ def upstream() -> Iterator[str]:
 
 
 @contextmanager
-def proxies(settings: list[str]) -> Iterator[dict[str, proxy.Proxy]]:
+def proxies(settings: list[str], *, recording: bool = False) -> Iterator[dict[str, proxy.Proxy]]:
     """The floor and ours, each over the same upstream."""
     with ExitStack() as stack:
         address = stack.enter_context(upstream())
@@ -81,10 +86,18 @@ def proxies(settings: list[str]) -> Iterator[dict[str, proxy.Proxy]]:
         (folder / "routes.toml").write_text(routes(address))
         common = ["--quiet", "--mode", f"reverse:{address}"]
         ours = ["--set", f"routes={folder / 'routes.toml'}", *(part for one in settings for part in ("--set", one))]
-        yield {
-            "plain": stack.enter_context(proxy.mitmdump(PLAIN, folder, *common)),
-            "converted": stack.enter_context(proxy.mitmdump(proxy.ROUTE, folder, *common, *ours)),
-        }
+        commands: dict[str, list[str | Path]] = {"plain": [PLAIN, folder, *common]}
+        commands["converted"] = [proxy.ROUTE, folder, *common, *ours]
+        if recording:
+            stack.callback(_wait_for_keeper, folder / "kept")
+            commands["recorded"] = [*commands["converted"], "--set", f"capture_all={folder / 'kept'}"]
+        yield {kind: stack.enter_context(proxy.mitmdump(*command)) for kind, command in commands.items()}
+
+
+def _wait_for_keeper(folder: Path) -> None:
+    """What is kept is written by a process that outlives its proxy."""
+    with keeping.alone(folder):
+        pass
 
 
 def question(kind: str, protocol: str, load: Load) -> bytes:
@@ -108,11 +121,25 @@ def memory(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+async def quiet(pid: int) -> None:
+    """Waits until the process that writes what is kept has caught up: it is not to slow the next flow down."""
+    before = -1.0
+    while (now := sum(map(cpu_seconds, _children(pid)))) != before:
+        before = now
+        await asyncio.sleep(0.5)  # more than the moment of rest that it waits for itself
+
+
 async def sample(running: proxy.Proxy, kind: str, protocol: str, load: Load) -> Cost:
     before = cpu_seconds(running.pid)
     taken = await bench_load.measure(running.port, question(kind, protocol, load), load, answers(load))
     cpu = (cpu_seconds(running.pid) - before) / taken.deltas * 1000
-    return Cost(taken.deltas / taken.seconds, cpu, taken.firsts, memory(running.pid))
+    used = memory(running.pid)
+    await quiet(running.pid)
+    return Cost(taken.deltas / taken.seconds, cpu, taken.firsts, used)
 
 
 async def warm(running: proxy.Proxy, kind: str, protocol: str) -> None:
@@ -120,7 +147,7 @@ async def warm(running: proxy.Proxy, kind: str, protocol: str) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", running.port, limit=1 << 20)
     _, answer = await bench_load.ask(reader, writer, question(kind, protocol, LOADS[0]))
     writer.close()
-    end = b'"response.completed"' if kind == "converted" else b'"stop"' if protocol == "chat" else b'"message_stop"'
+    end = b'"response.completed"' if kind != "plain" else b'"stop"' if protocol == "chat" else b'"message_stop"'
     if end not in answer:
         raise SystemExit(f"{kind} {protocol}: the answer has no {end.decode()}:\n{answer[-2000:].decode()}")
 
@@ -140,7 +167,11 @@ def row(protocol: str, load: Load, costs: Costs, kind: str) -> list[str]:
     firsts = statistics.quantiles((first * 1000 for one in mine for first in one.firsts), n=20)
     cells = [f"{kind} {protocol}", f"{load.deltas:,}", str(load.at_once), str(load.per_write)]
     cells += [f"{rate:,.0f}", f"{firsts[9]:.1f}, {firsts[18]:.1f}", f"{cpu:.4f}"]
-    return [*cells, f"{max(one.memory for one in mine) / 1e6:.0f}", *_ratios(costs["plain", protocol, load], rate, cpu)]
+    return [
+        *cells,
+        f"{max(one.memory for one in mine) / 1e6:.0f}",
+        *_ratios(costs[FLOORS[kind], protocol, load], rate, cpu),
+    ]
 
 
 def _ratios(floor: list[Cost], rate: float, cpu: float) -> list[str]:
@@ -159,14 +190,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What the conversions cost beside plain streaming.")
     parser.add_argument("--quick", action="store_true", help="one round of two loads")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--recording", action="store_true", help="measure capture_all, too, beside the conversions")
     parser.add_argument("--set", dest="settings", action="append", default=[], help="an option for our mitmdump")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     loads, rounds = (QUICK, 1) if options.quick else (LOADS, options.rounds)
-    with proxies(options.settings) as running:
+    with proxies(options.settings, recording=options.recording) as running:
         costs = asyncio.run(measure(loads, rounds, running))
-    streams = [row(protocol, load, costs, kind) for load in loads for protocol in PROTOCOLS for kind in PATHS]
-    print(table([*HEAD, "time x plain", "CPU x plain"], streams), end="\n\n")
+    streams = [row(protocol, load, costs, kind) for load in loads for protocol in PROTOCOLS for kind in running]
+    print(table([*HEAD, "time x", "CPU x"], streams), end="\n\n")
     head = ["request", "items", "MB", "orjson ms", "conversion ms", "x orjson", "us an item"]
     print(table(head, list(bench_requests.rows(times=3 if options.quick else 10))))
 

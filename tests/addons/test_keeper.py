@@ -1,17 +1,20 @@
 import io
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from addons.case import Case
 from addons.keeper import Keeper, Task, serve
+from addons.recording import BareSide, Exchanged
 from addons.redaction import Private
-from tests.addons.recorded import asking, case
+from tests.addons.recorded import asking, case, flows
 
 NAME = "20261121-093000-000000-abcdefgh"
-TASK = Task(case(asking("hunter2hunter2")), NAME, Private(secrets=("hunter2hunter2",)))
+ATTEMPT, CLIENT = map(BareSide.of, flows(case(asking("hunter2hunter2"))))
+TASK = Task(Exchanged(CLIENT, ATTEMPT), NAME, Private(secrets=("hunter2hunter2",)))
 
 
 def keeper(folder: Path, failed: list[str] | None = None) -> Keeper:
@@ -19,7 +22,7 @@ def keeper(folder: Path, failed: list[str] | None = None) -> Keeper:
 
 
 def named(name: str) -> Task:
-    return Task(TASK.case, name, TASK.private)
+    return replace(TASK, name=name)
 
 
 def test_a_process_of_its_own_writes_redacted_cases(tmp_path: Path) -> None:
@@ -62,3 +65,13 @@ def test_it_ends_with_its_tasks_and_half_of_one_is_none(tmp_path: Path) -> None:
         serve(tmp_path / str(len(tail)), 1 << 30, 100, io.BytesIO(whole + tail), said)
         assert list(map(json.loads, said.getvalue().splitlines())) == ["", ""]
         assert (tmp_path / str(len(tail)) / "chat" / NAME).is_dir()
+
+
+def test_an_exchange_that_is_no_case_is_passed_over(tmp_path: Path) -> None:
+    failed: list[str] = []
+    one = keeper(tmp_path, failed)
+    one.put(replace(TASK, exchanged=replace(TASK.exchanged, client=replace(CLIENT, response=None))))
+    one.put(named(NAME + "2"))
+    one.close()
+    assert failed == []
+    assert [path.name for path in (tmp_path / "chat").iterdir()] == [NAME + "2"]
