@@ -122,7 +122,7 @@ class Keeper:
             self._start()
         assert self._process.stdin is not None
         self._handed += 1
-        pickle.dump(task, self._process.stdin)
+        self._process.stdin.write(pickle.dumps(task))  # in one call: each one is a chance to wait for other threads
         self._process.stdin.flush()
 
     def _stop(self) -> None:
