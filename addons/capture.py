@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*")
 _MEND = "it fails until the converter is mended and scripts/update accepts what it says then"
 _MOST_WAITING = 128
-"""Exchanges that may wait to be written: each holds its bodies in memory, which a slow disk must not fill."""
+"""Exchanges that may wait to be redacted and written: each holds its bodies in memory."""
 
 
 class Capture:
@@ -92,7 +92,7 @@ class Capture:
         if attempt is None:
             return
         if self._keeper.outstanding >= _MOST_WAITING:
-            logger.warning("capture_all: an exchange was left out, the disk does not keep up")
+            logger.warning("capture_all: an exchange was left out, too many wait to be redacted")
             return
         self._keeper.put(Task(_for_another_process(flow, attempt), _name(flow), self._recent()))
 
