@@ -34,7 +34,7 @@ from converters.errors import RequestError
 
 _ROOT = Path(__file__).parents[1]
 _PIPE = 1 << 20  # bytes: most exchanges fit, and are handed over without waiting for the reader
-_BREATH = 0.05  # seconds for others to come: each time that a thread is woken costs the proxy something
+_BREATH = 0.2  # seconds for others to come: each time that a thread is woken costs the proxy something
 _LULL = 0.3  # seconds without a new exchange
 _MANY = 64  # exchanges that wait for one
 _PATIENCE = 3.0  # seconds that a proxy waits at its end
