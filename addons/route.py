@@ -20,6 +20,8 @@ from addons.capture import Capture
 from addons.exchanges import Exchanges
 from addons.gate import Gate
 from addons.health import Health
+from addons.live_bodies import LiveBodies
+from addons.page_style import PageStyle
 from addons.resend import Resend
 from addons.routes_file import RoutesFile
 from addons.sides import Sides
@@ -102,6 +104,8 @@ addons = [
     Surface(_routes),
     _sides,
     TurnView(),
+    LiveBodies(),
+    PageStyle(),
     Exchanges(_route.target, _sides),
     _route,
     Capture(_routes.keys),

@@ -22,7 +22,7 @@ from converters.readable import looks_readable, readable
 _ENDPOINTS = ("/responses", "/responses/compact", "/chat/completions", "/messages")
 _TYPES = ("application/json", "text/event-stream", "text/plain", None)
 """Content types that such messages come with; some upstreams name none, or a wrong one for a stream."""
-_WIDTH = 100
+_WIDTH = 80
 _EMPTY_LINE = re.compile(r"^(?=\n)", re.MULTILINE)
 """mitmweb gives a line without anything in it no height."""
 
@@ -36,7 +36,7 @@ class Turn(Contentview):
         return 2 if fits else -1
 
     def prettify(self, data: bytes, metadata: Metadata) -> str:
-        text = readable(data, _content_type(metadata))
+        text = readable(data, _content_type(metadata), is_running=_is_running(metadata))
         if text is None:  # a guess that was wrong; what is no JSON either mitmproxy shows raw
             return contentviews.registry["json"].prettify(data, metadata)
         head = "".join(f"{line}\n" for line in _head(metadata))
@@ -53,6 +53,12 @@ def _is_asked(metadata: Metadata) -> bool:
 
 def _content_type(metadata: Metadata) -> str:
     return metadata.content_type or ""
+
+
+def _is_running(metadata: Metadata) -> bool:
+    """Whether this is an answer of which more is to come: what there is of it see `live_bodies`."""
+    flow = metadata.flow
+    return isinstance(flow, http.HTTPFlow) and metadata.http_message is flow.response and bool(flow.live)
 
 
 # --- what is known beside the message ---

@@ -48,20 +48,21 @@ def looks_readable(body: bytes, content_type: str = "") -> bool:
     return content_type.startswith(_STREAM) or start.startswith(_STREAM_STARTS)
 
 
-def readable(body: bytes, content_type: str = "") -> str | None:
+def readable(body: bytes, content_type: str = "", *, is_running: bool = False) -> str | None:
+    """`is_running`: more is to come, so that a stream without an end is not cut."""
     try:
-        found = _shown(body, content_type)
+        found = _shown(body, content_type, is_running)
         return None if found is None else "\n".join(found).strip("\n") + "\n"
     except Exception:  # other people's bytes, and a person who can look at them raw: nothing may come of a surprise
         return None
 
 
-def _shown(body: bytes, content_type: str) -> Iterator[str] | None:
+def _shown(body: bytes, content_type: str, is_running: bool) -> Iterator[str] | None:
     body = body.lstrip()
     if body.startswith((b"{", b"[")):
         return _body(jsontext.loads(body))
     if content_type.startswith(_STREAM) or body.startswith(_STREAM_STARTS):
-        return _stream(body)
+        return _stream(body, is_running)
     return None
 
 
@@ -113,7 +114,7 @@ def _answer(body: Json, protocol: str) -> Iterator[str]:
 # --- streams ---
 
 
-def _stream(body: bytes) -> Iterator[str] | None:
+def _stream(body: bytes, is_running: bool) -> Iterator[str] | None:
     parser = sse.Parser()
     # A record without its blank line may be half of one: that says that the stream was cut, not that it is wrong.
     messages = [*parser.feed(body[:_MOST]), *filter(_is_complete, parser.close())]
@@ -124,7 +125,8 @@ def _stream(body: bytes) -> Iterator[str] | None:
     try:
         for message in messages:
             turn.feed(decoder.feed(message))
-        turn.feed(decoder.close())
+        if not is_running:
+            turn.feed(decoder.close())
     except Exception as error:  # what was understood so far is worth more than nothing
         turn.broke(f"the rest cannot be read: {type(error).__name__}: {error}")
     if len(body) > _MOST:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from mitmproxy import connection, flow, http
 from mitmproxy.net.http import url
 
+from addons import live_bodies
 from addons.compression import Decoder
 from addons.conversion import CHUNKS, EXCHANGE, SIDE, TIMES, Answering, Conversion
 from converters.errors import Fault, Kind
@@ -58,6 +59,7 @@ class Attempt:
     def open_answer(self, content_encoding: str) -> None:
         """Raises Undecodable if nobody knows the encoding."""
         self._decoder = Decoder(content_encoding, limit=_MOST_OF_AN_ANSWER) if content_encoding else None
+        live_bodies.began(self.flow, self.raw)
 
     def receive(self, data: bytes) -> None:
         """Keeps a piece of the body.
@@ -100,6 +102,7 @@ class Attempt:
     def end(self, error: str | None) -> None:
         """Leaves in the flow what came, before its last hook."""
         self.flow.live = False
+        live_bodies.ended(self.flow)
         if error is not None:
             self.flow.error = self.flow.error or flow.Error(error)
         if self.flow.response is not None:

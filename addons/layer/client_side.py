@@ -9,6 +9,7 @@ from mitmproxy.proxy.layers.http import DropStream, SendHttp
 from mitmproxy.proxy.layers.http import _events as said
 from mitmproxy.proxy.layers.http import _hooks as hooks
 
+from addons import live_bodies
 from addons.conversion import Conversion
 from addons.layer.discreet import DiscreetStream
 from converters import errors
@@ -70,6 +71,7 @@ class ClientSide(DiscreetStream):
         if (yield from self.over()):
             return False
         self.began = True
+        live_bodies.began(self.flow, self._sent)
         yield SendHttp(said.ResponseHeaders(self.stream_id, self.flow.response), self.context.client)
         return True
 
@@ -111,6 +113,7 @@ class ClientSide(DiscreetStream):
         del self.conversion, self.flow
 
     def _keep_what_was_sent(self) -> None:
+        live_bodies.ended(self.flow)
         if self.began and self._sent and self.flow.response is not None:
             self.flow.response.raw_content = bytes(self._sent)
             self.flow.response.timestamp_end = time.time()

@@ -1,4 +1,4 @@
-"""How a text is laid out for a person: 100 columns, long things in short with their length, sizes in words.
+"""How a text is laid out for a person: 80 columns, long things in short with their length, sizes in words.
 
 Only what is shown is worked on: a text is cut down first and wrapped then.
 """
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from converters import jsontext
 
-WIDTH = 100
+WIDTH = 80
 INDENT = "  "
 
 
@@ -48,7 +48,7 @@ def block(text: str, limit: Limit, indent: str = INDENT) -> Iterator[str]:
 
 
 def listed(words: Iterable[str], separator: str, indent: str = INDENT) -> Iterator[str]:
-    """Words as lines, never broken within a word of fewer than 100 characters."""
+    """Words as lines, never broken within a word of fewer than 80 characters."""
     line = ""
     for word in words:
         if line and len(indent) + len(line) + len(separator) + len(word) + len(separator.rstrip()) > WIDTH:

@@ -223,10 +223,17 @@ def test_shows_what_came_of_a_cut_stream_and_that_it_was_cut(stream: bytes) -> N
     assert shown.splitlines()[-1].startswith("CUT: ")
 
 
+@pytest.mark.parametrize("stream", [CHAT, sse(*ANTHROPIC)], ids=["chat", "anthropic"])
+def test_a_stream_that_still_runs_is_not_called_cut(stream: bytes) -> None:
+    shown = readable(stream[: stream.index(b"Hm.") + 60], is_running=True) or ""
+    assert "\n  Hm." in shown
+    assert shown.splitlines()[-1].startswith("goes on")
+
+
 def test_shows_what_came_before_a_message_that_cannot_be_read() -> None:
     shown = readable(sse(chunk(content="so far"), {"choices": ["odd"]})) or ""
     assert "  so far\n" in shown
-    assert shown.splitlines()[-1].startswith("NOT ALL: the rest cannot be read")
+    assert "\nNOT ALL: the rest cannot be read" in shown
 
 
 ERRORS = [

@@ -40,6 +40,8 @@ class Web:
     """A mitmweb in which one exchange has happened."""
 
     page: Page
+    port: int
+    """Where Codex asks."""
     cases: Path
 
     @property
@@ -108,7 +110,7 @@ def web(upstreams: dict[Speech, Upstream], page: Page, tmp_path_factory: pytest.
         ask(proxy.port, "chat-tiny")
         page.goto(f"http://127.0.0.1:{port}/?token=let-me-in")
         widen(page)
-        yield Web(page, folder / "flows")
+        yield Web(page, proxy.port, folder / "flows")
 
 
 def ask(port: int, model: str) -> None:
@@ -264,3 +266,19 @@ def test_a_recorded_question_is_asked_again(web: Web, upstreams: dict[Speech, Up
     web.rows.nth(3).click()
     web.page.locator(".flow-detail nav").get_by_text("Comment", exact=True).click()
     expect(web.page.locator(".flow-detail section")).to_contain_text(": the same shape")
+
+
+def test_a_running_answer_is_shown_on_both_sides_as_far_as_it_came(web: Web, upstreams: dict[Speech, Upstream]) -> None:
+    upstreams["chat"].script(Say(Text("I begin, and then I say nothing more."), ends="stall"))
+    before = web.rows.count()
+    connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=20)
+    body = json.loads(QUESTION.read_text()) | {"model": "chat-tiny", "stream": True}
+    connection.request("POST", "/v1/responses", json.dumps(body), {"content-type": "application/json"})
+    assert connection.getresponse().status == 200
+    expect(web.rows).to_have_count(before + 2)
+    for number in (before, before + 1):
+        web.rows.nth(number).click()
+        web.page.locator(".flow-detail nav").get_by_text("Response", exact=True).click()
+        expect(web.page.locator(".contentview pre")).to_contain_text("I begin, and then I say nothing more.")
+        expect(web.page.locator(".contentview pre")).to_contain_text("goes on")
+    connection.close()

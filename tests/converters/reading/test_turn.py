@@ -54,7 +54,10 @@ def test_the_last_line_tells_why_it_ended_and_what_it_cost() -> None:
     usage = UsageReported(1234, 56, cached_tokens=1000, cache_write_tokens=20, reasoning_tokens=30)
     said = shown(Started("id", "m"), usage, Finished("length"))
     assert said[0] == "answer of m · responses · id"
-    assert said[-1] == "ends: length · 1,234 tokens in (1,000 cached, 20 written to the cache) · 56 out (30 thinking)"
+    assert said[-2:] == [
+        "ends: length · 1,234 tokens in (1,000 cached, 20 written to the cache) · 56 out",
+        "(30 thinking)",
+    ]
 
 
 def test_a_failure_is_told_with_its_kind_and_how_long_to_wait() -> None:
