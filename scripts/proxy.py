@@ -23,14 +23,14 @@ class Proxy:
 
 
 @contextmanager
-def mitmdump(addon: Path, folder: Path, *options: str) -> Iterator[Proxy]:
+def mitmdump(addon: Path, folder: Path, *options: str, program: str = "mitmdump") -> Iterator[Proxy]:
     """Runs while the `with` block lasts; its log and certificates go to `folder`, the user's settings are left alone.
 
     Raises:
         SystemExit: it did not start; the message holds its log.
     """
-    port, log = _free_port(), folder / f"{addon.stem}.log"
-    command = [str(Path(sys.executable).with_name("mitmdump")), "-s", str(addon), "--set", f"confdir={folder}"]
+    port, log = free_port(), folder / f"{addon.stem}.log"
+    command = [str(Path(sys.executable).with_name(program)), "-s", str(addon), "--set", f"confdir={folder}"]
     address = ["--listen-host", "127.0.0.1", "--listen-port", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -48,7 +48,7 @@ def mitmdump(addon: Path, folder: Path, *options: str) -> Iterator[Proxy]:
         process.wait(10)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
 
