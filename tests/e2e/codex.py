@@ -98,6 +98,10 @@ class Codex:
         models: list[Json] = json.loads(run.stdout)["models"]
         return models
 
+    def bare(self, *arguments: str) -> Run:
+        """With these arguments alone: all else is what stands in its home."""
+        return self._run(list(arguments))
+
     def _options(self, model: str, config: dict[str, Any]) -> list[str]:
         return [
             *("-m", model, "-C", str(self.work), "--skip-git-repo-check"),
