@@ -148,13 +148,17 @@ class Provider(Table):
         same = [name for name in self.models if name.rpartition("/")[2] == bare]
         return bare if bare in self.models or len(same) != 1 else same[0]
 
-    def target(self, provider: str, model: str, environ: Mapping[str, str]) -> Target:
-        """Where to send a request for this model of the provider's.
+    def known(self, model: str, asked: str) -> Model | None:
+        """What is known of a model by its name here, or else by the name that clients ask for."""
+        return self.models.get(model) or self.models.get(asked)
+
+    def target(self, provider: str, model: str, environ: Mapping[str, str], asked: str = "") -> Target:
+        """Where to send a request for this model of the provider's, which clients call `asked`.
 
         Raises:
             keys.KeyProblem: see `keys.read`.
         """
-        protocol, auth, dialect = self._spoken(model)
+        protocol, auth, dialect = self._spoken(model, self.known(model, asked))
         return Target(
             upstream=Upstream(who=provider, protocol=protocol, model=model, dialect=dialect),
             base_url=self.base_url,
@@ -165,7 +169,7 @@ class Provider(Table):
             idle=self.idle,
         )
 
-    def _spoken(self, model: str) -> tuple[str, Auth, Dialect]:
+    def _spoken(self, model: str, row: Model | None) -> tuple[str, Auth, Dialect]:
         protocol, auth, flags = self.protocol, self.auth, dict(self.dialect)
         for variant in self.variants:
             if not matches(variant.models, model):
@@ -176,19 +180,20 @@ class Provider(Table):
             if protocol == (variant.protocol or self.protocol):
                 flags |= variant.dialect
         auth = auth or (_DEFAULT_AUTH.get(protocol, "bearer") if self.key_env else "client")
-        return protocol, auth, DIALECTS[protocol].model_validate(self._known(protocol, flags, model))
+        return protocol, auth, DIALECTS[protocol].model_validate(_with_known(protocol, flags, row))
 
-    def _known(self, protocol: str, flags: dict[str, Any], model: str) -> dict[str, Any]:
-        """The flags, with what is known of this model."""
-        if (row := self.models.get(model)) is None:
-            return flags
-        fields = DIALECTS[protocol].model_fields
-        flags = flags | {"images": row.images}
-        if row.efforts is not None and "efforts" in fields:
-            flags["efforts"] = row.efforts
-        if not row.reasoning:
-            flags |= _NO_THINKING.get(protocol, {})
-        limit = flags.get("max_tokens", fields["max_tokens"].default)
-        if limit is not None and row.output is not None:
-            flags["max_tokens"] = min(limit, row.output)
+
+def _with_known(protocol: str, flags: dict[str, Any], row: Model | None) -> dict[str, Any]:
+    """The flags, with what is known of the model."""
+    if row is None:
         return flags
+    fields = DIALECTS[protocol].model_fields
+    flags = flags | {"images": row.images}
+    if row.efforts is not None and "efforts" in fields:
+        flags["efforts"] = row.efforts
+    if not row.reasoning:
+        flags |= _NO_THINKING.get(protocol, {})
+    limit = flags.get("max_tokens", fields["max_tokens"].default)
+    if limit is not None and row.output is not None:
+        flags["max_tokens"] = min(limit, row.output)
+    return flags

@@ -81,7 +81,7 @@ class Routes:
         able = {name: self.providers[name] for name in route.providers if self.providers[name].has_key(environ)}
         if not able:
             raise MissingKey({name: self.providers[name].key_env for name in route.providers})
-        return [one.target(name, route.upstream_name(name, one, model), environ) for name, one in able.items()]
+        return [one.target(name, route.upstream_name(name, one, model), environ, model) for name, one in able.items()]
 
     def _listed(self, model: str, environ: Mapping[str, str]) -> list[Target]:
         if self.routes:
@@ -106,7 +106,7 @@ class Routes:
         if not targets:
             return None
         upstream = targets[0].upstream
-        return Offer(slug, targets[0], self.providers[upstream.who].models.get(upstream.model) or Model())
+        return Offer(slug, targets[0], self.providers[upstream.who].known(upstream.model, slug) or Model())
 
     def _routed(self, environ: Mapping[str, str]) -> Iterator[str]:
         for route in self.routes:

@@ -145,3 +145,9 @@ def test_codex_uses_its_plain_tools() -> None:
     plain = {"shell_type": "unified_exec", "tool_mode": "direct", "use_responses_lite": False}
     plain |= {"supports_search_tool": False, "truncation_policy": {"mode": "tokens", "limit": 10_000}}
     assert [one["slug"] for one in listed() if not plain.items() <= one.items()] == []
+
+
+def test_sizes_that_stand_under_the_name_that_a_route_gives_count_as_well() -> None:
+    table = '[providers.x]\nprotocol = "chat"\nbase_url = "https://h"\nmodels = { m = { context = 200_000, images = true } }'
+    text = routed("x", f'model = "what-it-is-called-there"\n{table}')
+    assert (entry("m", text)["context_window"], entry("m", text)["input_modalities"]) == (200_000, ["text", "image"])
