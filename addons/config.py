@@ -53,7 +53,8 @@ def parse(text: str) -> Routes:
     providers = _shipped() | _own(_table(data, "providers", {}))
     own_first = sorted(providers, key=lambda name: name in _shipped())
     routes = [_route(f"routes[{i}]", one, providers) for i, one in enumerate(_table(data, "routes", []))]
-    return Routes(tuple(routes), {name: providers[name] for name in own_first})
+    declared = {name: tuple(table.get("models", ())) for name, table in _table(data, "providers", {}).items()}
+    return Routes(tuple(routes), {name: providers[name] for name in own_first}, declared)
 
 
 def check(path: Path | None) -> list[str]:

@@ -14,8 +14,8 @@ from addons.routing import Route, Routes
 
 
 def oddities(routes: Routes) -> list[str]:
-    """What is allowed and hardly meant so: routes that nothing reaches, credentials sent in the clear."""
-    return [*_never_reached(routes.routes), *_in_the_clear(routes)]
+    """What is allowed and hardly meant so: what nobody can ask for, credentials sent in the clear."""
+    return [*_never_reached(routes.routes), *_never_offered(routes), *_in_the_clear(routes)]
 
 
 def show(routes: Routes, environ: Mapping[str, str]) -> list[str]:
@@ -31,6 +31,13 @@ def _never_reached(routes: tuple[Route, ...]) -> Iterator[str]:
         for j, glob in enumerate(route.models):
             if i and any(matches(before.models, glob) for before in routes[:i]):
                 yield f"routes[{i}].models[{j}]: never reached, a route before it takes all of '{glob}'"
+
+
+def _never_offered(routes: Routes) -> Iterator[str]:
+    for name, models in routes.declared.items() if routes.routes else ():
+        missed = [model for model in models if not any(route.reaches(name, model) for route in routes.routes)]
+        if missed:
+            yield f"providers.{name}.models: no route leads to {', '.join(missed)}"
 
 
 def _in_the_clear(routes: Routes) -> Iterator[str]:

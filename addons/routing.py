@@ -23,8 +23,16 @@ class Route(Table):
     model: str | dict[str, str] | None = None
 
     def upstream_name(self, name: str, provider: Provider, asked: str) -> str:
-        chosen = self.model.get(name) if isinstance(self.model, dict) else self.model
-        return chosen or provider.upstream_name(name, asked)
+        return self._chosen(name) or provider.upstream_name(name, asked)
+
+    def reaches(self, name: str, model: str) -> bool:
+        """Whether somebody can ask for this model of a provider's along this route."""
+        forms = (model, model.rpartition("/")[2])
+        by_name = any(matches(self.models, form) for form in forms)
+        return name in self.providers and (by_name or self._chosen(name) == model)
+
+    def _chosen(self, name: str) -> str | None:
+        return self.model.get(name) if isinstance(self.model, dict) else self.model
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +45,20 @@ class Offer:
 
 
 class Routes:
-    """The routes in their order, and all providers by name in the order of preference."""
+    """The routes in their order, and all providers by name in the order of preference.
 
-    def __init__(self, routes: tuple[Route, ...], providers: Mapping[str, Provider]) -> None:
+    `declared`: the models of each provider that the user's own file lists.
+    """
+
+    def __init__(
+        self,
+        routes: tuple[Route, ...],
+        providers: Mapping[str, Provider],
+        declared: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
         self.routes = routes
         self.providers = dict(providers)
+        self.declared = dict(declared or {})
 
     def targets(self, model: str, environ: Mapping[str, str]) -> list[Target]:
         """Who can answer this model, in the order to try them; none: nobody is known, the request passes through.

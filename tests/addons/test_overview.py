@@ -52,3 +52,16 @@ def test_credentials_in_the_clear_are_told_but_not_on_ones_own_network() -> None
         table.format(f"p{i}", host) for i, host in enumerate(("far.example", "localhost", "10.0.0.2", "gpu"))
     )
     assert oddities(config.parse(text)) == ["providers.p0.base_url: credentials would travel unencrypted; use https"]
+
+
+def test_models_that_no_route_leads_to_are_told() -> None:
+    table = '[providers.{}]\nprotocol = "chat"\nbase_url = "http://localhost"\nmodels = {{ {} }}\n'
+    text = (
+        '[[routes]]\nmodels = ["a*", "mine"]\nproviders = ["x"]\nmodel = { x = "renamed" }\n'
+        + table.format("x", "a1 = {}, 'maker/a2' = {}, renamed = {}, b = {}, c = {}")
+        + table.format("y", "a1 = {}")
+    )
+    assert oddities(config.parse(text)) == [
+        "providers.x.models: no route leads to b, c",
+        "providers.y.models: no route leads to a1",
+    ]
