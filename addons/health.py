@@ -1,5 +1,6 @@
 """GET /health: is the proxy well, and what has it done."""
 
+import os
 import resource
 import time
 from collections import Counter
@@ -37,6 +38,7 @@ class Health:
             "version": version("transcodex"),
             "uptime_seconds": round(time.monotonic() - self._started),
             "routes": [{"models": one.models, "providers": one.providers} for one in self._routes.current.routes],
+            "providers": self._routes.current.able(os.environ),
             "requests": dict(self._counts),
             "memory_mb": round(_resident_bytes() / 2**20),
         }

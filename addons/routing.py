@@ -86,9 +86,15 @@ class Routes:
         slugs = self._routed(environ) if self.routes else self._all_listed(environ)
         return [offer for slug in dict.fromkeys(slugs) if (offer := self._offer(slug, environ))]
 
+    def able(self, environ: Mapping[str, str]) -> list[str]:
+        """The providers that answer models by name now: those of the routes, or those that list models, with a key."""
+        routed = dict.fromkeys(name for route in self.routes for name in route.providers)
+        asked = routed or [name for name, provider in self.providers.items() if provider.models]
+        return [name for name in asked if _usable(self.providers[name], environ)]
+
     def serves_any(self, environ: Mapping[str, str]) -> bool:
         """Whether any request can be answered here; if not, the proxy only passes on what it gets."""
-        return bool(self.routes) or any(one.models and _usable(one, environ) for one in self.providers.values())
+        return bool(self.routes) or bool(self.able(environ))
 
     def names(self) -> list[str]:
         """The routes in one line each, for people."""

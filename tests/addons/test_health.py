@@ -28,6 +28,14 @@ def test_the_report_says_what_runs_and_where_to(house: House) -> None:
         {"models": ["m-*"], "providers": ["acme"]},
         {"models": ["own-*"], "providers": ["theirs"]},
     ]
+    assert told["providers"] == ["acme", "theirs"]
+
+
+def test_without_routes_the_providers_with_a_key_are_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.set(routes="")
+    monkeypatch.setenv("DEEPSEEK_API_KEY", "k")
+    told = report(house)
+    assert (told["routes"], told["providers"]) == ([], ["deepseek", "deepseek-anthropic"])
 
 
 def test_clients_and_attempts_are_counted_apart(house: House) -> None:
