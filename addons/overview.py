@@ -19,11 +19,8 @@ def oddities(routes: Routes) -> list[str]:
 
 
 def show(routes: Routes, environ: Mapping[str, str]) -> list[str]:
-    """A table: what may be asked for, who answers in which order, how, and with which variable's key."""
-    header = ("model", "provider", "protocol", "address", "key")
-    rows = [header, *(_routed(routes, environ) if routes.routes else _listed(routes, environ))]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    """What may be asked for -> who answers in which order, how, and with which variable's key; a line each."""
+    return list(_routed(routes, environ) if routes.routes else _listed(routes, environ))
 
 
 def _never_reached(routes: tuple[Route, ...]) -> Iterator[str]:
@@ -54,32 +51,46 @@ def _is_near(host: str) -> bool:
         return host == "localhost" or "." not in host or host.endswith((".local", ".internal", ".lan"))
 
 
-def _routed(routes: Routes, environ: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
+def _routed(routes: Routes, environ: Mapping[str, str]) -> Iterator[str]:
     for route in routes.routes:
-        asked = ", ".join(route.models)
         for name in route.providers:
-            provider = routes.providers[name]
             chosen = route.model.get(name) if isinstance(route.model, dict) else route.model
-            yield asked, f"{name} as {chosen}" if chosen else name, *_how(provider, environ)
-            asked = ""
+            who = f"{name} as {chosen}" if chosen else name
+            yield f"{', '.join(route.models)} -> {who}: {_how(routes.providers[name], environ)}"
 
 
-def _listed(routes: Routes, environ: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
+def _listed(routes: Routes, environ: Mapping[str, str]) -> Iterator[str]:
+    """Those that can be asked first; of all the others, one line with what they lack."""
+    lacking = []
     for name, provider in routes.providers.items():
-        count = len(provider.models)
-        asked = f"{count} listed, {name}/*" if count else f"{name}/*"
-        yield asked, name, *_how(provider, environ)
+        key = _key(provider, environ)
+        if key.endswith(_MISSING):
+            lacking.append(f"{name} ({key.removesuffix(_MISSING)})")
+            continue
+        yield f"{_asked(name, provider)} -> {name}: {_how(provider, environ)}"
+    if lacking:
+        yield f"no key is set for {', '.join(lacking)}"
 
 
-def _how(provider: Provider, environ: Mapping[str, str]) -> tuple[str, str, str]:
-    return provider.protocol, provider.base_url, _key(provider, environ)
+_MISSING = " missing"
+_MODELS_SHOWN = 3
+
+
+def _asked(name: str, provider: Provider) -> str:
+    shown = list(provider.models)[:_MODELS_SHOWN]
+    more = len(provider.models) - len(shown)
+    return ", ".join([*shown, *([f"{more} more"] if more else []), f"{name}/*"])
+
+
+def _how(provider: Provider, environ: Mapping[str, str]) -> str:
+    return f"{provider.protocol} at {provider.base_url}, {_key(provider, environ)}"
 
 
 def _key(provider: Provider, environ: Mapping[str, str]) -> str:
     if not provider.needs_key():
-        return "none needed" if provider.auth == "none" else "the client's own"
+        return "no key needed" if provider.auth == "none" else "the client's own credentials"
     try:
         able = [name for name in provider.key_env if keys.read((name,), environ)]
     except KeyProblem as problem:
         return str(problem)
-    return f"{able[0]} set" if able else f"{' or '.join(provider.key_env)} missing"
+    return f"{able[0]} set" if able else f"{' or '.join(provider.key_env)}{_MISSING}"

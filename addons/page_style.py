@@ -1,6 +1,6 @@
-"""mitmweb's page with room for what matters here: wide comments in the list, and bodies above long headers.
+"""mitmweb's page with room for what matters here: comments in the list, bodies below long headers, commands' answers.
 
-mitmweb has no option for either. It renders one page, into which a style sheet goes; were that page another one day,
+mitmweb has no options for these. It renders one page, into which a style sheet goes; were that page another one day,
 nothing would happen but that it looks as mitmweb made it.
 """
 
@@ -12,6 +12,7 @@ STYLE = """
 .flow-table .col-comment { width: 45% }
 .flow-table td.col-comment { text-align: left }
 .flow-detail .kv-editor.headers { max-height: 8em; overflow-y: auto }
+.command-result { height: 30vh; max-height: 30vh }
 .flow-detail .contentview pre { white-space: pre-wrap; overflow-wrap: anywhere }
 """
 _END_OF_HEAD = b"</head>"

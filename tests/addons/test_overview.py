@@ -18,26 +18,29 @@ key_env = []
 """
 
 
-def test_the_table_tells_who_answers_and_which_keys_are_there() -> None:
+def test_each_route_tells_who_answers_and_which_keys_are_there() -> None:
     assert show(config.parse(ROUTES), {"OPENROUTER_API_KEY": "hidden"}) == [
-        "model                   provider                                protocol   address                       key",
-        "deepseek-*, best        deepseek                                chat       https://api.deepseek.com/v1   "
-        "DEEPSEEK_API_KEY missing",
-        "                        openrouter as deepseek/deepseek-v4-pro  chat       https://openrouter.ai/api/v1  "
+        "deepseek-*, best -> deepseek: chat at https://api.deepseek.com/v1, DEEPSEEK_API_KEY missing",
+        "deepseek-*, best -> openrouter as deepseek/deepseek-v4-pro: chat at https://openrouter.ai/api/v1, "
         "OPENROUTER_API_KEY set",
-        "                        ollama                                  chat       http://127.0.0.1:11434/v1     "
-        "none needed",
-        "deepseek-v4-pro, gpt-*  openai                                  responses  https://api.openai.com/v1     "
-        "the client's own",
+        "deepseek-*, best -> ollama: chat at http://127.0.0.1:11434/v1, no key needed",
+        "deepseek-v4-pro, gpt-* -> openai: responses at https://api.openai.com/v1, the client's own credentials",
     ]
 
 
-def test_without_routes_the_table_tells_what_the_providers_would_serve() -> None:
-    lines = show(config.load(None), {"DEEPSEEK_API_KEY": "hidden", "ZAI_API_KEY_FILE": "/nowhere"})
-    assert any("deepseek/*" in line and line.endswith("DEEPSEEK_API_KEY set") for line in lines)
-    assert any("ZAI_API_KEY_FILE: /nowhere cannot be read" in line for line in lines)
-    assert any(line.startswith("ollama/*") and line.endswith("none needed") for line in lines)
-    assert "hidden" not in "".join(lines)
+def test_without_routes_those_with_a_key_are_told_first_and_the_others_in_one_line() -> None:
+    first, *middle, last = show(config.load(None), {"DEEPSEEK_API_KEY": "hidden", "ZAI_API_KEY_FILE": "/nowhere"})
+    assert first.startswith("deepseek-v4-pro, ")
+    assert first.endswith(", deepseek/* -> deepseek: chat at https://api.deepseek.com/v1, DEEPSEEK_API_KEY set")
+    assert any(
+        "-> zai: " in line and line.endswith("ZAI_API_KEY_FILE: /nowhere cannot be read (FileNotFoundError)")
+        for line in middle
+    )
+    assert any(line == "ollama/* -> ollama: chat at http://127.0.0.1:11434/v1, no key needed" for line in middle)
+    assert last.startswith(
+        "no key is set for openai (OPENAI_API_KEY), anthropic (ANTHROPIC_API_KEY), gemini (GEMINI_API_KEY or "
+    )
+    assert "hidden" not in "".join([first, *middle, last])
 
 
 def test_a_glob_that_an_earlier_route_takes_whole_is_told() -> None:

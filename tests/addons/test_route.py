@@ -246,9 +246,7 @@ def test_without_the_option_the_shipped_providers_are_in_force(house: House, mon
 
 def test_the_commands_can_be_typed(house: House) -> None:
     commands = house.context.master.commands
-    header, *rows = commands.execute("routes.show")
-    assert header.split() == ["model", "provider", "protocol", "address", "key"]
-    assert any("acme" in row for row in rows)
+    assert commands.execute("routes.show")[0].startswith("m-* -> acme: ")
     assert "good, with 2 routes" in commands.execute("routes.check")[0]
     ours = [name for name in commands.commands if name.startswith("routes")]
     assert ours and all(part.isalpha() and part.islower() for name in ours for part in name.split("."))
