@@ -11,6 +11,7 @@
 The page checks what is typed into its box by a grammar of its own, which has no `~meta`.
 """
 
+import logging
 from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
@@ -33,6 +34,9 @@ from addons.conversion import (
 )
 from converters.errors import Client
 from converters.exchange import Exchange, Upstream
+from converters.jsontext import Json
+
+logger = logging.getLogger(__name__)
 
 FAILED = ":x:"
 LOST = ":warning:"
@@ -91,7 +95,9 @@ class Sides:
     def _exchange_over(self, flow: http.HTTPFlow, question: Exchange) -> None:
         failure = question.fault.message if question.fault else _failure(flow)
         lost = f"lost {'; '.join(map(str, question.losses))}" if question.losses else ""
-        _say(flow, [_duration(flow), lost, failure], FAILED if failure else LOST if lost else "")
+        said = [_status(flow), _duration(flow), _tokens(question.usage), lost, failure]
+        _say(flow, said, FAILED if failure else LOST if lost else "")
+        logger.info("%s", flow.comment)
 
     @command.command("exchange.flows")
     def flows(self, one: flow.Flow) -> Sequence[str]:
@@ -153,6 +159,26 @@ def _timing(times: object) -> str:
     if not isinstance(times, list) or not times:
         return ""
     return f"first after {times[0] / 1000:.2f} s, last after {times[-1] / 1000:.2f} s"
+
+
+def _status(flow: http.HTTPFlow) -> str:
+    """Of an answer that is none, its failure tells."""
+    return str(flow.response.status_code) if flow.response and flow.response.status_code < 400 else ""
+
+
+def _tokens(usage: Json | None) -> str:
+    """`usage` has the form of a Responses answer."""
+    match usage:
+        case {
+            "input_tokens": int(asked),
+            "output_tokens": int(told),
+            "input_tokens_details": {"cached_tokens": int(n)},
+        }:
+            return f"{asked:,} tokens in{f' ({n:,} cached)' if n else ''}, {told:,} out"
+        case {"input_tokens": int(asked), "output_tokens": int(told)}:
+            return f"{asked:,} tokens in, {told:,} out"
+        case _:
+            return ""
 
 
 def _duration(flow: http.HTTPFlow) -> str:

@@ -94,6 +94,11 @@ class Exchange(ABC):
         """Why the answer failed, once it came to its end."""
         return None
 
+    @property
+    @abstractmethod
+    def usage(self) -> Json | None:
+        """The tokens that the upstream counted, in the form of a Responses answer; None as long as it said nothing."""
+
     @abstractmethod
     def feed(self, data: bytes) -> list[bytes]:
         """What the client reads now, for these bytes of the upstream's 200 answer, freed from content encoding."""
@@ -196,6 +201,10 @@ class _Conversion(Exchange):
     def fault(self) -> Fault | None:
         return self._encoder.fault or self._refusal
 
+    @property
+    def usage(self) -> Json | None:
+        return self._encoder.usage
+
     def feed(self, data: bytes) -> list[bytes]:
         if not self._began and (data := data.lstrip()):
             self._began = True
@@ -271,6 +280,10 @@ class _Relay(Exchange):
         self._who = upstream.who
         self._watch = relay.Watch()
         self._pieces: list[bytes] = []
+
+    @property
+    def usage(self) -> Json | None:
+        return relay.usage(self._watch.last if self.stream else b"".join(self._pieces))
 
     def feed(self, data: bytes) -> list[bytes]:
         if not self.stream:

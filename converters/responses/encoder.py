@@ -106,6 +106,10 @@ class Encoder:
     def fault(self) -> Fault | None:
         return self._life.fault
 
+    @property
+    def usage(self) -> Json | None:
+        return self._life.usage
+
     def feed(self, events: Iterable[Event]) -> bytes:
         """The records that tell of these events."""
         life = self._life

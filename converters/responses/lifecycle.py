@@ -54,7 +54,7 @@ class Lifecycle:
         self.response: Json = {}
         self.fault: Fault | None = None
         self._request, self._created_at, self._client = request, created_at, client
-        self._usage: Json | None = None
+        self.usage: Json | None = None  # as it was last reported
 
     def start(self, upstream_id: str) -> None:
         self.started = True
@@ -64,7 +64,7 @@ class Lifecycle:
         self.stream.say("response.in_progress", {}, response=self.response)
 
     def report(self, usage: UsageReported) -> None:
-        self._usage = snapshot.usage(usage)
+        self.usage = snapshot.usage(usage)
 
     def complete(self, output: list[Json], *, end_turn: bool = True) -> None:
         # Only False says something: Codex then asks again at once.
@@ -79,6 +79,6 @@ class Lifecycle:
         self._end("failed", output, error=errors.in_stream(fault, self._client))
 
     def _end(self, status: str, output: list[Json], **fields: Any) -> None:
-        self.response = {**self.response, "status": status, "output": output, "usage": self._usage, **fields}
+        self.response = {**self.response, "status": status, "output": output, "usage": self.usage, **fields}
         self.stream.say(f"response.{status}", {}, response=self.response)
         self.ended = True

@@ -107,12 +107,13 @@ class Watch:
     """Looks at a stream as it passes: did it come to its end, and if not, what went wrong.
 
     `error` is what an `error` event said. Codex ignores that event, and the `response.failed` that should follow it
-    does not always come.
+    does not always come. `last` is the terminal event's JSON.
     """
 
     def __init__(self) -> None:
         self.ended = False
         self.error: Any = None
+        self.last = b""
         self._parser = sse.Parser()
 
     def feed(self, data: bytes) -> None:
@@ -128,7 +129,7 @@ class Watch:
     def _look(self, messages: list[sse.Message]) -> None:
         for message in messages:
             if any(mark in message.data for mark in _TERMINAL):
-                self.ended = True
+                self.ended, self.last = True, message.data
             elif message.event == "error" or b'"error"' in message.data:
                 self._note_error(message)
 
@@ -139,3 +140,16 @@ class Watch:
             return
         if isinstance(said, dict) and "error" in (message.event, said.get("type")):
             self.error = said.get("error") or said
+
+
+def usage(body: bytes) -> Json | None:
+    """The usage in a terminal event or in a whole answer; None where there is none."""
+    try:
+        value = jsontext.loads(body)
+    except ValueError:
+        return None
+    match value:
+        case {"response": {"usage": dict(usage)}} | {"usage": dict(usage)}:
+            return usage
+        case _:
+            return None

@@ -57,9 +57,20 @@ def test_the_comments_say_where_it_went_and_how_long_it_took(sides: Sides) -> No
     client, attempt, _ = asked(sides)
     answered(sides, client, attempt)
     short = client.id[:8]
-    assert client.comment == f"{short}: alias -> acme model-x (chat), 2.00 s"
+    assert client.comment == f"{short}: alias -> acme model-x (chat), 200, 2.00 s"
     assert attempt.comment == f"{short}, attempt 1: acme model-x, first after 0.12 s, last after 4.50 s"
     assert client.marked == attempt.marked == ""
+
+
+def test_the_log_ends_with_what_came_of_the_exchange(sides: Sides, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    client, attempt, question = asked(sides)
+    usage = b'{"prompt_tokens": 9012, "completion_tokens": 345, "prompt_tokens_details": {"cached_tokens": 8000}}'
+    question.feed(b'data: {"choices": [], "usage": %b}\n\ndata: [DONE]\n\n' % usage)
+    question.close()
+    answered(sides, client, attempt)
+    assert caplog.messages == [client.comment]
+    assert ", 2.00 s, 9,012 tokens in (8,000 cached), 345 out" in client.comment
 
 
 def test_losses_are_named_and_marked(sides: Sides) -> None:

@@ -361,3 +361,27 @@ def test_it_is_known_what_may_pass_unconverted() -> None:
     assert not passes_as_it_is(
         question(input=[{"type": "reasoning", "summary": [], "encrypted_content": "tcx1.x.e30"}])
     )
+
+
+@PROTOCOLS
+def test_the_tokens_are_told_in_the_form_of_a_responses_answer(protocol: str) -> None:
+    exchange = opened(protocol)
+    assert exchange.usage is None
+    replay(exchange, [STREAMS[protocol]])
+    assert exchange.usage and (exchange.usage["input_tokens"], exchange.usage["output_tokens"]) == (9, 5)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_the_tokens_of_a_relayed_answer_are_its_own(stream: bool) -> None:
+    usage = {"input_tokens": 3, "output_tokens": 4, "input_tokens_details": {"cached_tokens": 1}}
+    answer = {"type": "response.completed", "response": {"id": "resp_1", "output": [], "usage": usage}}
+    body = b"data: %b\n\n" % jsontext.dumps(answer) if stream else jsontext.dumps(answer["response"])
+    exchange = opened("responses", question(stream=stream))
+    replay(exchange, [body])
+    assert exchange.usage == usage
+
+
+def test_a_relayed_answer_that_is_no_json_has_no_tokens() -> None:
+    exchange = opened("responses", question(stream=False))
+    replay(exchange, [b"<html>"])
+    assert exchange.usage is None
