@@ -9,7 +9,8 @@
 | identity, none at all     | nothing                                                    |
 
 Several encodings are undone last first. A few hundred bytes can stand for gigabytes, so each codec gives its output in
-pieces of bounded size and what came out is counted while it comes.
+pieces of bounded size and what came out is counted while it comes. What goes in is sliced, too: the libraries copy all
+that they have not yet used with each piece of output and each member, which is quadratic for a body of many.
 """
 
 import zlib
@@ -21,7 +22,10 @@ import brotli  # type: ignore[import-untyped]  # it brings no types
 import zstandard
 
 _PIECE = 1 << 16  # bytes of output at a time
+_LARGEST_PIECE = 1 << 23
+_SLICE = 1 << 12  # bytes of input at a time
 _MOST_ENCODINGS = 4  # nobody sends more than two; each one multiplies the work that a small body can ask for
+_MOST_MEMBERS = 100_000  # gzip members or zstd frames in a body: a server may flush so, but an empty one is 20 bytes
 
 
 class Undecodable(Exception):
@@ -39,6 +43,8 @@ class _Codec(ABC):
     """One encoding being undone; `error` is what its library raises on bytes that are not its own."""
 
     error: type[Exception]
+    slice = _SLICE
+    """Bytes of input that `feed` is given at a time."""
 
     @abstractmethod
     def feed(self, data: bytes) -> Iterator[bytes]:
@@ -66,7 +72,11 @@ class Decoder:
         self._label = ", ".join(names)
 
     def feed(self, data: bytes) -> bytes:
-        return b"".join(self._through(0, data)) if data else b""
+        return b"".join(self.pieces(data))
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        """As `feed`, piece by piece."""
+        return self._through(0, data) if data else iter(())
 
     def close(self) -> None:
         """Says so if a body ends in the middle. An answer that streams needs no such word: it has an end of its own."""
@@ -80,9 +90,10 @@ class Decoder:
         codec = self._codecs[stage]
         self._sizes[stage] = max(0, self._sizes[stage])
         try:
-            for piece in codec.feed(data):
-                self._count(stage, piece)
-                yield from self._through(stage + 1, piece)
+            for start in range(0, len(data), codec.slice):
+                for piece in codec.feed(data[start : start + codec.slice]):
+                    self._count(stage, piece)
+                    yield from self._through(stage + 1, piece)
         except codec.error as error:
             raise Undecodable(400, f"the body is not valid {self._label}: {error}") from error
 
@@ -106,6 +117,20 @@ def decode(body: bytes, content_encoding: str, *, limit: int) -> bytes:
     return decoded
 
 
+def beginning(body: bytes, content_encoding: str, *, limit: int) -> bytes:
+    """The first bytes of a body, decoded as far as it can be: what an error says stands there."""
+    decoded = bytearray()
+    try:
+        for piece in Decoder(content_encoding, limit=limit + _LARGEST_PIECE).pieces(body[:limit]):
+            decoded += piece
+            if len(decoded) >= limit:
+                break
+    except Undecodable as error:
+        if error.status == 415:
+            return body[:limit]
+    return bytes(decoded[:limit])
+
+
 def is_encoded(content_encoding: str) -> bool:
     """Whether there is anything to undo."""
     return bool(_names(content_encoding))
@@ -124,12 +149,25 @@ def _codec(name: str) -> _Codec:
     return _CODECS[name]()
 
 
+class _Members:
+    """Counts what a body has in a row."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_MEMBERS
+
+    def another(self) -> None:
+        self._left -= 1
+        if self._left <= 0:
+            raise Undecodable(400, f"the body has more than {_MOST_MEMBERS} compressed members")
+
+
 class _Gzip(_Codec):
     error = zlib.error
     _AUTO = 47  # zlib's word for "gzip or zlib, see the header"
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(self._AUTO)
+        self._members = _Members()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         while data:
@@ -137,6 +175,7 @@ class _Gzip(_Codec):
                 # Members may be padded with zeros; anything else is one more member.
                 if not (data := data.lstrip(b"\0")):
                     return
+                self._members.another()
                 self._member = zlib.decompressobj(self._AUTO)
             yield from _inflate(self._member, data)
             data = self._member.unused_data
@@ -202,27 +241,25 @@ class _Zstd(_Codec):
     error = zstandard.ZstdError
     # The library has no limit for output. A block of 4 bytes can stand for 128 KiB, so this many bytes of input at a
     # time are 8 MiB of output at the most.
-    _SLICE = 256
+    slice = 256
     _WINDOW = 1 << 23  # bytes of memory that a frame may ask for: RFC 9659
 
     def __init__(self) -> None:
-        self._frame = self._new_frame()
+        self._decompressor = zstandard.ZstdDecompressor(max_window_size=self._WINDOW)
+        self._frame = self._decompressor.decompressobj()
+        self._members = _Members()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        for start in range(0, len(data), self._SLICE):
-            rest = data[start : start + self._SLICE]
-            while rest:
-                if self._frame.eof:
-                    self._frame = self._new_frame()
-                if piece := self._frame.decompress(rest):
-                    yield piece
-                rest = self._frame.unused_data
+        while data:
+            if self._frame.eof:
+                self._members.another()
+                self._frame = self._decompressor.decompressobj()
+            if piece := self._frame.decompress(data):
+                yield piece
+            data = self._frame.unused_data
 
     def ended(self) -> bool:
         return self._frame.eof
-
-    def _new_frame(self) -> "zstandard.ZstdDecompressionObj":  # a name that only the stubs have
-        return zstandard.ZstdDecompressor(max_window_size=self._WINDOW).decompressobj()
 
 
 _CODECS: dict[str, type[_Codec]] = {

@@ -3,6 +3,7 @@ import itertools
 import random
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import brotli
 import pytest
@@ -10,7 +11,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from addons.compression import Decoder, Undecodable, decode, is_encoded
+from addons import compression
+from addons.compression import Decoder, Undecodable, beginning, decode, is_encoded
 
 LIMIT = 1 << 20
 TEXT = b'{"model": "m", "input": "' + random.Random(1).randbytes(9000).hex().encode() + b'"}'
@@ -171,3 +173,88 @@ def test_no_bytes_raise_anything_else(encoding: str, body: bytes) -> None:
         assert isinstance(decode(body, encoding, limit=LIMIT), bytes)
     except Undecodable as refused:
         assert refused.status in (400, 413)
+
+
+# --- work ---
+
+
+class Counting:
+    """A real decompressor, whose input is counted: what it leaves over is copied each time."""
+
+    def __init__(self, real: Any, count: Callable[[int], None]) -> None:
+        self._real, self._count = real, count
+
+    def decompress(self, data: bytes, *limit: int) -> bytes:
+        self._count(len(data))
+        return bytes(self._real.decompress(data, *limit))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of all input that the libraries get."""
+    given: list[int] = []
+    zlib_object, zstd = zlib.decompressobj, zstandard.ZstdDecompressor
+
+    class Zstd:
+        def __init__(self, **settings: Any) -> None:
+            self._real = zstd(**settings)
+
+        def decompressobj(self) -> Counting:
+            return Counting(self._real.decompressobj(), given.append)
+
+    monkeypatch.setattr(zlib, "decompressobj", lambda *wbits: Counting(zlib_object(*wbits), given.append))
+    monkeypatch.setattr(zstandard, "ZstdDecompressor", Zstd)
+    return given
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_the_work_for_many_members_grows_with_their_number(encoding: str, work: list[int]) -> None:
+    member = ENCODERS[encoding](b"a few words of an answer")
+
+    def needed(count: int) -> int:
+        work.clear()
+        assert len(decode(member * count, encoding, limit=LIMIT)) == 24 * count
+        return sum(work)
+
+    assert needed(8000) <= 4.2 * needed(2000)
+
+
+def test_the_work_for_much_output_grows_with_the_input(work: list[int]) -> None:
+    body = gzip.compress(random.Random(1).randbytes(1 << 22))
+    decode(body, "gzip", limit=1 << 23)
+    assert sum(work) < 3 * len(body)
+    assert max(work) <= compression._SLICE
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_members_without_end_are_refused(encoding: str, work: list[int]) -> None:
+    member = ENCODERS[encoding](b"")
+    status, message = refusal(member * 300_000, encoding)
+    assert status == 400
+    assert "more than 100000" in message
+    assert len(work) < 250_000
+
+
+# --- the beginning of a body ---
+
+
+@encodings
+def test_the_beginning_of_a_bomb_is_read_without_the_rest(encoding: str) -> None:
+    bomb = ENCODERS[encoding](b"too many tokens " + bytes(50 * LIMIT))
+    assert beginning(bomb, encoding, limit=1000) == b"too many tokens " + bytes(984)
+
+
+@encodings
+def test_the_beginning_of_a_cut_body_is_what_came(encoding: str) -> None:
+    body = ENCODERS[encoding](TEXT)
+    assert TEXT.startswith(beginning(body[:-5], encoding, limit=LIMIT))
+    assert beginning(body, encoding, limit=LIMIT) == TEXT
+
+
+def test_the_beginning_of_what_nobody_can_decode_is_its_bytes() -> None:
+    assert beginning(b"plain words", "rot13", limit=5) == b"plain"
+    assert beginning(b"plain words", "", limit=5) == b"plain"
+    assert beginning(b"no gzip", "gzip", limit=5) == b""
