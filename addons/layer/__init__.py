@@ -10,6 +10,7 @@ Until the answer has something to say the client has read nothing, not even a st
 `next_attempt`. After that, a failure becomes a clean end of the client's stream.
 
     stream.py       the attempts: connect, send, read, fail, time out
+    http1.py        interim answers, trailers and heads without end
     one_write.py    fewer system calls for all that passes
     hooks.py        fewer calls for all hooks
     messages.py     no garbage for all messages
@@ -25,8 +26,9 @@ from mitmproxy.addonmanager import AddonManager
 from mitmproxy.http import MessageData
 from mitmproxy.proxy.layers import http as internals
 from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
+from mitmproxy.proxy.layers.http._http1 import Http1Connection
 
-from addons.layer import hooks, messages, one_write
+from addons.layer import hooks, http1, messages, one_write
 from addons.layer.stream import ExchangeStream, NextAttemptHook
 
 __all__ = ["NextAttemptHook", "install"]
@@ -46,6 +48,7 @@ _RELIED_ON: dict[type, tuple[str, ...]] = {
         "_paused_event_queue",
     ),
     HttpLayer: ("make_stream", "streams", "connections", "waiting_for_establishment"),
+    Http1Connection: ("read_headers", "read_body", "send", "done", "body_reader", "buf", "state"),
     AddonManager: ("invoke_addon", "trigger_event"),
 }
 
@@ -58,11 +61,12 @@ def install() -> None:
     """
     if misfit := _misfit(version.VERSION, _RELIED_ON):
         raise RuntimeError(misfit)
-    HttpLayer._handle_event = one_write.handle_event  # type: ignore[method-assign]  # these four are the point
+    HttpLayer._handle_event = one_write.handle_event  # type: ignore[method-assign]  # these are the point
     if __debug__:
         MessageData.__post_init__ = messages.check  # type: ignore[method-assign]
     AddonManager.trigger_event = hooks.trigger_event  # type: ignore[method-assign]
     internals.HttpStream = ExchangeStream  # type: ignore[misc]
+    internals.Http1Client, internals.Http1Server = http1.Http1Client, http1.Http1Server  # type: ignore[misc]
 
 
 def _misfit(found: str, relied_on: dict[type, tuple[str, ...]]) -> str | None:

@@ -122,7 +122,8 @@ class Stage:
     """One client connection. Hooks are answered at once unless their name is in `held`; connections are made at once
     unless their port is in `refused` or `held`.
 
-    `log` has hooks as "client response" or "attempt response", connections as "connect 1" and "close 1" (their port).
+    `log` has hooks as "client response" or "attempt response", connections as "connect 1" and "close 1" (their port);
+    `lines` what mitmproxy logs.
     """
 
     def __init__(
@@ -142,6 +143,7 @@ class Stage:
         self.to_upstream: dict[int, bytes] = {}
         self.flows: list[http.HTTPFlow] = []
         self.wakeups: list[commands.RequestWakeup] = []
+        self.lines: list[str] = []
         self._waiting: list[commands.Command] = []
         self._servers: list[connection.Server] = []
         self._events: deque[events.Event] = deque()
@@ -215,6 +217,8 @@ class Stage:
                 self.to_upstream[port] = self.to_upstream.get(port, b"") + data
             case commands.CloseConnection(connection=peer):
                 self._close(peer)
+            case commands.Log(message=message):
+                self.lines.append(message)
             case commands.RequestWakeup():
                 self.wakeups.append(command)
             case commands.StartHook() | commands.OpenConnection():

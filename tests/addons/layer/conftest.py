@@ -5,10 +5,13 @@ from mitmproxy.proxy.layers import http as internals
 
 from addons import layer
 
+REPLACED = ("HttpStream", "Http1Client", "Http1Server")
+
 
 @pytest.fixture(autouse=True)
 def installed() -> Iterator[None]:
-    plain = internals.HttpStream
+    plain = {name: getattr(internals, name) for name in REPLACED}
     layer.install()
     yield
-    internals.HttpStream = plain  # type: ignore[misc]
+    for name, one in plain.items():
+        setattr(internals, name, one)

@@ -1,0 +1,88 @@
+"""HTTP/1 as it comes: what mitmproxy's two ends of a connection do not expect.
+
+| what comes                            | mitmproxy                         | here     |
+|---------------------------------------|-----------------------------------|----------|
+| 100, 102, 103 before the answer       | takes it for the answer           | skipped  |
+| trailers, of HTTP/1 or HTTP/2         | crashes, and the other side waits | dropped  |
+| a head or a chunk's line without end  | keeps all that comes              | an error |
+| a head that breaks off                | tells and logs all of it          | is cut   |
+"""
+
+import h11
+from h11._readers import ChunkedReader
+from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.layer import CommandGenerator
+from mitmproxy.proxy.layers.http import _events as said
+from mitmproxy.proxy.layers.http import _http1
+from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
+
+_MOST_OF_A_HEAD = 1 << 18
+"""Bytes. Bodies pass as they come: what stays in a buffer is a head, a line or trailers that are not complete."""
+
+_MOST_TOLD = 200  # bytes of what is no answer
+
+
+class _Tolerant(_http1.Http1Connection):
+    def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
+        yield from super()._handle_event(event)
+        if len(self.buf) > _MOST_OF_A_HEAD and self.state != self.done:
+            yield from self._give_up(f"a head of more than {_MOST_OF_A_HEAD} bytes")
+
+    def _give_up(self, why: str) -> CommandGenerator[None]:
+        _shorten(self.buf, 0)
+        self.state = self.done
+        yield commands.CloseConnection(self.conn)
+        if self.stream_id is not None:
+            yield ReceiveHttp(self.ReceiveProtocolError(self.stream_id, why, self.ReceiveProtocolError.code))
+
+    def read_body(self, event: events.Event) -> CommandGenerator[None]:
+        if type(self.body_reader) is ChunkedReader:
+            self.body_reader = _Chunks()  # no part of the body was read yet
+        yield from super().read_body(event)
+
+    def send(self, event: HttpEvent) -> CommandGenerator[None]:
+        if not isinstance(event, said.RequestTrailers | said.ResponseTrailers):
+            yield from super().send(event)  # type: ignore[safe-super]  # the two ends have it
+
+
+class _Chunks(ChunkedReader):
+    def __call__(self, buf: h11._receivebuffer.ReceiveBuffer) -> h11.Data | h11.EndOfMessage | None:
+        event = super().__call__(buf)
+        return h11.EndOfMessage() if isinstance(event, h11.EndOfMessage) else event
+
+
+class Http1Server(_Tolerant, _http1.Http1Server):
+    def read_headers(self, event: events.ConnectionEvent) -> CommandGenerator[None]:
+        if isinstance(event, events.ConnectionClosed):
+            _shorten(self.buf, 0)  # mitmproxy would log it, and a head holds credentials
+        yield from super().read_headers(event)
+
+    def _give_up(self, why: str) -> CommandGenerator[None]:
+        if self.state == self.read_headers:
+            yield commands.SendData(self.conn, _http1.make_error_response(431, why))
+        yield from super()._give_up(why)
+
+
+class Http1Client(_Tolerant, _http1.Http1Client):
+    def read_headers(self, event: events.ConnectionEvent) -> CommandGenerator[None]:
+        if isinstance(event, events.ConnectionClosed):
+            _shorten(self.buf, _MOST_TOLD)
+        while (yield from self._read_head(event)):
+            event = events.DataReceived(self.conn, b"")
+
+    def _read_head(self, event: events.ConnectionEvent) -> CommandGenerator[bool]:
+        """True: the head was no answer yet."""
+        for command in super().read_headers(event):
+            if isinstance(command, ReceiveHttp) and isinstance(command.event, said.ResponseHeaders):
+                status = command.event.response.status_code
+                if 100 <= status < 200 and status != 101:
+                    self.response = None
+                    return True
+            yield command
+        return False
+
+
+def _shorten(buf: h11._receivebuffer.ReceiveBuffer, size: int) -> None:
+    kept = buf.maybe_extract_at_most(size) if size else b""
+    buf.maybe_extract_at_most(len(buf))
+    buf += kept or b""
