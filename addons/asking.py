@@ -17,6 +17,9 @@ from converters.jsontext import Json
 
 _USER_AGENT = "transcodex"  # some providers' front doors refuse requests without any
 
+MOST_OF_AN_ERROR = 1 << 16
+"""Bytes that are read of an upstream's error, decoded."""
+
 _VERSION = re.compile(r"[^/]+/(\d+)\.(\d+)\.\d")
 
 # Headers of the client that belong to its connection or its body, not to its question.
@@ -110,24 +113,23 @@ def wants_no_thinking(conversion: Conversion, question: exchange.Exchange) -> bo
 def failure(conversion: Conversion, question: exchange.Exchange) -> http.Response:
     """What the client is told when no attempt is left."""
     if conversion.fault is not None:
-        return _response(errors.answer(conversion.fault, client_of(conversion.flow.request)))
+        return response(errors.answer(conversion.fault, client_of(conversion.flow.request)))
     refused = conversion.attempts[-1].response
     assert refused is not None
-    return _response(question.refused(refused.status_code, dict(refused.headers.items()), _readable(refused)))
+    return response(question.refused(refused.status_code, dict(refused.headers.items()), _readable(refused)))
 
 
 def refusal(error: RequestError, client: Client, status: int = 400) -> http.Response:
     """A question that goes nowhere; Codex is told 400 whatever it is, since it retries the others in vain."""
     told = errors.refusal(error, client)
-    return _response(errors.Answer(status if client == "other" else told.status, told.headers, told.body))
+    return response(errors.Answer(status if client == "other" else told.status, told.headers, told.body))
 
 
-def _readable(response: http.Response) -> bytes:
-    try:
-        return response.get_content(strict=False) or b""
-    except ValueError:
-        return b""
+def _readable(refused: http.Response) -> bytes:
+    """What an error says; no more of it is decoded than anybody reads."""
+    encoding = refused.headers.get("content-encoding", "")
+    return compression.beginning(refused.raw_content or b"", encoding, limit=MOST_OF_AN_ERROR)
 
 
-def _response(answer: errors.Answer) -> http.Response:
+def response(answer: errors.Answer) -> http.Response:
     return http.Response.make(answer.status, answer.body, answer.headers)

@@ -38,7 +38,8 @@ TIMES = "transcodex.times"
 """An attempt's: when each of these pieces came, in milliseconds from the attempt's start."""
 
 WHOLE = "transcodex.whole"
-"""Key in the `metadata` of a client's flow: its body is read to the end first, whatever `stream_large_bodies` says."""
+"""Key in the `metadata` of a client's flow: its body is read to the end first, whatever `stream_large_bodies` says. The
+value is the most that is read, in bytes."""
 
 
 def is_attempt(flow: Flow) -> bool:

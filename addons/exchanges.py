@@ -46,7 +46,7 @@ class Exchanges:
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if is_question(flow.request) and not is_attempt(flow):
-            flow.metadata[WHOLE] = True
+            flow.metadata[WHOLE] = ctx.options.request_limit << 20
             flow.request.stream = False  # which `stream_large_bodies` may have set just before
 
     def next_attempt(self, conversion: Conversion) -> None:

@@ -15,6 +15,7 @@ Until the answer has something to say the client has read nothing, not even a st
     hooks.py        fewer calls for all hooks
     messages.py     no garbage for all messages
     client_side.py  what the client reads, and whether it is still there
+    request_size.py a request is read to its limit
     discreet.py     no flow holds a secret
     attempt.py      one attempt's request and body
 """
@@ -38,6 +39,9 @@ _RELIED_ON: dict[type, tuple[str, ...]] = {
         "make_server_connection",
         "handle_protocol_error",
         "check_body_size",
+        "state_wait_for_request_headers",
+        "state_consume_request_body",
+        "state_stream_request_body",
         "request_body_buf",
         "check_killed",
         "send_response",

@@ -11,7 +11,7 @@ from mitmproxy.proxy.layers.http import _hooks as hooks
 
 from addons import live_bodies
 from addons.conversion import Conversion
-from addons.layer.discreet import DiscreetStream
+from addons.layer.request_size import LimitedStream
 from converters import errors
 from converters.errors import Fault
 
@@ -21,7 +21,7 @@ _SILENCE = Fault("unreachable", "nobody answered")
 _STREAM = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", "x-accel-buffering": "no"}
 
 
-class ClientSide(DiscreetStream):
+class ClientSide(LimitedStream):
     """A stream whose answer we write.
 
     A hook or a connection to be made blocks the generator that yields it; what happens meanwhile is queued. So `over`

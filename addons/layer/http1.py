@@ -6,15 +6,22 @@
 | trailers, of HTTP/1 or HTTP/2         | crashes, and the other side waits | dropped  |
 | a head or a chunk's line without end  | keeps all that comes              | an error |
 | a head that breaks off                | tells and logs all of it          | is cut   |
+| an error of mitmproxy's own           | answers in HTML                   | in JSON  |
 """
 
 import h11
 from h11._readers import ChunkedReader
+from mitmproxy import http
+from mitmproxy.connection import ConnectionState
+from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import _events as said
 from mitmproxy.proxy.layers.http import _http1
 from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
+
+from addons import asking
+from converters import errors
 
 _MOST_OF_A_HEAD = 1 << 18
 """Bytes. Bodies pass as they come: what stays in a buffer is a head, a line or trailers that are not complete."""
@@ -61,6 +68,30 @@ class Http1Server(_Tolerant, _http1.Http1Server):
         if self.state == self.read_headers:
             yield commands.SendData(self.conn, _http1.make_error_response(431, why))
         yield from super()._give_up(why)
+
+    def send(self, event: HttpEvent) -> CommandGenerator[None]:
+        if isinstance(event, said.ResponseProtocolError) and not self.response and self.request:
+            told = _told(event, asking.client_of(self.request))
+            if told and self.conn.state & ConnectionState.CAN_WRITE:
+                yield commands.SendData(self.conn, http1.assemble_response(told))
+                yield commands.CloseConnection(self.conn)
+                return
+        yield from super().send(event)
+
+
+def _told(event: said.ResponseProtocolError, client: errors.Client) -> http.Response | None:
+    """What mitmproxy has to say itself, as our clients read it; None where it just closes the connection."""
+    status = event.code.http_status_code()
+    if status is None:
+        return None
+    if status < 500:
+        told = asking.refusal(errors.RequestError(event.message), client, status)
+    else:
+        too_large = event.code is said.ErrorCode.RESPONSE_TOO_LARGE
+        fault = errors.Fault("bad_request" if too_large else "unreachable", event.message, status)
+        told = asking.response(errors.answer(fault, client))
+    told.headers["connection"] = "close"
+    return told
 
 
 class Http1Client(_Tolerant, _http1.Http1Client):

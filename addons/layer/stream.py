@@ -15,16 +15,14 @@ from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import DropStream, GetHttpConnection, HttpLayer, SendHttp
 from mitmproxy.proxy.layers.http import _events as said
 from mitmproxy.proxy.layers.http import _hooks as hooks
-from mitmproxy.utils import human
 
+from addons.asking import MOST_OF_AN_ERROR
 from addons.compression import Undecodable
-from addons.conversion import SIDE, WHOLE, Conversion
+from addons.conversion import SIDE, Conversion
 from addons.layer.attempt import Attempt
 from addons.layer.client_side import CLIENT_LEFT, ClientSide
 from addons.layer.one_write import ReadOver
 from converters.errors import Fault, Kind
-
-_MOST_OF_A_REFUSAL = 1 << 20  # bytes read of an error answer
 
 _stream_ids = itertools.count(-1, -1)
 
@@ -67,25 +65,15 @@ class ExchangeStream(ClientSide):
             yield from self._ask()
         return False
 
-    def check_body_size(self, request: bool) -> CommandGenerator[bool]:
-        """mitmproxy would stream a body that grows beyond `stream_large_bodies`: then nobody could convert it, and
-        where an addon has answered already, that would raise."""
-        most = human.parse_size(self.context.options.body_size_limit)
-        is_too_large = most is not None and len(self.request_body_buf) > most
-        is_kept = WHOLE in self.flow.metadata or self.flow.response is not None
-        if request and is_kept and not is_too_large:
-            return False
-        return (yield from super().check_body_size(request))
-
     def handle_event(self, event: events.Event) -> CommandGenerator[None]:
         if isinstance(event, events.Wakeup) and self._paused is not None:
             yield from self._woken_while_blocked()  # mitmproxy would queue it
-        else:
+        elif not (self.is_refused and isinstance(event, said.RequestData)):
             yield from super().handle_event(event)
 
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
         if isinstance(event, events.Wakeup):
-            yield from self._woken()
+            yield from self.hang_up() if self.is_refused else self._woken()
         elif isinstance(event, ReadOver):
             yield from self._convert()
         elif not (isinstance(event, said.HttpEvent) and self._comes_late(event)):
@@ -220,7 +208,7 @@ class ExchangeStream(ClientSide):
         at_its_end = isinstance(event, said.ResponseEndOfMessage)
         if at_its_end:
             attempt.upstream = None
-        if at_its_end or len(attempt.raw) > _MOST_OF_A_REFUSAL:
+        if at_its_end or len(attempt.raw) >= MOST_OF_AN_ERROR:
             self.conversion.fault = None
             yield from self._close(attempt)
             yield from self._ask()

@@ -9,7 +9,7 @@ from mitmproxy import connection, http, options
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy import commands, context, events
-from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode
+from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode, HttpStream
 
 from addons.conversion import SIDE, Conversion
 from converters.errors import Answer, Fault
@@ -193,6 +193,11 @@ class Stage:
         for command in waiting:
             self._answer(command)
         self._run()
+
+    @property
+    def streams(self) -> list[HttpStream]:
+        """Those that are not over."""
+        return list(self._layer.streams.values())
 
     def flow(self, side: str, number: int = 0) -> http.HTTPFlow:
         return [flow for flow in self.flows if flow.metadata.get(SIDE, "client") == side][number]

@@ -1,0 +1,104 @@
+"""A request's body is read no further than its limit, and the client reads why.
+
+mitmproxy answers in HTML and closes the connection, so that a client which still sends gets a reset in the answer's
+place. Here the answer goes out as soon as the size is known, from `content-length` or from what has come; what still
+comes is read for a while and thrown away.
+"""
+
+import math
+import time
+
+from mitmproxy import http
+from mitmproxy.net.http.http1 import expected_http_body_size
+from mitmproxy.proxy import commands
+from mitmproxy.proxy.layer import CommandGenerator
+from mitmproxy.proxy.layers.http import DropStream, SendHttp
+from mitmproxy.proxy.layers.http import _events as said
+from mitmproxy.proxy.layers.http import _hooks as hooks
+from mitmproxy.utils import human
+
+from addons import asking
+from addons.conversion import WHOLE
+from addons.layer.discreet import DiscreetStream
+from converters.errors import RequestError
+
+_LINGER = 30.0  # seconds for the client to stop
+_UNREAD = 1 << 20  # bytes of a request that an addon has answered at its head: nobody will read them
+
+
+class LimitedStream(DiscreetStream):
+    @property
+    def is_refused(self) -> bool:
+        """The client was answered in mid-request, and still sends."""
+        return bool(self.client_state == self.state_refused)
+
+    def state_wait_for_request_headers(self, event: said.RequestHeaders) -> CommandGenerator[None]:
+        waits = event.request.headers.pop("expect", "").lower() == "100-continue"
+        yield from super().state_wait_for_request_headers(event)
+        is_read = self.client_state == self.state_consume_request_body
+        if is_read and not event.end_stream and _declared(self.flow) > self._limit():
+            yield from self._refuse()
+        elif waits and (is_read or self.client_state == self.state_stream_request_body):
+            # mitmproxy would say so before it is known whether the request is taken.
+            go_on = http.Response.make(100)
+            go_on.headers.clear()
+            yield SendHttp(said.ResponseHeaders(self.stream_id, go_on), self.context.client)
+
+    def check_body_size(self, request: bool) -> CommandGenerator[bool]:
+        """mitmproxy would stream a body that grows beyond `stream_large_bodies`: then nobody could convert it, and
+        where an addon has answered already, that would raise."""
+        size = len(self.request_body_buf)
+        if request and max(size, _declared(self.flow)) > self._limit():
+            if size:  # else this is the head, and whose request it is will be known after its hook
+                yield from self._refuse()
+            return bool(size)
+        if request and (WHOLE in self.flow.metadata or self.flow.response is not None):
+            return False
+        return (yield from super().check_body_size(request))
+
+    def _limit(self) -> float:
+        """In bytes, as they come."""
+        limits = [self.flow.metadata.get(WHOLE), human.parse_size(self.context.options.body_size_limit)]
+        limits += [_UNREAD] if self.flow.response is not None else []
+        return min((limit for limit in limits if limit is not None), default=math.inf)
+
+    def _refuse(self) -> CommandGenerator[None]:
+        flow = self.flow
+        self.client_state = self.state_refused
+        self.request_body_buf.clear()
+        flow.request.timestamp_end = time.time()
+        if flow.response is None:
+            most = f"{self._limit() / 2**20:g} MiB"
+            error = RequestError(f"the request is larger than {most} (options request_limit and body_size_limit)")
+            flow.response = asking.refusal(error, asking.client_of(flow.request), 413)
+        flow.response.headers["connection"] = "close"
+        flow.response.timestamp_start = time.time()
+        yield hooks.HttpResponseHeadersHook(flow)
+        if (yield from self.check_killed(True)):
+            return
+        yield from self.send_response()
+        if self.server_state == self.state_done:
+            flow.live = False
+            yield SendHttp(said.ResponseEndOfMessage(self.stream_id), self.context.client)
+            yield commands.RequestWakeup(_LINGER)
+
+    def state_refused(self, event: said.HttpEvent) -> CommandGenerator[None]:
+        if isinstance(event, said.RequestEndOfMessage):
+            self.client_state = self.state_done
+            yield DropStream(self.stream_id)
+
+    def hang_up(self) -> CommandGenerator[None]:
+        """The client has had time enough to read the answer."""
+        self.client_state = self.state_errored
+        end = said.ResponseProtocolError(self.stream_id, "the request was answered", said.ErrorCode.CANCEL)
+        yield SendHttp(end, self.context.client)
+        yield DropStream(self.stream_id)
+
+
+def _declared(flow: http.HTTPFlow) -> int:
+    """What `content-length` says; -1 if nothing that could be read."""
+    try:
+        size = expected_http_body_size(flow.request)
+    except ValueError:
+        return -1
+    return -1 if size is None else size
