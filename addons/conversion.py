@@ -53,6 +53,14 @@ class Answering(Protocol):
     stream: bool
     """What the client asked for: pieces as they come, or `whole` after the end."""
 
+    @property
+    def progress(self) -> int:
+        """Grows with all that says something; comments and pings do not."""
+
+    @property
+    def ended(self) -> bool:
+        """It has failed, and its end was told: what still comes from the upstream is not needed."""
+
     def feed(self, data: bytes) -> list[bytes]: ...
     def close(self) -> list[bytes]: ...
 
@@ -90,11 +98,20 @@ class Conversion:
     who: str = "the upstream"
     """Who is asked, in messages to the user."""
 
+    connect: float | None = None
+    """Until a connection is there. The limits run one after the other, see `addons.layer.clock`."""
+
     first_byte: float | None = None
-    """From the attempt's start, connecting included, to the first byte of a body."""
+    """From the request to the first byte of a body."""
 
     idle: float | None = None
     """From one byte to the next."""
+
+    progress: float | None = None
+    """From one event that says something to the next."""
+
+    answer_limit: int = 1 << 28
+    """The most bytes of an answer, as they come and decoded."""
 
     quiet: float = 15.0
     """How long the client may read nothing, once it has read something, before it gets a keep-alive."""

@@ -178,6 +178,11 @@ def in_stream(fault: Fault, client: Client) -> Json:
     return {"code": code if known else _PUBLISHED_CODE.get(code, code), "message": message}
 
 
+def terminal_event(fault: Fault, client: Client) -> bytes:
+    """The end of a stream of which nothing is known, not even whether its last record was complete."""
+    return b"\n\n" + sse.encode({"type": "response.failed", "response": {"error": in_stream(fault, client)}})
+
+
 def _stream_that_failed(fault: Fault) -> Answer:
     failed = {"type": "response.failed", "response": {"error": in_stream(fault, "older-codex")}}
     return Answer(200, {"content-type": "text/event-stream"}, sse.encode(failed))

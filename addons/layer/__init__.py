@@ -9,7 +9,9 @@ no word from them all goes mitmproxy's own way. Each attempt is a flow of its ow
 Until the answer has something to say the client has read nothing, not even a status, so any failure leads to the next
 `next_attempt`. After that, a failure becomes a clean end of the client's stream.
 
-    stream.py       the attempts: connect, send, read, fail, time out
+    last_resort.py  an end for all that raises
+    stream.py       the attempts: connect, send, read, fail
+    timers.py       wake-ups; clock.py: the limits of time of an attempt
     http1.py        interim answers, trailers and heads without end
     one_write.py    fewer system calls for all that passes
     hooks.py        fewer calls for all hooks
@@ -30,7 +32,8 @@ from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
 from mitmproxy.proxy.layers.http._http1 import Http1Connection
 
 from addons.layer import hooks, http1, messages, one_write
-from addons.layer.stream import ExchangeStream, NextAttemptHook
+from addons.layer.last_resort import SafeStream
+from addons.layer.stream import NextAttemptHook
 
 __all__ = ["NextAttemptHook", "install"]
 
@@ -69,7 +72,7 @@ def install() -> None:
     if __debug__:
         MessageData.__post_init__ = messages.check  # type: ignore[method-assign]
     AddonManager.trigger_event = hooks.trigger_event  # type: ignore[method-assign]
-    internals.HttpStream = ExchangeStream  # type: ignore[misc]
+    internals.HttpStream = SafeStream  # type: ignore[misc]
     internals.Http1Client, internals.Http1Server = http1.Http1Client, http1.Http1Server  # type: ignore[misc]
 
 

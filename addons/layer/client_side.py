@@ -111,6 +111,7 @@ class ClientSide(LimitedStream):
     def _let_go(self) -> None:
         """A wake-up that is still to come keeps this stream in memory; it need not keep all that was said."""
         del self.conversion, self.flow
+        self._handle_event = _ignore  # type: ignore[method-assign]  # events may wait for a hook that was the last
 
     def _keep_what_was_sent(self) -> None:
         live_bodies.ended(self.flow)
@@ -118,3 +119,7 @@ class ClientSide(LimitedStream):
             self.flow.response.raw_content = bytes(self._sent)
             self.flow.response.timestamp_end = time.time()
             self._sent.clear()  # an answer is large: never keep it twice
+
+
+def _ignore(_: object) -> CommandGenerator[None]:
+    yield from ()

@@ -1,12 +1,10 @@
-"""The attempts of one request: connect, send, read, fail, time out.
+"""The attempts of one request: connect, send, read, fail.
 
 Each attempt talks to its upstream under a stream id of its own, a negative one: HTTP/2 wants a new id for each try, and
 what still comes from an attempt that is over finds nobody.
 """
 
 import itertools
-import math
-import time
 from dataclasses import dataclass
 
 from mitmproxy import connection, http
@@ -15,13 +13,15 @@ from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import DropStream, GetHttpConnection, HttpLayer, SendHttp
 from mitmproxy.proxy.layers.http import _events as said
 from mitmproxy.proxy.layers.http import _hooks as hooks
+from mitmproxy.utils import human
 
 from addons.asking import MOST_OF_AN_ERROR
 from addons.compression import Undecodable
 from addons.conversion import SIDE, Conversion
-from addons.layer.attempt import Attempt
-from addons.layer.client_side import CLIENT_LEFT, ClientSide
+from addons.layer.attempt import Attempt, TooLarge
+from addons.layer.client_side import CLIENT_LEFT
 from addons.layer.one_write import ReadOver
+from addons.layer.timers import TimedStream
 from converters.errors import Fault, Kind
 
 _stream_ids = itertools.count(-1, -1)
@@ -38,13 +38,8 @@ class NextAttemptHook(commands.StartHook):
     conversion: Conversion
 
 
-class ExchangeStream(ClientSide):
+class ExchangeStream(TimedStream):
     """An `HttpStream` whose request is answered by attempts, if the addons make any."""
-
-    _attempt: Attempt | None = None  # the one in progress
-    _connecting: GetHttpConnection | None = None
-    _late = False  # connecting took too long
-    _armed = False  # a wake-up is outstanding; there is never more than one
 
     # --- where mitmproxy meets us ---
 
@@ -67,13 +62,15 @@ class ExchangeStream(ClientSide):
 
     def handle_event(self, event: events.Event) -> CommandGenerator[None]:
         if isinstance(event, events.Wakeup) and self._paused is not None:
-            yield from self._woken_while_blocked()  # mitmproxy would queue it
+            yield from self.woken_while_blocked(event)  # mitmproxy would queue it
         elif not (self.is_refused and isinstance(event, said.RequestData)):
+            if isinstance(event, events.HookCompleted) and self._attempt is not None:
+                self._attempt.clock.rest()
             yield from super().handle_event(event)
 
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
         if isinstance(event, events.Wakeup):
-            yield from self.hang_up() if self.is_refused else self._woken()
+            yield from self.hang_up() if self.is_refused else self.woken(event)
         elif isinstance(event, ReadOver):
             yield from self._convert()
         elif not (isinstance(event, said.HttpEvent) and self._comes_late(event)):
@@ -116,7 +113,9 @@ class ExchangeStream(ClientSide):
         if chosen is None or answer is None or self.flow.response is not None:
             yield from self.respond()
             return True
-        attempt = self._attempt = Attempt(chosen, answer, self.conversion, next(_stream_ids))
+        most = human.parse_size(self.context.options.body_size_limit) or self.conversion.answer_limit
+        limit = min(most, self.conversion.answer_limit)
+        attempt = self._attempt = Attempt(chosen, answer, self.conversion, next(_stream_ids), limit)
         attempt.start()
         yield hooks.HttpRequestHeadersHook(chosen)
         yield hooks.HttpRequestHook(chosen)
@@ -135,11 +134,13 @@ class ExchangeStream(ClientSide):
         if (yield from self.over()):
             return True
         if server is None:
-            return (yield from self._not_sent("timeout" if self._late else "unreachable", f"is out of reach: {error}"))
+            why = f"no connection for {self.conversion.connect:g} s" if self._late else error
+            return (yield from self._not_sent("timeout" if self._late else "unreachable", f"is out of reach: {why}"))
         attempt.flow.server_conn = server
         self._http.streams[attempt.stream_id] = self
         self.server_state = self.state_attempt_headers
-        yield from self._arm(attempt)
+        attempt.clock.connected()
+        yield from self.arm(attempt)
         # mitmproxy does not use an HTTP/1 connection twice for an HTTP/2 client: it would stay open for nothing.
         request = attempt.on_the_wire(keep_alive=self.context.client.alpn != b"h2")
         body = request.raw_content
@@ -159,7 +160,7 @@ class ExchangeStream(ClientSide):
         self._connecting = GetHttpConnection(
             (request.host, request.port), request.scheme == "https", self.flow.server_conn.via
         )
-        yield from self._arm(attempt)
+        yield from self.arm(attempt)
         server, error = yield self._connecting
         self._connecting = None
         return server, error
@@ -221,6 +222,8 @@ class ExchangeStream(ClientSide):
                 return
             try:
                 attempt.receive(event.data)
+            except TooLarge as error:
+                yield from self._broken("bad_request", f"sent {error}", 502)
             except Undecodable as error:
                 yield from self._broken("server", f"sent what cannot be read: {error}")
         elif isinstance(event, said.ResponseEndOfMessage):
@@ -231,9 +234,10 @@ class ExchangeStream(ClientSide):
 
     def _complete(self, attempt: Attempt) -> CommandGenerator[None]:
         yield from self._convert()
-        if self._attempt is not attempt:
-            return
-        last_words = attempt.answer.close()
+        if self._attempt is attempt:
+            yield from self._conclude(attempt, attempt.answer.close())
+
+    def _conclude(self, attempt: Attempt, last_words: list[bytes]) -> CommandGenerator[None]:
         if attempt.answer.stream:
             yield from self._end_stream(attempt, last_words)
             return
@@ -250,8 +254,12 @@ class ExchangeStream(ClientSide):
         return is_answer and bool(self._in_progress.unread)
 
     def _convert(self) -> CommandGenerator[None]:
-        if self.has_unread:
-            yield from self._tell(self._in_progress, self._in_progress.read())
+        if not self.has_unread:
+            return
+        attempt = self._in_progress
+        yield from self._tell(attempt, attempt.read())
+        if attempt.answer.ended and self._attempt is attempt:
+            yield from self._conclude(attempt, [])
 
     def _tell(self, attempt: Attempt, chunks: list[bytes]) -> CommandGenerator[None]:
         if attempt.answer.stream:
@@ -289,10 +297,10 @@ class ExchangeStream(ClientSide):
         yield from self._close(self._in_progress, fault.message)
         return False
 
-    def _broken(self, kind: Kind, what: str) -> CommandGenerator[None]:
+    def _broken(self, kind: Kind, what: str, status: int | None = None) -> CommandGenerator[None]:
         """The upstream fails: a clean end if the client has read something, another attempt if not."""
         attempt = self._in_progress
-        fault = attempt.fault(kind, what)
+        fault = attempt.fault(kind, what, status)
         yield from self._convert()
         if self._attempt is not attempt:
             return
@@ -320,47 +328,3 @@ class ExchangeStream(ClientSide):
         """A user killed one of the two flows in mid-answer."""
         if not (yield from self.over()):
             yield from self._broken("bad_request", "was stopped in the proxy")
-
-    # --- timers ---
-
-    def _arm(self, attempt: Attempt) -> CommandGenerator[None]:
-        """Wakes us when a limit may be reached: bytes only note the time, what that means is seen then.
-
-        At least once in `quiet`: limits differ from attempt to attempt, and a wake-up keeps this stream in memory.
-        """
-        if not self._armed:
-            self._armed = True
-            limits = (self.conversion.quiet, self.conversion.idle or math.inf, self._quiet_left(), attempt.time_left())
-            yield commands.RequestWakeup(max(0.0, min(limits)))
-
-    def _quiet_left(self) -> float:
-        return self.spoke + self.conversion.quiet - time.monotonic() if self.began else math.inf
-
-    def _woken(self) -> CommandGenerator[None]:
-        self._armed = False
-        attempt = self._attempt
-        if attempt is None:
-            return
-        if attempt.time_left() <= 0:
-            yield from self._broken("timeout", f"sent nothing for {attempt.limit:g} s")
-            return
-        if self._quiet_left() <= 0:
-            yield from self._tell(attempt, attempt.answer.keepalive())
-            self.spoke = time.monotonic()  # also if there was nothing to say
-        yield from self._arm(attempt)
-
-    def _woken_while_blocked(self) -> CommandGenerator[None]:
-        """A hook may take its time; a connection may not, and mitmproxy knows no limit for it."""
-        self._armed = False
-        attempt = self._attempt
-        if attempt is None:
-            return
-        if self._connecting is None:
-            self._armed = True
-            yield commands.RequestWakeup(self.conversion.quiet)
-        elif attempt.time_left() > 0:
-            yield from self._arm(attempt)
-        else:
-            self._late = True
-            servers = self._http.waiting_for_establishment.items()
-            yield from [commands.CloseConnection(server) for server, waiting in servers if self._connecting in waiting]

@@ -25,10 +25,13 @@ class Loud:
     def __init__(self, *, stream: bool = True) -> None:
         self.stream = stream
         self.heard = b""
+        self.progress = 0
+        self.ended = False
         self.faults: list[Fault] = []
 
     def feed(self, data: bytes) -> list[bytes]:
         self.heard += data
+        self.progress += len(data.replace(b"-", b""))
         return [word for word in [data.replace(b"-", b"").upper()] if word]
 
     def close(self) -> list[bytes]:

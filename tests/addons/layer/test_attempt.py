@@ -1,11 +1,10 @@
 import gzip
-import math
 
 import pytest
 
 from addons.compression import Undecodable
 from addons.conversion import EXCHANGE, SIDE, Conversion
-from addons.layer.attempt import Attempt
+from addons.layer.attempt import Attempt, TooLarge
 from converters.errors import Fault
 from tests.addons.stage import Loud, attempt
 
@@ -71,16 +70,26 @@ def test_an_encoding_that_nobody_knows_is_refused() -> None:
         make().open_answer("rot13")
 
 
-def test_the_limit_is_for_the_first_byte_and_then_for_each_next() -> None:
-    one = make(first_byte=60.0, idle=5.0)
-    assert one.limit == 60.0
+@pytest.mark.parametrize("encoding", ["", "gzip"])
+def test_an_answer_is_read_to_its_limit(encoding: str) -> None:
+    one = make()
+    one.limit = 1000
+    one.open_answer(encoding)
+    one.receive(gzip.compress(bytes(1000)) if encoding else bytes(1000))
+    with pytest.raises(TooLarge, match="an answer of more than"):
+        one.receive(gzip.compress(bytes(1)) if encoding else bytes(1))
+
+
+def test_what_says_something_is_progress() -> None:
+    one = make(progress=60.0)
+    one.clock.connected()
+    one.clock._progress_since -= 30
+    one.receive(b"-")
+    one.read()
+    assert one.clock.left < 31
     one.receive(b"x")
-    assert one.limit == 5.0
-
-
-def test_no_limit_is_never_reached() -> None:
-    assert make().time_left() == math.inf
-    assert make(first_byte=0.0).time_left() <= 0
+    one.read()
+    assert one.clock.left > 59
 
 
 def test_a_fault_names_who_it_was() -> None:

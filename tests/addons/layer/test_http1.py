@@ -103,7 +103,9 @@ def test_a_head_without_end_of_a_client_is_refused() -> None:
     assert stage.log == ["close client"]
 
 
-@pytest.mark.parametrize("start", [b"5" + b";x" * http1._MOST_OF_A_HEAD, b"0\r\n" + b"x: y\r\n" * http1._MOST_OF_A_HEAD])
+@pytest.mark.parametrize(
+    "start", [b"5" + b";x" * http1._MOST_OF_A_HEAD, b"0\r\n" + b"x: y\r\n" * http1._MOST_OF_A_HEAD]
+)
 def test_a_line_without_end_in_a_body_is_a_failure(start: bytes) -> None:
     addon = Planned(attempt(), http.Response.make(502))
     stage = asked(addon)

@@ -72,7 +72,7 @@ class Router:
         flow.request = http.Request.make("POST", f"{scheme}://127.0.0.1:{self.ports[tried]}/chat", b"question")
         conversion.attempt, conversion.answer = flow, Loud()
         conversion.credentials = {"authorization": f"Bearer {SECRET}"}
-        conversion.first_byte, conversion.idle = self.limits.get("first_byte"), self.limits.get("idle")
+        conversion.connect, conversion.idle = self.limits.get("connect"), self.limits.get("idle")
         conversion.quiet = self.limits.get("quiet", 15.0)
 
     def response(self, flow: http.HTTPFlow) -> None:
@@ -193,7 +193,7 @@ def silent() -> Iterator[int]:
 
 async def test_a_host_that_is_silent_is_given_up(silent: int) -> None:
     good = Upstream((answer(b"one"), "stay"))
-    async with upstreams(good) as [port], proxy(Router(silent, port, first_byte=0.5)) as here, client(here) as codex:
+    async with upstreams(good) as [port], proxy(Router(silent, port, connect=0.5)) as here, client(here) as codex:
         assert await codex.answer() == chunk(b"ONE") + chunk(b"END") + END
 
 
@@ -222,7 +222,7 @@ async def test_a_tls_handshake_that_hangs_is_given_up() -> None:
     deaf, good = Upstream(), Upstream((answer(b"one"), "stay"))
     async with (
         upstreams(deaf, good) as [port, other],
-        proxy(Router(port, other, tls=1, first_byte=0.5)) as here,
+        proxy(Router(port, other, tls=1, connect=0.5)) as here,
         client(here) as codex,
     ):
         assert await codex.answer() == chunk(b"ONE") + chunk(b"END") + END

@@ -3,7 +3,7 @@ from mitmproxy import flow as mitmproxy_flow
 from mitmproxy import http
 
 from converters.errors import Fault
-from tests.addons.stage import END, OK, Editor, Planned, Stage, answer, asked, attempt, begun, body, chunk
+from tests.addons.stage import END, OK, Editor, Planned, Stage, asked, attempt, begun, body, chunk
 
 # --- the client leaves ---
 
@@ -140,79 +140,3 @@ def test_a_client_flow_stopped_in_mid_answer_ends_everything() -> None:
     assert b"TWO" not in stage.to_client
     assert {"close client", "close 1"} < set(stage.log)
     assert stage.hooks("client")[-1] == stage.hooks("attempt")[-1] == "error"
-
-
-# --- time ---
-
-
-def test_one_wakeup_is_outstanding_whatever_comes() -> None:
-    stage = begun(Planned(attempt(), first_byte=60.0, idle=60.0))
-    for _ in range(5):
-        stage.upstream(chunk(b"more"))
-    assert len(stage.wakeups) == 1
-    stage.wake()
-    assert len(stage.wakeups) == 1
-    stage.upstream(END)
-    stage.wake()
-    assert stage.wakeups == []
-
-
-def test_no_first_byte_in_time_leads_to_the_next_attempt() -> None:
-    addon = Planned(attempt(1), http.Response.make(504), first_byte=0.0, who="acme")
-    stage = asked(addon)
-    stage.upstream(OK)
-    stage.wake()
-    assert addon.faults[1] == Fault("timeout", "acme sent nothing for 0 s")
-    assert stage.to_client.startswith(b"HTTP/1.1 504")
-    assert "close 1" in stage.log
-
-
-def test_an_upstream_that_falls_silent_ends_the_stream_cleanly() -> None:
-    stage = begun(Planned(attempt(), idle=0.0))
-    stage.wake()
-    assert body(stage.to_client) == chunk(b"ONE") + chunk(b"FAILED timeout") + END
-    assert "close 1" in stage.log
-    error = stage.flow("upstream").error
-    assert error and "sent nothing" in error.msg
-
-
-def test_without_limits_an_upstream_may_take_its_time() -> None:
-    stage = asked(Planned(attempt(), quiet=0.0))
-    stage.wake()
-    stage.upstream(answer(b"one"))
-    assert body(stage.to_client).endswith(chunk(b"END") + END)
-
-
-def test_a_client_that_waits_in_mid_answer_is_kept_alive() -> None:
-    stage = begun(Planned(attempt(), quiet=0.0))
-    stage.wake()
-    stage.wake()
-    assert body(stage.to_client) == chunk(b"ONE") + chunk(b"alive") * 2
-
-
-def test_no_keepalive_before_the_first_word() -> None:
-    stage = asked(Planned(attempt(), quiet=0.0))
-    stage.wake()
-    stage.upstream(OK + chunk(b"-"))
-    stage.wake()
-    assert stage.to_client == b""
-
-
-def test_an_upstream_that_cannot_be_reached_in_time_is_given_up() -> None:
-    addon = Planned(attempt(1), http.Response.make(504), first_byte=0.0)
-    stage = Stage(addon)
-    with stage.holding(1):
-        stage.says()
-        stage.wake()
-    assert addon.faults[1] and addon.faults[1].kind == "timeout"
-    assert stage.to_client.startswith(b"HTTP/1.1 504")
-
-
-def test_a_hook_may_take_longer_than_any_limit() -> None:
-    addon = Planned(attempt(1), first_byte=0.0)
-    stage = Stage(addon)
-    with stage.holding("attempt request"):
-        stage.says()
-        stage.wake()
-    assert len(stage.wakeups) == 1
-    assert stage.flow("upstream").error is None

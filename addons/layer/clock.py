@@ -1,0 +1,64 @@
+"""How long an attempt may still take: the limits of `Conversion`, one after the other.
+
+| runs                                            | limit        |
+|-------------------------------------------------|--------------|
+| until the connection is there                   | `connect`    |
+| from the request to the first byte of a body    | `first_byte` |
+| from one byte to the next                       | `idle`       |
+| from one event that says something to the next  | `progress`   |
+
+Comments and pings are bytes, and say nothing. The time in which a hook is waited for, as when a person has intercepted
+the attempt, counts for none.
+"""
+
+import math
+import time
+
+from addons.conversion import Conversion
+
+
+class Clock:
+    def __init__(self, conversion: Conversion) -> None:
+        self._conversion = conversion
+        self._limit = conversion.connect
+        self.began = self._since = self._progress_since = time.monotonic()
+        self._is_asked = False
+
+    def connected(self) -> None:
+        """The request goes out."""
+        self._limit, self._is_asked = self._conversion.first_byte, True
+        self.rest()
+
+    def heard(self) -> float:
+        """A byte of a body came; the time of it."""
+        self._limit = self._conversion.idle
+        self._since = time.monotonic()
+        return self._since
+
+    def progressed(self) -> None:
+        self._progress_since = self._since
+
+    def rest(self) -> None:
+        """What runs begins anew."""
+        self._since = self._progress_since = time.monotonic()
+
+    @property
+    def left(self) -> float:
+        """In seconds."""
+        return min(self._silence_left, self._progress_left)
+
+    @property
+    def overdue(self) -> str:
+        """What took too long, once nothing is left."""
+        if self._silence_left <= 0:
+            return f"sent nothing for {self._limit:g} s"
+        return f"sent nothing but signs of life for {self._conversion.progress:g} s"
+
+    @property
+    def _silence_left(self) -> float:
+        return math.inf if self._limit is None else self._since + self._limit - time.monotonic()
+
+    @property
+    def _progress_left(self) -> float:
+        limit = self._conversion.progress if self._is_asked else None
+        return math.inf if limit is None else self._progress_since + limit - time.monotonic()

@@ -1,0 +1,81 @@
+"""Wake-ups: an upstream that is silent for too long is given up, a client that waits is kept alive."""
+
+import math
+import time
+from abc import abstractmethod
+
+from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.layer import CommandGenerator
+from mitmproxy.proxy.layers.http import GetHttpConnection, HttpLayer
+
+from addons.layer.attempt import Attempt
+from addons.layer.client_side import ClientSide
+from converters.errors import Kind
+
+
+class TimedStream(ClientSide):
+    _attempt: Attempt | None = None  # the one in progress
+    _connecting: GetHttpConnection | None = None
+    _late = False  # connecting took too long
+    _alarm: commands.RequestWakeup | None = None  # the wake-up that counts: mitmproxy cannot call one off
+    _due = 0.0  # when it comes
+
+    @property
+    @abstractmethod
+    def _http(self) -> HttpLayer: ...
+
+    @abstractmethod
+    def _broken(self, kind: Kind, what: str, status: int | None = None) -> CommandGenerator[None]: ...
+
+    @abstractmethod
+    def _tell(self, attempt: Attempt, chunks: list[bytes]) -> CommandGenerator[None]: ...
+
+    def arm(self, attempt: Attempt) -> CommandGenerator[None]:
+        """Wakes us when a limit may be reached: bytes only note the time, what that means is seen then.
+
+        To be called when a limit begins that may be nearer. At least once in `quiet`, since a wake-up that is on its way
+        keeps this stream in memory, and once in `idle`, which begins with a byte that nobody looks at.
+        """
+        limits = (self.conversion.quiet, self.conversion.idle or math.inf, self._quiet_left(), attempt.clock.left)
+        yield from self._wake_in(max(0.0, min(limits)))
+
+    def _wake_in(self, seconds: float) -> CommandGenerator[None]:
+        due = time.monotonic() + seconds
+        if self._alarm is None or due < self._due:
+            self._due, self._alarm = due, commands.RequestWakeup(seconds)
+            yield self._alarm
+
+    def _quiet_left(self) -> float:
+        return self.spoke + self.conversion.quiet - time.monotonic() if self.began else math.inf
+
+    def woken(self, event: events.Wakeup) -> CommandGenerator[None]:
+        attempt = self._attempt
+        if not self._counts(event) or attempt is None:
+            return
+        if attempt.clock.left <= 0:
+            yield from self._broken("timeout", attempt.clock.overdue)
+            return
+        if self._quiet_left() <= 0:
+            yield from self._tell(attempt, attempt.answer.keepalive())
+            self.spoke = time.monotonic()  # also if there was nothing to say
+        yield from self.arm(attempt)
+
+    def woken_while_blocked(self, event: events.Wakeup) -> CommandGenerator[None]:
+        """A hook may take its time; a connection may not, and mitmproxy knows no limit for it."""
+        attempt = self._attempt
+        if not self._counts(event) or attempt is None:
+            return
+        if self._connecting is None:
+            yield from self._wake_in(self.conversion.quiet)
+        elif attempt.clock.left > 0:
+            yield from self.arm(attempt)
+        else:
+            self._late = True
+            servers = self._http.waiting_for_establishment.items()
+            yield from [commands.CloseConnection(server) for server, waiting in servers if self._connecting in waiting]
+
+    def _counts(self, event: events.Wakeup) -> bool:
+        if event.command is not self._alarm:
+            return False
+        self._alarm = None
+        return True

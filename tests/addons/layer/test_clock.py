@@ -1,0 +1,55 @@
+import math
+
+import pytest
+
+from addons.conversion import Conversion
+from addons.layer.clock import Clock
+from tests.addons.stage import attempt
+
+
+def running(**limits: float) -> Clock:
+    conversion = Conversion(attempt())
+    for name, value in limits.items():
+        setattr(conversion, name, value)
+    return Clock(conversion)
+
+
+def test_one_limit_runs_after_the_other() -> None:
+    clock = running(connect=10.0, first_byte=100.0, idle=50.0)
+    assert clock.left == pytest.approx(10, abs=1)
+    clock.connected()
+    assert clock.left == pytest.approx(100, abs=1)
+    clock.heard()
+    assert clock.left == pytest.approx(50, abs=1)
+
+
+def test_no_limit_is_never_reached() -> None:
+    clock = running()
+    assert clock.left == math.inf
+    clock.connected()
+    clock.heard()
+    assert clock.left == math.inf
+
+
+def test_progress_is_asked_of_who_has_heard_the_question() -> None:
+    clock = running(progress=0.0)
+    assert clock.left == math.inf
+    clock.connected()
+    assert clock.left <= 0
+    assert clock.overdue == "sent nothing but signs of life for 0 s"
+
+
+def test_silence_is_named_first() -> None:
+    clock = running(first_byte=0.0, progress=0.0)
+    clock.connected()
+    assert clock.overdue == "sent nothing for 0 s"
+
+
+def test_a_rest_begins_all_anew() -> None:
+    clock = running(first_byte=100.0, progress=200.0)
+    clock.connected()
+    clock._since -= 90
+    clock._progress_since -= 190
+    assert clock.left < 11
+    clock.rest()
+    assert clock.left > 99
