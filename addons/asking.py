@@ -82,7 +82,8 @@ def ask(conversion: Conversion, target: Target, question: exchange.Exchange) -> 
     conversion.answer = question
     conversion.credentials = own | target.credentials()
     conversion.who = target.upstream.who
-    conversion.first_byte, conversion.idle = target.first_byte, target.idle
+    conversion.connect, conversion.first_byte = target.connect, target.first_byte
+    conversion.idle, conversion.progress = target.idle, target.progress
 
 
 def _forwarded(flow: http.HTTPFlow) -> tuple[dict[str, str], dict[str, str]]:

@@ -41,6 +41,8 @@ class Exchanges:
     def load(self, loader: Loader) -> None:
         layer.install()
         loader.add_option("request_limit", int, 64, "Largest question that is converted, decoded, in MiB.")
+        loader.add_option("answer_limit", int, 256, "Largest answer of a provider, decoded, in MiB.")
+        loader.add_option("event_limit", int, 64, "Largest event of an answer, or answer that is no stream, in MiB.")
         # mitmproxy's default connects to the reverse target first, and fails every request if that cannot be reached.
         ctx.options.update(connection_strategy="lazy")
 
@@ -80,8 +82,15 @@ class Exchanges:
             return
         now, compact = int(time.time()), wants_compaction(request)
         question = exchange.open_exchange(
-            raw, target.upstream, now=now, client=client, compact=compact, without_thinking=without_thinking
+            raw,
+            target.upstream,
+            now=now,
+            client=client,
+            compact=compact,
+            without_thinking=without_thinking,
+            event_limit=ctx.options.event_limit << 20,
         )
+        conversion.answer_limit = ctx.options.answer_limit << 20
         self._questions[conversion] = question
         asking.ask(conversion, target, question)
         self._sides.opened(

@@ -29,7 +29,7 @@ from pydantic import (
 )
 
 from addons import keys
-from addons.target import Auth, Target, normalised
+from addons.target import CONNECT, FIRST_BYTE, IDLE, PROGRESS, Auth, Target, normalised
 from converters.dialect import Dialect, Effort
 from converters.exchange import DIALECTS, Upstream
 
@@ -108,7 +108,7 @@ class Variant(Table):
 
 
 class Provider(Table):
-    """A company's endpoint, or a server of one's own. `first_byte` and `idle` are limits in seconds."""
+    """A company's endpoint, or a server of one's own. `connect` to `progress` are limits of time, see `Target`."""
 
     protocol: str
     base_url: Annotated[str, AfterValidator(normalised)]
@@ -118,8 +118,10 @@ class Provider(Table):
     dialect: dict[str, Any] = Field(default_factory=dict)
     models: dict[str, Model] = Field(default_factory=dict)
     variants: tuple[Variant, ...] = ()
-    first_byte: PositiveFloat | None = None
-    idle: PositiveFloat | None = None
+    connect: PositiveFloat = CONNECT
+    first_byte: PositiveFloat = FIRST_BYTE
+    idle: PositiveFloat = IDLE
+    progress: PositiveFloat = PROGRESS
 
     @model_validator(mode="after")
     def _auth_fits_key_env(self) -> Self:
@@ -165,8 +167,10 @@ class Provider(Table):
             auth=auth,
             keys=keys.read(self.key_env, environ),
             headers=self.headers,
+            connect=self.connect,
             first_byte=self.first_byte,
             idle=self.idle,
+            progress=self.progress,
         )
 
     def _spoken(self, model: str, row: Model | None) -> tuple[str, Auth, Dialect]:

@@ -10,6 +10,9 @@ from converters.exchange import Upstream
 
 type Auth = Literal["bearer", "x-api-key", "client", "none"]
 
+CONNECT, FIRST_BYTE, IDLE, PROGRESS = 15.0, 300.0, 300.0, 1800.0
+"""Limits of time where a provider has none of its own, in seconds."""
+
 _TAIL = re.compile(r"/(chat/completions|completions|messages|responses(/compact)?)$")
 """What people paste along with a base address."""
 
@@ -24,7 +27,8 @@ _BEHIND_A_VERSION = ("/messages",)
 class Target:
     """A route's answer to "who serves this model?".
 
-    `keys` are all that are set, in the order of the provider's variables; `first_byte` and `idle` are seconds.
+    `keys` are all that are set, in the order of the provider's variables. The limits of time are in seconds, see
+    `addons.layer.clock`; a slow model that reasons for long survives the defaults.
     """
 
     upstream: Upstream
@@ -32,8 +36,10 @@ class Target:
     auth: Auth
     keys: tuple[str, ...] = field(default=(), repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    first_byte: float | None = None
-    idle: float | None = None
+    connect: float | None = CONNECT
+    first_byte: float | None = FIRST_BYTE
+    idle: float | None = IDLE
+    progress: float | None = PROGRESS
 
     @property
     def key(self) -> str | None:

@@ -86,6 +86,8 @@ class Exchange(ABC):
     body: bytes
     losses: Losses
     stream: bool
+    progress: int = 0
+    """Grows with each piece of the answer that says something; comments and pings do not."""
     _thinks: bool = True
     """The question holds earlier thinking, as far as there was any."""
 
@@ -98,6 +100,11 @@ class Exchange(ABC):
     @abstractmethod
     def usage(self) -> Json | None:
         """The tokens that the upstream counted, in the form of a Responses answer; None as long as it said nothing."""
+
+    @property
+    @abstractmethod
+    def ended(self) -> bool:
+        """The answer failed, and its end was told: what still comes is not needed."""
 
     @abstractmethod
     def feed(self, data: bytes) -> list[bytes]:
@@ -129,12 +136,20 @@ class Exchange(ABC):
 
 
 def open_exchange(
-    raw: Json, upstream: Upstream, *, now: int, client: Client, compact: bool = False, without_thinking: bool = False
+    raw: Json,
+    upstream: Upstream,
+    *,
+    now: int,
+    client: Client,
+    compact: bool = False,
+    without_thinking: bool = False,
+    event_limit: int | None = None,
 ) -> Exchange:
     """The exchange of one loaded request with one upstream; `now` is the clock in whole seconds.
 
     `compact`: the client wants the body of POST /responses/compact. `without_thinking`: the upstream did not take the
-    thread's earlier thinking back (`blames_thinking`).
+    thread's earlier thinking back (`blames_thinking`). `event_limit`: the most bytes of one event, or of an answer that
+    is no stream.
 
     Raises:
         RequestError: the request cannot be converted.
@@ -143,9 +158,11 @@ def open_exchange(
     if without_thinking:
         raw = thoughtless.without_thinking(raw, losses)
     if upstream.protocol == _RESPONSES:
-        opened: Exchange = _Relay(raw, upstream, losses, compact=compact)
+        opened: Exchange = _Relay(raw, upstream, losses, compact=compact, event_limit=event_limit)
     else:
-        opened = _Conversion(wire.read(raw), upstream, losses, now=now, client=client, compact=compact)
+        opened = _Conversion(
+            wire.read(raw), upstream, losses, now=now, client=client, compact=compact, event_limit=event_limit
+        )
     opened._thinks = not without_thinking
     return opened
 
@@ -169,7 +186,15 @@ def model_of(raw: Json) -> str:
 
 class _Conversion(Exchange):
     def __init__(
-        self, request: wire.Request, upstream: Upstream, losses: Losses, *, now: int, client: Client, compact: bool
+        self,
+        request: wire.Request,
+        upstream: Upstream,
+        losses: Losses,
+        *,
+        now: int,
+        client: Client,
+        compact: bool,
+        event_limit: int | None,
     ) -> None:
         converter = _CONVERTERS[upstream.protocol]
         self.path, self.headers = converter.path, converter.headers(upstream.dialect)
@@ -192,8 +217,9 @@ class _Conversion(Exchange):
             continue_on_length=upstream.dialect.continue_on_length,
             continue_on_empty=upstream.dialect.continue_on_empty,
         )
-        self._parser = sse.Parser()
-        self._body: list[bytes] | None = None  # the answer's pieces, when it turns out to be no stream
+        self._event_limit = event_limit
+        self._parser = sse.Parser(event_limit)
+        self._body: bytearray | None = None  # the answer, when it turns out to be no stream
         self._began = False
         self._refusal: Fault | None = None
 
@@ -205,15 +231,29 @@ class _Conversion(Exchange):
     def usage(self) -> Json | None:
         return self._encoder.usage
 
+    @property
+    def ended(self) -> bool:
+        return self._encoder.fault is not None
+
     def feed(self, data: bytes) -> list[bytes]:
         if not self._began and (data := data.lstrip()):
             self._began = True
             # An error page, or JSON where a stream was asked for: no line of a stream begins so.
-            self._body = [] if data[:1] in b"{[<" else None
-        if self._body is not None:
-            self._body.append(data)
-            return []
-        return self._tell(self._events(self._parser.feed(data)))
+            self._body = bytearray() if data[:1] in b"{[<" else None
+        try:
+            if self._body is None:
+                return self._tell(self._events(self._parser.feed(data)))
+            self._gather(self._body, data)
+        except sse.TooLong as error:
+            return self.fail(Fault("bad_request", f"{self._who} sent {error} (option event_limit)", 502))
+        return []
+
+    def _gather(self, body: bytearray, data: bytes) -> None:
+        body += data
+        self.progress += not data.isspace()
+        if self._event_limit is not None and len(body) > self._event_limit:
+            body.clear()
+            raise sse.TooLong(f"an answer of more than {self._event_limit / 2**20:g} MiB that is no stream")
 
     def close(self) -> list[bytes]:
         return self._tell(self._last_events()) + self._say(self._encoder.close())
@@ -236,14 +276,16 @@ class _Conversion(Exchange):
     def _events(self, messages: list[sse.Message]) -> Iterator[Event]:
         feed = self._decoder.feed
         for message in messages:
-            yield from feed(message)
+            if events := feed(message):
+                self.progress += 1
+                yield from events
 
     def _last_events(self) -> Iterator[Event]:
         if self._body is None:
             yield from self._events(self._parser.close())
             yield from self._decoder.close()
             return
-        body = b"".join(self._body)
+        body = bytes(self._body)
         try:
             value = jsontext.loads(body)
         except ValueError:
@@ -270,7 +312,9 @@ class _Conversion(Exchange):
 class _Relay(Exchange):
     """A Responses upstream: bytes pass as they are; only an end that does not come is told."""
 
-    def __init__(self, raw: Json, upstream: Upstream, losses: Losses, *, compact: bool) -> None:
+    def __init__(
+        self, raw: Json, upstream: Upstream, losses: Losses, *, compact: bool, event_limit: int | None
+    ) -> None:
         assert isinstance(upstream.dialect, ResponsesDialect)
         self.path = "/responses/compact" if compact else "/responses"
         self.headers = {}
@@ -278,8 +322,17 @@ class _Relay(Exchange):
         self.stream = raw.get("stream") is True and not compact
         self.body = jsontext.dumps(relay.body(raw, upstream.dialect, upstream.model, self.losses))
         self._who = upstream.who
-        self._watch = relay.Watch()
+        self._watch = relay.Watch(event_limit)
         self._pieces: list[bytes] = []
+        self._failed = False
+
+    @property
+    def ended(self) -> bool:
+        return self._failed
+
+    @property
+    def progress(self) -> int:  # type: ignore[override]  # what passes is counted where it is looked at
+        return len(self._pieces) + self._watch.progress
 
     @property
     def usage(self) -> Json | None:
@@ -289,7 +342,10 @@ class _Relay(Exchange):
         if not self.stream:
             self._pieces.append(data)
             return []
-        self._watch.feed(data)
+        try:
+            self._watch.feed(data)
+        except sse.TooLong as error:
+            return self.fail(Fault("bad_request", f"{self._who} sent {error} (option event_limit)", 502))
         return [data]
 
     def close(self) -> list[bytes]:
@@ -300,11 +356,10 @@ class _Relay(Exchange):
     def fail(self, fault: Fault) -> list[bytes]:
         if self._watch.ended or not self.stream:
             return []
-        self._watch.ended = True
+        self._watch.ended = self._failed = True
         if self._watch.error is not None:  # says more than the end that came of it
             fault = errors.from_stream(self._who, self._watch.error)
-        failed = {"type": "response.failed", "response": {"error": errors.in_stream(fault, "codex")}}
-        return [b"\n\n" + sse.encode(failed)]
+        return [errors.terminal_event(fault, "codex")]
 
     def whole(self) -> Answer:
         return Answer(200, {"content-type": "application/json"}, b"".join(self._pieces))

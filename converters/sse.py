@@ -18,6 +18,10 @@ class Message:
     data: bytes
 
 
+class TooLong(Exception):
+    """A record has more bytes than there may be, and no end in sight."""
+
+
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -25,9 +29,12 @@ class Parser:
     """Cuts a stream into messages, wherever the network cuts its bytes.
 
     Lines end in LF, CRLF or CR. Comments, ids and retries are left out, and so are records without a data line.
+    `limit` is in bytes, of one record.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int | None = None) -> None:
+        self._limit = limit
+        self._size = 0  # of the pieces
         # Joined only once the end of a record shows: joining on every chunk is quadratic for a record of megabytes.
         self._pieces: list[bytes] = []
         self._newline_last = False
@@ -35,6 +42,7 @@ class Parser:
         self._first = True
 
     def feed(self, data: bytes) -> list[Message]:
+        """Raises TooLong."""
         if self._cr_last or b"\r" in data:
             data = self._with_plain_newlines(data)
         if not data:
@@ -42,17 +50,24 @@ class Parser:
         ends_here = b"\n\n" in data or (self._newline_last and data.startswith(b"\n"))
         self._newline_last = data.endswith(b"\n")
         self._pieces.append(data)
+        self._size += len(data)
         if not ends_here:
+            self._check()
             return []
         blocks = b"".join(self._pieces).split(b"\n\n")
         rest = blocks.pop()
-        self._pieces = [rest] if rest else []
+        self._pieces, self._size = [rest] if rest else [], len(rest)
         return self._messages(blocks)
+
+    def _check(self) -> None:
+        if self._limit is not None and self._size > self._limit:
+            self._pieces = []
+            raise TooLong(f"an event of more than {self._limit / 2**20:g} MiB")
 
     def close(self) -> list[Message]:
         """The last message, if its blank line never came."""
         block = b"".join(self._pieces)
-        self._pieces = []
+        self._pieces, self._size = [], 0
         return self._messages([block]) if block else []
 
     def _with_plain_newlines(self, data: bytes) -> bytes:

@@ -73,7 +73,8 @@ def install() -> None:
         MessageData.__post_init__ = messages.check  # type: ignore[method-assign]
     AddonManager.trigger_event = hooks.trigger_event  # type: ignore[method-assign]
     internals.HttpStream = SafeStream  # type: ignore[misc]
-    internals.Http1Client, internals.Http1Server = http1.Http1Client, http1.Http1Server  # type: ignore[misc]
+    for end in (http1.Http1Client, http1.Http1Server):
+        setattr(internals, end.__name__, end)
 
 
 def _misfit(found: str, relied_on: dict[type, tuple[str, ...]]) -> str | None:

@@ -111,7 +111,7 @@ class ClientSide(LimitedStream):
     def _let_go(self) -> None:
         """A wake-up that is still to come keeps this stream in memory; it need not keep all that was said."""
         del self.conversion, self.flow
-        self._handle_event = _ignore  # type: ignore[method-assign]  # events may wait for a hook that was the last
+        self._handle_event = _ignore  # events may wait for a hook that was the last
 
     def _keep_what_was_sent(self) -> None:
         live_bodies.ended(self.flow)

@@ -49,7 +49,7 @@ class _Tolerant(_http1.Http1Connection):
 
     def send(self, event: HttpEvent) -> CommandGenerator[None]:
         if not isinstance(event, said.RequestTrailers | said.ResponseTrailers):
-            yield from super().send(event)  # type: ignore[safe-super]  # the two ends have it
+            yield from super().send(event)
 
 
 class _Chunks(ChunkedReader):

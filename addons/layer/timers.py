@@ -33,8 +33,8 @@ class TimedStream(ClientSide):
     def arm(self, attempt: Attempt) -> CommandGenerator[None]:
         """Wakes us when a limit may be reached: bytes only note the time, what that means is seen then.
 
-        To be called when a limit begins that may be nearer. At least once in `quiet`, since a wake-up that is on its way
-        keeps this stream in memory, and once in `idle`, which begins with a byte that nobody looks at.
+        To be called when a limit begins that may be nearer. At least once in `quiet`, since a wake-up that is on its
+        way keeps this stream in memory, and once in `idle`, which begins with a byte that nobody looks at.
         """
         limits = (self.conversion.quiet, self.conversion.idle or math.inf, self._quiet_left(), attempt.clock.left)
         yield from self._wake_in(max(0.0, min(limits)))

@@ -100,6 +100,7 @@ def _drop(out: Json, path: str, losses: Losses) -> None:
         losses.note(path, last, "this provider refuses it")
 
 
+_OF_A_RESPONSE = b'"response.'
 _TERMINAL = (b'"response.completed"', b'"response.incomplete"', b'"response.failed"')
 
 
@@ -107,16 +108,19 @@ class Watch:
     """Looks at a stream as it passes: did it come to its end, and if not, what went wrong.
 
     `error` is what an `error` event said. Codex ignores that event, and the `response.failed` that should follow it
-    does not always come. `last` is the terminal event's JSON.
+    does not always come. `last` is the terminal event's JSON. `progress` grows with each event of a response;
+    keep-alives are none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, event_limit: int | None = None) -> None:
         self.ended = False
         self.error: Any = None
         self.last = b""
-        self._parser = sse.Parser()
+        self.progress = 0
+        self._parser = sse.Parser(event_limit)
 
     def feed(self, data: bytes) -> None:
+        """Raises sse.TooLong."""
         if not self.ended:
             self._look(self._parser.feed(data))
 
@@ -128,6 +132,7 @@ class Watch:
 
     def _look(self, messages: list[sse.Message]) -> None:
         for message in messages:
+            self.progress += _OF_A_RESPONSE in message.data
             if any(mark in message.data for mark in _TERMINAL):
                 self.ended, self.last = True, message.data
             elif message.event == "error" or b'"error"' in message.data:
