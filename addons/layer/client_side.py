@@ -106,6 +106,7 @@ class ClientSide(LimitedStream):
         yield hooks.HttpResponseHeadersHook(self.flow)
         if not (yield from self.over()):
             yield from self.send_response()
+            yield DropStream(self.stream_id)  # mitmproxy does not where the client left meanwhile
             self._let_go()
 
     def _let_go(self) -> None:

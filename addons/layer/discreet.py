@@ -26,8 +26,9 @@ class DiscreetStream(HttpStream):
 
     def _with_secrets(self, commands: CommandGenerator[None]) -> CommandGenerator[None]:
         for command in commands:
-            # The flow is made when the request's head is read, and the first hook is what comes next.
-            withheld.keep(self.flow, self._asked)
+            # The flow is made when the request's head is read; before it and after its end come log lines at most.
+            if "flow" in vars(self):
+                withheld.keep(self.flow, self._asked)
             if isinstance(command, SendHttp):
                 if isinstance(command.event, said.RequestHeaders):
                     command.event.request = withheld.restored(command.event.request, self._asked)

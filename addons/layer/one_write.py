@@ -20,16 +20,24 @@ class ReadOver(events.Event):
 
 
 def handle_event(self: HttpLayer, event: events.Event) -> CommandGenerator[None]:
-    """`HttpLayer._handle_event`, with neighbouring writes to one connection joined."""
+    """`HttpLayer._handle_event`, with neighbouring writes to one connection joined.
+
+    What raises leaves a connection in a state that nobody knows: its client reads what was said, and does not wait.
+    """
     held = _Held()
-    for command in _commands(self, event):
-        if not isinstance(command, commands.SendData):
-            yield from held.release()
-            yield command
-            continue
-        if held.connection is not command.connection or held.size > _MOST:
-            yield from held.release()
-        held.add(command)
+    try:
+        for command in _commands(self, event):
+            if not isinstance(command, commands.SendData):
+                yield from held.release()
+                yield command
+                continue
+            if held.connection is not command.connection or held.size > _MOST:
+                yield from held.release()
+            held.add(command)
+    except Exception:  # the boundary to all of a connection; mitmproxy logs it
+        yield from held.release()
+        yield commands.CloseConnection(self.context.client)
+        raise
     yield from held.release()
 
 

@@ -136,7 +136,7 @@ class Stage:
         refused: Iterable[int] = (),
         alpn: bytes | None = None,
         upstream_alpn: bytes | None = None,
-        set_options: Mapping[str, str] | None = None,
+        set_options: Mapping[str, object] | None = None,
     ) -> None:
         self.addon, self.refused, self.upstream_alpn = addon, set(refused), upstream_alpn
         self.set_options = set_options or {}
@@ -156,6 +156,7 @@ class Stage:
     def _make_layer(self, alpn: bytes | None) -> HttpLayer:
         settings = options.Options()
         Proxyserver().load(settings)  # type: ignore[no-untyped-call]
+        settings.add_option("proxy_debug", bool, False, "")
         settings.update(**self.set_options)
         self.client = connection.Client(
             peername=("client", 1), sockname=("127.0.0.1", 2), timestamp_start=0, state=ConnectionState.OPEN, alpn=alpn

@@ -1,7 +1,11 @@
 """What one read brings is converted at once and goes out in one write."""
 
+import itertools
+
+import pytest
 from mitmproxy import connection, http
-from mitmproxy.proxy import commands
+from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.layer import CommandGenerator
 
 from addons.layer import one_write
 from tests.addons.stage import END, OK, Planned, Stage, answer, asked, attempt, begun, chunk
@@ -97,3 +101,29 @@ def test_what_passes_through_is_joined_too() -> None:
     (written,) = stage.writes
     assert written.startswith(b"HTTP/1.1 200 OK")
     assert b"onetwo" in written
+
+
+class Failing(Writes):
+    """A connection whose upstream's end raises at the second chunk."""
+
+    def upstream(self, data: bytes, port: int = 1) -> None:
+        server = self._server(port)
+        end = self._layer.connections[server]
+        read = end.child_layer.read_body  # type: ignore[attr-defined]
+
+        def broken(event: events.Event) -> CommandGenerator[None]:
+            yield from itertools.islice(read(event), 1)
+            raise ZeroDivisionError
+
+        end.child_layer.state = broken  # type: ignore[attr-defined]
+        super().upstream(data, port)
+
+
+def test_what_was_said_before_something_raised_goes_out_and_nobody_waits() -> None:
+    stage = Failing(Passing())
+    stage.says()
+    Stage.upstream(stage, OK + chunk(b"one"), port=80)
+    with pytest.raises(ZeroDivisionError):
+        stage.upstream(chunk(b"two") + chunk(b"three"), port=80)
+    assert stage.to_client.endswith(chunk(b"two"))
+    assert stage.log[-1] == "close client"

@@ -1,0 +1,209 @@
+"""Whatever raises, and whenever a client leaves: one end each, nothing raised, nothing left behind."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from mitmproxy import http
+
+from addons.layer import last_resort
+from converters.errors import Answer
+from tests.addons.stage import END, OK, POST, Loud, Planned, Stage, answer, attempt, body, chunk, refusal
+
+QUIET = "the proxy failed at this request (ZeroDivisionError); its log says where"
+
+WORDS = "what somebody asked"
+
+
+class Broken(Loud):
+    """Raises at one of its methods."""
+
+    def __init__(self, where: str, *, stream: bool = True) -> None:
+        super().__init__(stream=stream)
+        self.where = where
+
+    def _maybe(self, where: str) -> None:
+        if where == self.where:
+            raise ZeroDivisionError(WORDS)
+
+    def feed(self, data: bytes) -> list[bytes]:
+        self._maybe("feed again" if self.heard else "feed")
+        return super().feed(data)
+
+    def close(self) -> list[bytes]:
+        self._maybe("close")
+        return super().close()
+
+    def fail(self, fault: Any) -> list[bytes]:
+        self._maybe("fail")
+        return super().fail(fault)
+
+    def whole(self) -> Answer:
+        self._maybe("whole")
+        return super().whole()
+
+    def keepalive(self) -> list[bytes]:
+        self._maybe("keepalive")
+        return super().keepalive()
+
+
+def upstream_cut(stage: Stage) -> None:
+    stage.upstream(OK + chunk(b"one"))
+    stage.upstream_closes()
+
+
+def upstream_waits(stage: Stage) -> None:
+    stage.upstream(OK + chunk(b"one"))
+    stage.wake()
+
+
+def upstream_goes_on(stage: Stage) -> None:
+    stage.upstream(OK + chunk(b"one"))
+    stage.upstream(chunk(b"two"))
+
+
+BEGUN = [("feed again", upstream_goes_on), ("fail", upstream_cut), ("keepalive", upstream_waits)]
+
+
+@pytest.mark.parametrize(("where", "play"), BEGUN)
+def test_a_stream_that_has_begun_gets_one_terminal_event(where: str, play: Callable[[Stage], None]) -> None:
+    stage = Stage(Planned(attempt(), answer=lambda: Broken(where), quiet=0.0))
+    stage.says()
+    play(stage)
+    said = body(stage.to_client)
+    assert said.startswith(chunk(b"ONE")) and said.endswith(END)
+    assert said.count(b"event: response.failed") == 1
+    assert QUIET.encode() in said
+    assert stage.hooks("client")[-1] == stage.hooks("attempt")[-1] == "error"
+    assert stage.streams == []
+
+
+@pytest.mark.parametrize(("where", "stream"), [("feed", True), ("close", True), ("close", False), ("whole", False)])
+def test_a_client_that_has_read_nothing_gets_an_error_answer(where: str, stream: bool) -> None:
+    stage = Stage(Planned(attempt(), answer=lambda: Broken(where, stream=stream)))
+    stage.says()
+    stage.upstream(answer(b"-" if where == "close" else b"one"))
+    assert stage.to_client.startswith(b"HTTP/1.1 500")
+    assert json.loads(body(stage.to_client))["error"]["message"] == QUIET
+    assert stage.streams == []
+
+
+def test_the_connection_serves_the_next_exchange() -> None:
+    broken = iter([Broken("close"), Loud()])
+    stage = Stage(Planned(attempt(), attempt(), answer=lambda: next(broken)))
+    stage.says()
+    stage.upstream(answer(b"-"))
+    stage.says()
+    stage.upstream(answer(b"two"))
+    assert stage.to_client.endswith(chunk(b"TWO") + chunk(b"END") + END)
+
+
+def test_codex_is_told_so_that_it_does_not_try_again() -> None:
+    stage = Stage(Planned(attempt(), answer=lambda: Broken("feed")))
+    stage.says(POST.replace(b"host:", b"originator: codex_exec\r\nhost:"))
+    stage.upstream(answer(b"one"))
+    assert stage.to_client.startswith(b"HTTP/1.1 400")
+    assert b'"code":"invalid_prompt"' in stage.to_client
+
+
+def test_the_log_says_where_and_quotes_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage(Planned(attempt(), answer=lambda: Broken("feed")))
+    stage.says()
+    stage.upstream(answer(b"one"))
+    assert QUIET in caplog.text and "in _maybe" in caplog.text
+    assert WORDS not in caplog.text
+
+
+def test_an_upstream_is_not_heard_any_longer() -> None:
+    stage = Stage(Planned(attempt(), answer=lambda: Broken("feed")))
+    stage.says()
+    stage.upstream(OK + chunk(b"one"))
+    assert "close 1" in stage.log
+
+
+def test_a_bug_before_there_is_a_flow_closes_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(last_resort.SafeStream, "state_wait_for_request_headers", broken)
+    stage = Stage(Planned())
+    stage.says()
+    assert "close client" in stage.log
+
+
+# --- a client that leaves, whatever is slow ---
+
+ALL_HOOKS = [
+    *("client requestheaders", "client request", "next_attempt", "client responseheaders", "client response"),
+    *("attempt requestheaders", "attempt request", "attempt responseheaders", "attempt response", "attempt error"),
+    "client error",
+]
+
+
+def plain(stage: Stage) -> None:
+    stage.upstream(answer(b"one"))
+
+
+def cut_in_the_middle(stage: Stage) -> None:
+    stage.upstream(OK + chunk(b"one"))
+    stage.upstream_closes()
+
+
+def cut_before(stage: Stage) -> None:
+    stage.upstream_closes()
+
+
+def refused(stage: Stage) -> None:
+    stage.upstream(refusal())
+
+
+def undecodable(stage: Stage) -> None:
+    stage.upstream(b"HTTP/1.1 200 OK\r\ncontent-encoding: rot13\r\ncontent-length: 1\r\n\r\nx")
+
+
+def raising(stage: Stage) -> None:
+    stage.upstream(answer(b"boom"))
+
+
+class Explosive(Loud):
+    def feed(self, data: bytes) -> list[bytes]:
+        if data == b"boom":
+            raise ZeroDivisionError
+        return super().feed(data)
+
+
+@pytest.mark.parametrize("slow", ALL_HOOKS)
+@pytest.mark.parametrize("play", [plain, cut_in_the_middle, cut_before, refused, undecodable, raising])
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("passes", [False, True])
+@pytest.mark.parametrize("credentials", [False, True])
+def test_a_client_may_leave_while_any_hook_is_slow(
+    slow: str, play: Callable[[Stage], None], *, stream: bool, passes: bool, credentials: bool
+) -> None:
+    steps = () if passes else (attempt(1), http.Response.make(502))
+    addon = Planned(*steps, answer=lambda: Explosive(stream=stream))
+    stage = Stage(addon)
+    question = POST.replace(b"host:", b"authorization: Bearer sk-1\r\nhost:") if credentials else POST
+    with stage.holding(slow):
+        stage.says(question)
+        if "connect 1" in stage.log and not passes:
+            play(stage)
+        elif passes and "connect 80" in stage.log:
+            stage.upstream(answer(b"one"), 80)
+        stage.leaves()
+    stage.wake()
+    assert stage.streams == []
+    assert all(not flow.live for flow in stage.flows)
+    ends = [[hook for hook in stage.hooks(side) if hook in ("response", "error")] for side in ("client", "attempt")]
+    assert [len(found) for found in ends if found] == [1] * len([found for found in ends if found])
+
+
+@pytest.mark.parametrize("credentials", [False, True])
+@pytest.mark.parametrize("passes", [False, True])
+def test_debugging_mitmproxy_changes_nothing(*, passes: bool, credentials: bool) -> None:
+    stage = Stage(Planned(*(() if passes else (attempt(),))), set_options={"proxy_debug": True})
+    stage.says(POST.replace(b"host:", b"authorization: Bearer sk-1\r\nhost:") if credentials else POST)
+    stage.upstream(answer(b"one"), 80 if passes else 1)
+    assert body(stage.to_client).endswith(END)
+    assert stage.streams == []
