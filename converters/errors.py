@@ -120,7 +120,8 @@ _TELL: dict[Kind, tuple[Told, str, Told]] = {
         "server_error",
         Told(502, "server_error", "server_error"),
     ),
-    "timeout": (Told(504, "server_error", "server_error"), "server_error", Told(504, "server_error", "server_error")),
+    # Codex tries a 504 thirty times, and a silence of minutes as often; a 408 six times, and it shows each.
+    "timeout": (Told(408, "server_error", "server_error"), "server_error", Told(504, "server_error", "server_error")),
     "content_policy": (
         Told(400, "content_policy_violation"),
         "content_policy_violation",

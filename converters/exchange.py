@@ -240,20 +240,21 @@ class _Conversion(Exchange):
             self._began = True
             # An error page, or JSON where a stream was asked for: no line of a stream begins so.
             self._body = bytearray() if data[:1] in b"{[<" else None
-        try:
-            if self._body is None:
-                return self._tell(self._events(self._parser.feed(data)))
-            self._gather(self._body, data)
-        except sse.TooLong as error:
-            return self.fail(Fault("bad_request", f"{self._who} sent {error} (option event_limit)", 502))
-        return []
+        if self._body is not None:
+            return self._gather(self._body, data)
+        told = self._tell(self._events(self._parser.feed(data)))
+        return told + self._too_long("an event") if self._parser.too_long else told
 
-    def _gather(self, body: bytearray, data: bytes) -> None:
+    def _gather(self, body: bytearray, data: bytes) -> list[bytes]:
         body += data
         self.progress += not data.isspace()
-        if self._event_limit is not None and len(body) > self._event_limit:
-            body.clear()
-            raise sse.TooLong(f"an answer of more than {self._event_limit / 2**20:g} MiB that is no stream")
+        if self._event_limit is None or len(body) <= self._event_limit:
+            return []
+        body.clear()
+        return self._too_long("an answer that is no stream")
+
+    def _too_long(self, what: str) -> list[bytes]:
+        return self.fail(_too_long(self._who, what, self._event_limit))
 
     def close(self) -> list[bytes]:
         return self._tell(self._last_events()) + self._say(self._encoder.close())
@@ -322,6 +323,7 @@ class _Relay(Exchange):
         self.stream = raw.get("stream") is True and not compact
         self.body = jsontext.dumps(relay.body(raw, upstream.dialect, upstream.model, self.losses))
         self._who = upstream.who
+        self._event_limit = event_limit
         self._watch = relay.Watch(event_limit)
         self._pieces: list[bytes] = []
         self._failed = False
@@ -342,11 +344,10 @@ class _Relay(Exchange):
         if not self.stream:
             self._pieces.append(data)
             return []
-        try:
-            self._watch.feed(data)
-        except sse.TooLong as error:
-            return self.fail(Fault("bad_request", f"{self._who} sent {error} (option event_limit)", 502))
-        return [data]
+        self._watch.feed(data)
+        return (
+            [data, *self.fail(_too_long(self._who, "an event", self._event_limit))] if self._watch.too_long else [data]
+        )
 
     def close(self) -> list[bytes]:
         if self._watch.close():
@@ -367,6 +368,12 @@ class _Relay(Exchange):
     def refused(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
         kept = {name: value for name, value in headers.items() if name.lower() in _ERROR_HEADERS}
         return Answer(status, kept, body)
+
+
+def _too_long(who: str, what: str, limit: int | None) -> Fault:
+    """Not worth another try: the limit would be the same."""
+    size = f"{(limit or 0) / 2**20:g} MiB"
+    return Fault("bad_request", f"{who} sent {what} of more than {size} (option event_limit)", 502)
 
 
 _ERROR_HEADERS = {"content-type", "retry-after", "x-request-id"}

@@ -1,6 +1,7 @@
 """Bytes <-> server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
 
 import functools
+import math
 from dataclasses import dataclass
 
 from converters import jsontext
@@ -18,10 +19,6 @@ class Message:
     data: bytes
 
 
-class TooLong(Exception):
-    """A record has more bytes than there may be, and no end in sight."""
-
-
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -29,11 +26,12 @@ class Parser:
     """Cuts a stream into messages, wherever the network cuts its bytes.
 
     Lines end in LF, CRLF or CR. Comments, ids and retries are left out, and so are records without a data line.
-    `limit` is in bytes, of one record.
+    `limit` is in bytes, of one record: a longer one, and all that follows it, is left out, and `too_long` is set.
     """
 
     def __init__(self, limit: int | None = None) -> None:
-        self._limit = limit
+        self.too_long = False
+        self._limit = math.inf if limit is None else limit
         self._size = 0  # of the pieces
         # Joined only once the end of a record shows: joining on every chunk is quadratic for a record of megabytes.
         self._pieces: list[bytes] = []
@@ -42,33 +40,38 @@ class Parser:
         self._first = True
 
     def feed(self, data: bytes) -> list[Message]:
-        """Raises TooLong."""
         if self._cr_last or b"\r" in data:
             data = self._with_plain_newlines(data)
-        if not data:
+        if not data or self.too_long:
             return []
         ends_here = b"\n\n" in data or (self._newline_last and data.startswith(b"\n"))
         self._newline_last = data.endswith(b"\n")
         self._pieces.append(data)
         self._size += len(data)
-        if not ends_here:
-            self._check()
-            return []
+        blocks = self._complete() if ends_here else []
+        if self._size > self._limit + 1:  # the blank line may be half here
+            self.too_long = True
+        if self.too_long:
+            self._pieces = []
+        return self._messages(blocks) if blocks else []
+
+    def _complete(self) -> list[bytes]:
+        """The records that are complete, up to one that is too long."""
+        may_be_too_long = self._size > self._limit
         blocks = b"".join(self._pieces).split(b"\n\n")
         rest = blocks.pop()
         self._pieces, self._size = [rest] if rest else [], len(rest)
-        return self._messages(blocks)
-
-    def _check(self) -> None:
-        if self._limit is not None and self._size > self._limit:
-            self._pieces = []
-            raise TooLong(f"an event of more than {self._limit / 2**20:g} MiB")
+        if may_be_too_long and (long := [n for n, block in enumerate(blocks) if len(block) > self._limit]):
+            self.too_long = True
+            return blocks[: long[0]]
+        return blocks
 
     def close(self) -> list[Message]:
         """The last message, if its blank line never came."""
         block = b"".join(self._pieces)
         self._pieces, self._size = [], 0
-        return self._messages([block]) if block else []
+        self.too_long = self.too_long or len(block) > self._limit
+        return self._messages([block]) if block and not self.too_long else []
 
     def _with_plain_newlines(self, data: bytes) -> bytes:
         """`data` with LF alone; a CR ends its line at once, and an LF that opens the next chunk then belongs to it."""

@@ -120,9 +120,13 @@ class Watch:
         self._parser = sse.Parser(event_limit)
 
     def feed(self, data: bytes) -> None:
-        """Raises sse.TooLong."""
         if not self.ended:
             self._look(self._parser.feed(data))
+
+    @property
+    def too_long(self) -> bool:
+        """An event has more bytes than there may be."""
+        return self._parser.too_long
 
     def close(self) -> bool:
         """The stream stops. True: it had come to its end, but for the blank line behind its last event."""

@@ -3,11 +3,13 @@
 import gzip
 import json
 import zlib
+from collections.abc import Iterator
 
 import brotli  # type: ignore[import-untyped]
 import pytest
 import zstandard
 
+from addons import compression
 from tests.addons.house import ACME, CODEX, KEY, ROUTES, TARGET, THEIRS, House, Message, question
 from tests.addons.stage import refusal
 
@@ -218,14 +220,37 @@ def test_a_provider_out_of_reach_is_named(house: House, headers: dict[str, str])
     assert "acme is out of reach" in told.error["message"]
 
 
-@pytest.mark.parametrize("headers", [CODEX, CURIOUS])
-def test_a_provider_that_says_nothing_in_time_is_named(house: House, headers: dict[str, str]) -> None:
+@pytest.mark.parametrize(("headers", "status"), [(CODEX, 408), (CURIOUS, 504)])
+def test_a_provider_that_says_nothing_in_time_is_named(house: House, headers: dict[str, str], status: int) -> None:
     house.routes(ROUTES.replace('key_env = ["ACME_KEY"]', 'key_env = ["ACME_KEY"]\nfirst_byte = 0.000001'))
     stage = house.asked(question(), headers)
     stage.wake()
     told = Message(stage.to_client)
-    assert told.status == 504
+    assert told.status == status
     assert "acme sent nothing" in told.error["message"]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "zstd", "deflate, gzip"])
+def test_no_more_of_a_refusal_is_decoded_than_anybody_reads(
+    house: House, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bomb = b'{"error":{"message":"too many tokens"}}' + bytes(200 << 20)
+    packed = {"gzip": gzip.compress, "br": brotli.compress, "zstd": zstandard.compress}
+    body = gzip.compress(zlib.compress(bomb)) if "," in encoding else packed[encoding](bomb)
+    read: list[int] = []
+    pieces = compression.Decoder.pieces
+
+    def counted(self: compression.Decoder, data: bytes) -> Iterator[bytes]:
+        for piece in pieces(self, data):
+            read.append(len(piece))
+            yield piece
+
+    monkeypatch.setattr(compression.Decoder, "pieces", counted)
+    stage = house.asked(question())
+    head = f"HTTP/1.1 400 No\r\ncontent-encoding: {encoding}\r\ncontent-length: {len(body)}\r\n\r\n"
+    stage.upstream(head.encode() + body)
+    assert "too many tokens" in Message(stage.to_client).error["message"]
+    assert sum(read) <= 2 * compression._LARGEST_PIECE, "once to look whether it blames thinking, once to tell"
 
 
 def test_an_answer_that_is_cut_after_its_first_words_ends_as_failed(house: House) -> None:

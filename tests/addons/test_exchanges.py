@@ -1,5 +1,6 @@
 """Questions are answered by whom an addon chooses, whoever that is."""
 
+import gzip
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,17 +12,18 @@ from mitmproxy.test import taddons
 from addons.exchanges import Choose, Exchanges
 from addons.sides import Sides
 from addons.target import Target
-from converters.dialect import ChatDialect
+from converters.dialect import ChatDialect, ResponsesDialect
 from converters.errors import RequestError
 from converters.exchange import Upstream
 from converters.jsontext import Json
 from tests.addons.house import CODEX, HELLO, TARGET, Message, question, request
-from tests.addons.stage import Stage
+from tests.addons.stage import Stage, chunk
 
+THEIRS = Target(Upstream("theirs", "responses", "model-x", ResponsesDialect()), "http://acme:1/v1", "none")
 ACME = Target(Upstream("acme", "chat", "model-x", ChatDialect()), "http://acme:1/v1", "none")
 
 
-type Asked = Callable[[Choose], Stage]
+type Asked = Callable[..., Stage]
 
 
 @pytest.fixture
@@ -30,9 +32,10 @@ def asked() -> Iterator[Asked]:
     plain = internals.HttpStream
     with taddons.context() as context:
 
-        def ask(choose: Choose) -> Stage:
+        def ask(choose: Choose, **options: int) -> Stage:
             exchanges = Exchanges(choose, Sides())
             context.master.addons.add(Proxyserver(), exchanges)
+            context.options.update(**options)
             stage = Stage(exchanges)
             stage.says(request("POST", "/v1/responses", question(), CODEX))
             return stage
@@ -59,3 +62,67 @@ def test_who_has_nobody_says_why_and_the_client_reads_it(asked: Asked) -> None:
 
     told = Message(asked(refuse).to_client)
     assert (told.status, told.error["message"]) == (400, "nobody for m-1")
+
+
+# --- limits ---
+
+STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+HELLO_SO_FAR = b'data: {"id":"1","model":"m","choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\n'
+PROTOCOLS = pytest.mark.parametrize("target", [ACME, THEIRS], ids=["chat", "responses"])
+
+
+def pour(stage: Stage, piece: bytes, count: int) -> int:
+    """Sends the piece so often, or until the upstream is closed; how often."""
+    for number in range(count):
+        if "close 1" in stage.log:
+            return number
+        stage.upstream(chunk(piece))
+    return count
+
+
+@PROTOCOLS
+def test_an_event_without_end_is_cut_off(asked: Asked, target: Target) -> None:
+    stage = asked(lambda request, raw: target, event_limit=1)
+    stage.upstream(STREAM + chunk(b"data: "))
+    assert pour(stage, b"x" * 65536, 40) <= 18
+    assert stage.to_client.count(b"event: response.failed") == 1
+    assert b"more than 1 MiB (option event_limit)" in stage.to_client
+    assert stage.to_client.endswith(b"0\r\n\r\n")
+    assert stage.streams == []
+
+
+def test_json_without_end_is_cut_off(asked: Asked) -> None:
+    stage = asked(lambda request, raw: ACME, event_limit=1)
+    stage.upstream(STREAM + chunk(b'{"x": "'))
+    assert pour(stage, b"x" * 65536, 40) <= 18
+    assert b"an answer that is no stream of more than 1 MiB" in stage.to_client
+
+
+@PROTOCOLS
+@pytest.mark.parametrize("begun", [False, True])
+def test_an_answer_without_end_is_cut_off(asked: Asked, target: Target, begun: bool) -> None:
+    stage = asked(lambda request, raw: target, answer_limit=1)
+    stage.upstream(STREAM + (chunk(HELLO_SO_FAR) if begun else b""))
+    words = HELLO_SO_FAR if begun else b": ping\n\n"
+    assert pour(stage, words * (65536 // len(words)), 40) <= 18
+    assert b"more than 1 MiB (options answer_limit and body_size_limit)" in stage.to_client
+    assert b'"code":"invalid_prompt"' in stage.to_client
+    assert len(stage.flow("upstream").response.raw_content or b"") < (1 << 20) + 70_000  # type: ignore[union-attr]
+    assert stage.streams == []
+
+
+def test_an_answer_that_was_packed_is_measured_as_it_is_read(asked: Asked) -> None:
+    stage = asked(lambda request, raw: ACME, answer_limit=1)
+    packed = gzip.compress(b": ping\n\n" * 1_000_000)
+    head = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(packed)
+    stage.upstream(head + packed)
+    assert b"more than 1 MiB (options answer_limit and body_size_limit)" in stage.to_client
+
+
+def test_a_question_is_read_to_its_limit(asked: Asked) -> None:
+    stage = asked(lambda request, raw: ACME, request_limit=1)
+    stage.upstream(HELLO)
+    before = stage.to_client
+    stage.says(b"POST /v1/responses HTTP/1.1\r\nhost: proxy\r\ncontent-length: 500000000\r\n\r\n")
+    assert stage.to_client.removeprefix(before).startswith(b"HTTP/1.1 413")
+    assert b"larger than 1 MiB (options request_limit" in stage.to_client

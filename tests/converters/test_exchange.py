@@ -385,3 +385,83 @@ def test_a_relayed_answer_that_is_no_json_has_no_tokens() -> None:
     exchange = opened("responses", question(stream=False))
     replay(exchange, [b"<html>"])
     assert exchange.usage is None
+
+
+# --- limits ---
+
+
+@pytest.mark.parametrize("protocol", sorted(DIALECTS))
+@pytest.mark.parametrize("cut", [1, 100, 100_000])
+def test_an_event_beyond_the_limit_is_the_end(protocol: str, cut: int) -> None:
+    exchange = opened(protocol, event_limit=1000)
+    stream = b"data: " + b'"' + b"x" * 5000
+    told = [piece for at in range(0, len(stream), cut) for piece in exchange.feed(stream[at : at + cut])]
+    assert exchange.ended
+    said = b"".join(told)
+    assert said.count(b"event: response.failed") == 1
+    assert b'"code":"invalid_prompt"' in said
+    assert b"Acme sent an event of more than 0.000953674 MiB (option event_limit)" in said
+    assert exchange.close() == []
+
+
+@PROTOCOLS
+@given(places=st.lists(st.integers(0, 10_000), max_size=10))
+def test_what_came_before_an_event_beyond_the_limit_is_told(protocol: str, places: list[int]) -> None:
+    stream = STREAMS[protocol].replace(b"llo", b"l" * 3000)
+    whole = replay(opened(protocol, event_limit=1000), [stream])
+    assert "H\u00e9".encode() in whole and b"option event_limit" in whole
+    assert replay(opened(protocol, event_limit=1000), cut_at(stream, places)) == whole
+
+
+@PROTOCOLS
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_body_beyond_the_limit_is_the_end(protocol: str, stream: bool) -> None:
+    exchange = opened(protocol, question(stream=stream), event_limit=1000, client="other")
+    for _ in range(20):
+        exchange.feed(b'{"x": "' + b"x" * 100)
+    assert exchange.ended
+    assert exchange.fault and (exchange.fault.kind, exchange.fault.status) == ("bad_request", 502)
+    if not stream:
+        assert exchange.whole().status == 502
+
+
+@PROTOCOLS
+def test_an_answer_within_the_limits_is_as_without(protocol: str) -> None:
+    chunks = [STREAMS[protocol]]
+    assert replay(opened(protocol, event_limit=1000), chunks) == replay(opened(protocol), chunks)
+
+
+@pytest.mark.parametrize("protocol", sorted(DIALECTS))
+@pytest.mark.parametrize(
+    "sign",
+    [b": keepalive\n\n", b'event: ping\ndata: {"type":"ping"}\n\n', b'data: {"type":"keepalive"}\n\n', b"\n", b" "],
+)
+def test_signs_of_life_are_no_progress(protocol: str, sign: bytes) -> None:
+    exchange = opened(protocol)
+    for _ in range(5):
+        exchange.feed(sign)
+    assert exchange.progress == 0
+    assert not exchange.ended
+
+
+@pytest.mark.parametrize("protocol", sorted(STREAMS))
+def test_all_that_is_said_is_progress(protocol: str) -> None:
+    exchange = opened(protocol)
+    for event in STREAMS[protocol].split(b"\n\n")[:-3]:
+        before = exchange.progress
+        exchange.feed(event + b"\n\n")
+        says_something = any(word in event for word in (b"Let", b"Hm", b"llo", b"cmd"))
+        assert exchange.progress > before or not says_something, event
+
+
+def test_what_a_responses_upstream_says_is_progress() -> None:
+    exchange = opened("responses")
+    exchange.feed(b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","delta":"x"}\n\n')
+    assert exchange.progress == 1
+
+
+@PROTOCOLS
+def test_a_failure_within_the_stream_ends_the_answer(protocol: str) -> None:
+    exchange = opened(protocol)
+    exchange.feed(b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"busy"}}\n\n')
+    assert exchange.ended

@@ -110,3 +110,32 @@ def test_what_is_encoded_is_parsed_back(bodies: list[dict[str, str]], width: int
     messages = parse(stream, *range(0, len(stream), width))
     assert [sse.jsontext.loads(message.data) for message in messages] == events
     assert {message.event for message in messages} <= {"response.x"}
+
+
+# --- a record that is too long ---
+
+
+@given(cuts=st.lists(st.integers(0, 80), max_size=8), size=st.integers(0, 40))
+def test_a_record_that_is_too_long_is_left_out_wherever_the_network_cuts(cuts: list[int], size: int) -> None:
+    stream = b"data: a\n\ndata: " + b"x" * size + b"\n\ndata: b\n\n"
+    parser = Parser(limit=20)
+    borders = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
+    pieces = [stream[start:end] for start, end in itertools.pairwise(borders)]
+    found = [message.data for piece in pieces for message in parser.feed(piece)] + [m.data for m in parser.close()]
+    fits = size + len(b"data: ") <= 20
+    assert found == ([b"a", b"x" * size, b"b"] if fits else [b"a"])
+    assert parser.too_long is not fits
+
+
+def test_a_record_without_end_is_not_kept() -> None:
+    parser = Parser(limit=1000)
+    for _ in range(100):
+        assert parser.feed(b"x" * 100) == []
+    assert parser.too_long
+    assert parser._pieces == []
+
+
+def test_many_records_together_may_be_longer() -> None:
+    parser = Parser(limit=20)
+    assert len(parser.feed(b"data: x\n\n" * 100)) == 100
+    assert not parser.too_long
