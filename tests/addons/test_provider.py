@@ -31,6 +31,7 @@ def test_a_target_holds_what_the_table_says() -> None:
     assert (target.upstream.who, target.upstream.model, target.upstream.protocol) == ("x", "m", "chat")
     assert (target.base_url, target.keys, target.headers) == ("https://h/v1", ("k",), {"User-Agent": "us"})
     assert (target.first_byte, target.idle) == (30, 60.5)
+    assert (target.connect, target.progress) == (15, 1800), "nobody may hold a client for ever"
 
 
 @pytest.mark.parametrize(

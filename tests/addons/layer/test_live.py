@@ -13,7 +13,7 @@ from mitmproxy import connection, http, io, options
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.tools.dump import DumpMaster
 
-from addons.conversion import SIDE, Conversion
+from addons.conversion import SIDE, WHOLE, Conversion
 from tests.addons.stage import END, OK, POST, Loud, answer, chunk, refusal
 
 PATIENCE = 10.0  # seconds; only a test that fails waits so long
@@ -307,6 +307,28 @@ async def test_a_saved_question_can_be_replayed(tmp_path: Path) -> None:
                 await asyncio.sleep(0.01)
     assert router.ended == ["upstream response", "upstream response", "client response"]
     assert saved.response and saved.response.raw_content == b"TWOEND"
+
+
+class Limiting(Router):
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        flow.metadata[WHOLE] = 100_000
+
+
+@pytest.mark.parametrize("form", ["length", "chunked"])
+async def test_a_client_that_sends_all_before_it_reads_reads_the_refusal(form: str) -> None:
+    """A connection that is closed while it sends would be reset, and the answer lost."""
+    piece, count = bytes(1 << 20), 40
+    said = b"content-length: %d" % (len(piece) * count) if form == "length" else b"transfer-encoding: chunked"
+    async with proxy(Limiting()) as here, client(here) as codex, asyncio.timeout(PATIENCE):
+        codex.writer.write(b"POST /v1/responses HTTP/1.1\r\nhost: proxy\r\n" + said + b"\r\n\r\n")
+        for _ in range(count):
+            codex.writer.write(piece if form == "length" else chunk(piece))
+            await codex.writer.drain()
+        if form == "chunked":
+            codex.writer.write(END)
+        told = await codex.reader.read()
+    assert told.startswith(b"HTTP/1.1 413")
+    assert b"the request is larger than" in told
 
 
 @asynccontextmanager
