@@ -263,7 +263,7 @@ def read(who: str, status: int, headers: Mapping[str, str], body: bytes) -> Faul
     text = f"{marks} {said}"
     kind = next((k for words, k, when in _WORDS if status in when and words.search(text)), None)
     kind = kind or _STATUS.get(status) or ("server" if status >= 500 else "bad_request")
-    return Fault(kind, f"{who} answered {status}: {said}", status, _retry_after(headers, text))
+    return Fault(kind, f"{who} answered {status}: {said[:_LIMIT]}", status, _retry_after(headers, text))
 
 
 def from_stream(who: str, error: Any) -> Fault:
@@ -276,7 +276,7 @@ def from_stream(who: str, error: Any) -> Fault:
     kind = next((k for words, k in _STREAM_WORDS if words.search(text)), None)
     if kind is None:
         kind = "bad_request" if "invalid_request" in text or "tool_use_failed" in text else "server"
-    return Fault(kind, f"{who}: {said}", None, _retry_after({}, text))
+    return Fault(kind, f"{who}: {said[:_LIMIT]}", None, _retry_after({}, text))
 
 
 _THINKING = re.compile(

@@ -24,6 +24,8 @@ from addons.layer.one_write import ReadOver
 from addons.layer.timers import TimedStream
 from converters.errors import Fault, Kind
 
+_MOST_TOLD = 300  # characters of what is wrong with a connection
+
 _stream_ids = itertools.count(-1, -1)
 
 
@@ -82,6 +84,7 @@ class ExchangeStream(TimedStream):
     def handle_protocol_error(
         self, event: said.RequestProtocolError | said.ResponseProtocolError
     ) -> CommandGenerator[None]:
+        event.message = event.message[:_MOST_TOLD]  # it may quote all that came
         if self._attempt is None:
             yield from super().handle_protocol_error(event)
         elif isinstance(event, said.RequestProtocolError):

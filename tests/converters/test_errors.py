@@ -209,3 +209,9 @@ def test_a_refusal_for_earlier_thinking_is_recognised(said: Any) -> None:
 )
 def test_other_refusals_are_not_for_earlier_thinking(said: str) -> None:
     assert not errors.blames_thinking(400, jsontext.dumps({"error": {"message": said}}))
+
+
+def test_what_is_told_of_an_error_is_cut() -> None:
+    body = b'{"error":{"message":"' + b"x" * 60_000 + b'"}}'
+    assert len(errors.read("acme", 400, {}, body).message) < 1100
+    assert len(errors.from_stream("acme", {"message": "x" * 60_000}).message) < 1100

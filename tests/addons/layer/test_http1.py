@@ -129,6 +129,14 @@ def test_what_is_told_of_a_head_that_breaks_off_is_cut() -> None:
     assert "HTTP/1.1 200 OK" in addon.faults[1].message
 
 
+@pytest.mark.parametrize("said", [b"x" * 200_000 + b"\r\n\r\n", OK + b"zz" * 100_000 + b"\r\n"])
+def test_what_is_told_of_what_is_no_http_is_cut(said: bytes) -> None:
+    addon = Planned(attempt(), http.Response.make(502))
+    stage = asked(addon)
+    stage.upstream(said)
+    assert addon.faults[1] and len(addon.faults[1].message) < 400
+
+
 def test_nothing_is_told_of_a_clients_head_that_breaks_off() -> None:
     stage = Stage(Planned())
     stage.says(POST[:30] + b"authorization: Bearer sk-1")

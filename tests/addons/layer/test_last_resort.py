@@ -9,6 +9,7 @@ from mitmproxy import http
 
 from addons.layer import last_resort
 from converters.errors import Answer
+from tests.addons.layer.test_http2 import Peer
 from tests.addons.stage import END, OK, POST, Loud, Planned, Stage, answer, attempt, body, chunk, refusal
 
 QUIET = "the proxy failed at this request (ZeroDivisionError); its log says where"
@@ -177,21 +178,25 @@ class Explosive(Loud):
 @pytest.mark.parametrize("play", [plain, cut_in_the_middle, cut_before, refused, undecodable, raising])
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("passes", [False, True])
-@pytest.mark.parametrize("credentials", [False, True])
+@pytest.mark.parametrize("way", ["http1", "http1 with a key", "http2", "http2 connection"])
 def test_a_client_may_leave_while_any_hook_is_slow(
-    slow: str, play: Callable[[Stage], None], *, stream: bool, passes: bool, credentials: bool
+    slow: str, play: Callable[[Stage], None], *, stream: bool, passes: bool, way: str
 ) -> None:
     steps = () if passes else (attempt(1), http.Response.make(502))
     addon = Planned(*steps, answer=lambda: Explosive(stream=stream))
-    stage = Stage(addon)
-    question = POST.replace(b"host:", b"authorization: Bearer sk-1\r\nhost:") if credentials else POST
+    stage, peer = Stage(addon, alpn=b"h2" if "http2" in way else None), Peer(client=True)
+    question = POST.replace(b"host:", b"authorization: Bearer sk-1\r\nhost:") if "key" in way else POST
     with stage.holding(slow):
-        stage.says(question)
+        stage.says(peer.ask(1) if "http2" in way else question)
         if "connect 1" in stage.log and not passes:
             play(stage)
         elif passes and "connect 80" in stage.log:
             stage.upstream(answer(b"one"), 80)
-        stage.leaves()
+        if way == "http2":
+            peer.h2.reset_stream(1)
+            stage.says(peer.send())
+        else:
+            stage.leaves()
     stage.wake()
     assert stage.streams == []
     assert all(not flow.live for flow in stage.flows)
