@@ -81,7 +81,7 @@ def test_an_answer_that_breaks_off_after_its_first_word_ends_the_stream() -> Non
 
 def test_an_answer_that_breaks_off_before_is_an_error() -> None:
     one = case(pieces=(b": ping\n\n",), broken="timeout")
-    assert (one.notes.told.status, one.client_response.form) == (504, "json")
+    assert (one.notes.told.status, one.client_response.form) == (408, "json")
 
 
 def test_an_upstream_out_of_reach_leaves_no_answer(tmp_path: Path) -> None:
