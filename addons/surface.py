@@ -3,6 +3,7 @@
 | request                          | answer                                                                          |
 |----------------------------------|---------------------------------------------------------------------------------|
 | GET /v1/models                   | one body for everybody: OpenAI's `data` and Codex's `models`                    |
+| GET /v1/models/ID                | that model's row of `data`                                                      |
 | GET /v1/responses, websocket     | 426: Codex falls back to POST at once and in silence (404 costs it 7 seconds)   |
 | GET /v1/responses                | 405                                                                             |
 
@@ -10,6 +11,7 @@ Without any model to serve, all of it goes the way of everything else: to the re
 """
 
 import os
+from urllib.parse import unquote
 
 import orjson
 from mitmproxy import http
@@ -17,7 +19,9 @@ from mitmproxy import http
 from addons.catalog import catalog
 from addons.conversion import is_attempt
 from addons.routes_file import RoutesFile
+from converters.jsontext import Json
 
+_ONE_MODEL = "/models/"
 _JSON = {"content-type": "application/json"}
 
 
@@ -37,14 +41,36 @@ class Surface:
         match endpoint(flow.request):
             case "/models":
                 self._models(flow)
+            case path if path.startswith(_ONE_MODEL):
+                self._one_model(flow)
             case "/responses" if self._routes.current.serves_any(os.environ):
                 self._no_websocket(flow)
 
     def _models(self, flow: http.HTTPFlow) -> None:
+        if (body := self._served()) is not None:
+            flow.response = http.Response.make(200, orjson.dumps(body), _JSON)
+
+    def _one_model(self, flow: http.HTTPFlow) -> None:
+        if (body := self._served()) is None:
+            return
+        wanted = unquote(flow.request.path.partition("?")[0].partition(_ONE_MODEL)[2])
+        found = next((model for model in body["data"] if model["id"] == wanted), None)
+        if found is not None:
+            flow.response = http.Response.make(200, orjson.dumps(found), _JSON)
+            return
+        error = {"message": "no such model is served here", "type": "invalid_request_error", "param": "model"}
+        body = {"error": error | {"code": "model_not_found"}}
+        flow.response = http.Response.make(404, orjson.dumps(body), _JSON)
+
+    def _served(self) -> Json | None:
+        """The list of models; None where there are neither routes nor keys, so that the reverse target's is the list.
+
+        Of routes by globs alone it may be empty: their providers' lists say nothing, and the target's models are none
+        of theirs.
+        """
         self._routes.refresh()
         body = catalog(self._routes.current, os.environ)
-        if body["models"]:
-            flow.response = http.Response.make(200, orjson.dumps(body), _JSON)
+        return body if body["models"] or self._routes.current.routes else None
 
     def _no_websocket(self, flow: http.HTTPFlow) -> None:
         wants_websocket = flow.request.headers.get("upgrade", "").lower() == "websocket"
