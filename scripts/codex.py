@@ -2,13 +2,17 @@
 
 import json
 import os
-import shlex
 import subprocess
 from pathlib import Path
+
+import tomlkit
 
 ROOT = Path(__file__).parents[1]
 BINARY = ROOT / ".cache" / "codex" / "node_modules" / ".bin" / "codex"
 """Where `scripts/setup codex` puts it."""
+
+PROFILE = "transcodex"
+"""The provider's name to Codex, and its profile's."""
 
 KNOWN = "0.169.0"
 """The version that the tests were written against: the one that `scripts/setup codex` gets."""
@@ -43,10 +47,13 @@ def catalog(port: int, **credentials: str) -> dict[str, str]:
     return {"model_catalog_url": address} | (credentials or {"experimental_bearer_token": "none"})
 
 
-def command_line(port: int, model: str, **settings: str | int) -> str:
-    """The same as a person types it, an option a line, to stand four spaces in."""
-    lines = (f"-c {shlex.quote(f'{key}={value}')}" for key, value in options(port, **settings).items())
-    return " \\\n        ".join([f"codex -m {shlex.quote(model)}", *lines])
+def profile(port: int, model: str, **credentials: str) -> str:
+    """The same as a file of the user's own: `codex -p NAME` lays $CODEX_HOME/NAME.config.toml over the rest."""
+    document = tomlkit.document()
+    document |= {"model": model, "model_provider": PROFILE, "web_search": "disabled"}
+    address = f"http://127.0.0.1:{port}/v1"
+    document["model_providers"] = {PROFILE: {"name": PROFILE, "base_url": address} | catalog(port, **credentials)}
+    return tomlkit.dumps(document)
 
 
 def ask(port: int, model: str, question: str, home: Path) -> str:

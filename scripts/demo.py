@@ -78,8 +78,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     good = demo(real)
     if good:
-        print("\nBoth answered. For your own Codex start scripts/run, which says how; in short:\n")
-        print(f"    {codex.command_line(8080, 'MODEL')}")
+        print("\nBoth answered. For your own Codex start scripts/run, which says how.")
     sys.exit(0 if good else 1)
 
 

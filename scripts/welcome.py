@@ -34,25 +34,51 @@ def keys_found(routes: config.Routes) -> list[str]:
     return [name for name in names if keys.read([name], os.environ)]
 
 
-def credentials() -> dict[str, str]:
-    """What Codex sends with each question. Only OpenAI sees it, for the models that pass through to there."""
-    return {"env_key": "OPENAI_API_KEY"} if os.environ.get("OPENAI_API_KEY") else {}
+def token(known: argparse.Namespace) -> dict[str, str]:
+    """What Codex sends with each request: the proxy's own token where it wants one, or else OpenAI's key.
+
+    Only OpenAI sees that, for the models that are forwarded to there.
+    """
+    variable = getattr(known, "client_token_env", "") or ("OPENAI_API_KEY" if os.environ.get("OPENAI_API_KEY") else "")
+    return {"env_key": variable} if variable else {}
+
+
+def _who_can_answer(routes: config.Routes) -> list[str]:
+    found, offers = keys_found(routes), routes.offers(os.environ)
+    slugs = ", ".join(offer.slug for offer in offers[:8]) + (", ..." if len(offers) > 8 else "")
+    if found or offers or (routes.routes and routes.able(os.environ)):
+        return [
+            f"Keys found: {', '.join(found) or 'none, and none is needed'}",
+            f"Models:     {slugs or 'those of your routes, by any name that they match'}",
+        ]
+    if routes.routes:
+        return ["No key that your routes need is set; routes.show tells which."]
+    width = max(map(len, routes.providers))
+    lacking = [(name, one.key_env) for name, one in routes.providers.items() if one.key_env]
+    rows = [f"    {name:{width}}  {' or '.join(variables)}" for name, variables in lacking]
+    local = [name for name, one in routes.providers.items() if not one.key_env]
+    return [
+        "No key is set. Set one of these variables and start again:",
+        "",
+        *rows,
+        "",
+        f"Servers on this machine need none: ask for {local[0]}/MODEL; {', '.join(local[1:])} are known as well.",
+    ]
 
 
 def welcome(known: argparse.Namespace, routes: config.Routes) -> str:
-    port, found, offers = int(known.listen_port), keys_found(routes), routes.offers(os.environ)
-    # One that needs the proxy shows it best; OpenAI's own speak Responses and only pass through.
-    example = next((one.slug for one in offers if one.target.upstream.protocol != "responses"), "MODEL")
-    command = codex.command_line(port, example, **codex.catalog(port, **credentials()))
+    port, offers = int(known.listen_port), routes.offers(os.environ)
+    # One that needs the proxy shows it best; OpenAI's own speak Responses and are only forwarded.
+    example = next((offer.slug for offer in offers if offer.target.upstream.protocol != "responses"), "MODEL")
     lines = [
-        f"Keys found: {', '.join(found) or 'none; set a variable such as DEEPSEEK_API_KEY and start again'}",
-        f"Models:     {', '.join(offer.slug for offer in offers[:8]) or 'none'}{', ...' if len(offers) > 8 else ''}",
+        *_who_can_answer(routes),
         "",
-        "Start Codex in another terminal:",
+        f"Codex uses the proxy with this profile, saved as ~/.codex/{codex.PROFILE}.config.toml:",
         "",
-        f"    {command}",
+        *(f"    {line}" if line else "" for line in codex.profile(port, example, **token(known)).splitlines()),
         "",
-        "model_catalog_url tells Codex the models' names and sizes; it asks only where some token is set.",
+        f"Then, in another terminal:  codex -p {codex.PROFILE}",
+        "",
     ]
     if known.program == "mitmweb":
         lines.append(f"Watch it at http://{known.web_host}:{known.web_port}, with the token that mitmweb prints now.")
