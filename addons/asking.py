@@ -20,12 +20,12 @@ _USER_AGENT = "transcodex"  # some providers' front doors refuse requests withou
 MOST_OF_AN_ERROR = 1 << 16
 """Bytes that are read of an upstream's error, decoded."""
 
-_VERSION = re.compile(r"[^/]+/(\d+)\.(\d+)\.\d")
+_VERSION = re.compile(r"[^/]+/(\d{1,9})\.(\d{1,9})\.\d")
 
 # Headers of the client that belong to its connection or its body, not to its question.
 _OWN_TO_THE_CLIENT = {
     *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer"),
-    *("transfer-encoding", "upgrade", "host", "content-length", "content-encoding", "accept-encoding"),
+    *("transfer-encoding", "upgrade", "host", "via", "content-length", "content-encoding", "accept-encoding"),
 }
 
 

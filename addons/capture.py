@@ -21,7 +21,7 @@ from weakref import WeakValueDictionary
 from mitmproxy import command, ctx, exceptions, flow, http
 from mitmproxy.addonmanager import Loader
 
-from addons import recording
+from addons import loading, recording
 from addons.conversion import EXCHANGE, SIDE, is_attempt
 from addons.keeper import Keeper, Task
 from addons.recording import BareSide, Exchanged, NoCase
@@ -45,6 +45,7 @@ class Capture:
         self._keeper: Keeper | None = None
         self._known = -math.inf, Private()
 
+    @loading.one_line()
     def load(self, loader: Loader) -> None:
         loader.add_option("capture_dir", str, "", "Where capture.save writes cases. Default: ./flows")
         loader.add_option("capture_all", str, "", "Folder that keeps every exchange, redacted, for later.")
@@ -52,6 +53,7 @@ class Capture:
         loader.add_option("capture_all_count", int, 5000, "Most exchanges that capture_all keeps.")
         loader.add_option("redact", Sequence[str], [], "What else is secret in recorded exchanges: values, or @file.")
 
+    @loading.one_line()
     def configure(self, updated: set[str]) -> None:
         if "redact" in updated:
             self._listed()

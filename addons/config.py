@@ -40,10 +40,15 @@ def load(path: Path | None) -> Routes:
         ConfigError: the file is no TOML, or says something that cannot be; each line names the place.
         OSError: it cannot be read.
     """
+    if path is None:
+        return parse("")
     try:
-        return parse(path.read_text(encoding="utf-8") if path else "")
+        routes = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError([f"not UTF-8: {error.reason} at byte {error.start}"]) from error
+    if not _toml(routes):  # as it is for a moment while somebody saves it
+        raise ConfigError([f"{path}: says nothing; leave out the option to do without a file"])
+    return parse(routes)
 
 
 def parse(text: str) -> Routes:
@@ -73,6 +78,10 @@ def _toml(text: str) -> Tables:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([f"not TOML: {error}"]) from error
+    except (ValueError, RecursionError) as error:  # of a number with thousands of digits, of thousands of brackets
+        raise ConfigError(
+            [f"a number that is too long, or brackets that are too deep ({type(error).__name__})"]
+        ) from None
 
 
 def _table[T: (list[Any], dict[str, Any])](data: Tables, name: str, default: T) -> T:

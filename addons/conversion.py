@@ -77,8 +77,9 @@ class Answering(Protocol):
 class Conversion:
     """A client's request and the attempts to have it answered. Lives in memory alone, since it holds credentials.
 
-    The addon sets `attempt`, `credentials` and `answer` anew each time it is asked, or else `flow.response`. Times are
-    in seconds, None is no limit.
+    The addon sets `attempt`, `credentials` and `answer` anew each time it is asked, or else `flow.response`, or else
+    `pass_through`. Where it sets none of them, by a mistake of its own, the client is refused: what was to be routed
+    goes nowhere else. Times are in seconds, None is no limit.
     """
 
     flow: http.HTTPFlow
@@ -91,6 +92,9 @@ class Conversion:
     """Headers that exist on the wire only: they replace the attempt's own on a copy as it is sent."""
 
     answer: Answering | None = None
+
+    pass_through: bool = False
+    """The request goes to mitmproxy's own target, just as it is. Only asked for before the first attempt."""
 
     headers: dict[str, str] = field(default_factory=dict)
     """Headers of the client's streamed answer, beside those that every stream has."""

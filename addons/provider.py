@@ -16,6 +16,7 @@ import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -113,6 +114,8 @@ class Provider(Table):
     protocol: str
     base_url: Annotated[str, AfterValidator(normalised)]
     key_env: Names = ()
+    hosts: Names = ()
+    """Where else the company answers, beside `base_url`: what passes through to there needs no key of ours."""
     auth: Auth | None = None
     headers: Annotated[dict[str, str], AfterValidator(_allowed)] = Field(default_factory=dict)
     dialect: dict[str, Any] = Field(default_factory=dict)
@@ -137,6 +140,11 @@ class Provider(Table):
     def has_key(self, environ: Mapping[str, str]) -> bool:
         """Whether it can be asked now: a key is set, or none is needed."""
         return not self.needs_key() or bool(keys.read(self.key_env, environ))
+
+    def is_at(self, host: str) -> bool:
+        """Whether this host is the provider's own, or a part of it (`eu.api.openai.com`)."""
+        own = (urlsplit(self.base_url).hostname or "", *self.hosts)
+        return any(f".{host.lower()}".endswith(f".{one.lower()}") for one in own)
 
     def upstream_name(self, provider: str, asked: str) -> str:
         """How this provider calls the model that a client asks for.

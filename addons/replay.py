@@ -13,6 +13,7 @@ from pathlib import Path
 from mitmproxy import ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
+from addons import loading
 from addons.case import Case, CaseError
 from addons.exchanges import Exchanges, wants_compaction
 from addons.gate import Gate
@@ -43,10 +44,12 @@ class Replay:
         self._repertoire = Repertoire([])
         self._player = Player(self._repertoire)
 
+    @loading.one_line()
     def load(self, loader: Loader) -> None:
         loader.add_option("replay", str, "", "Folder with recorded cases; all questions are answered from them.")
         loader.add_option("replay_pace", bool, False, "Answer at the recorded pace, not as fast as possible.")
 
+    @loading.one_line()
     def configure(self, updated: set[str]) -> None:
         if "replay" in updated:
             try:
@@ -90,6 +93,16 @@ class Replay:
         self._routes.current = Routes(routes, {"recorded": provider})
 
 
-_routes, _sides = RoutesFile(), Sides()
-_replay = Replay(_routes)
-addons = [Gate(), Health(_routes), Surface(_routes), _sides, TurnView(), Exchanges(_replay.target, _sides), _replay]
+with loading.one_line():
+    _routes, _sides = RoutesFile(), Sides()
+    _replay = Replay(_routes)
+    addons = [
+        Gate(),
+        Health(_routes),
+        Surface(_routes),
+        _sides,
+        TurnView(),
+        Exchanges(_replay.target, _sides),
+        _replay,
+        loading.Options(),
+    ]

@@ -15,7 +15,7 @@ from pathlib import Path
 from mitmproxy import command, ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
-from addons import asking, config, memory, overview
+from addons import config, loading, memory, overview
 from addons.capture import Capture
 from addons.exchanges import Exchanges
 from addons.gate import Gate
@@ -39,9 +39,11 @@ class Route:
         self._routes = routes
         self._watching: asyncio.Task[None] | None = None
 
+    @loading.one_line()
     def load(self, loader: Loader) -> None:
         loader.add_option("routes", str, "", "TOML file with routes and providers of your own.")
 
+    @loading.one_line()
     def configure(self, updated: set[str]) -> None:
         if "routes" in updated:
             try:
@@ -60,27 +62,22 @@ class Route:
     async def _each_second(self) -> None:
         while True:
             await asyncio.sleep(1)
-            self._routes.refresh()
+            self._routes.refresh()  # which raises nothing
             memory.sweep()
 
     def target(self, request: http.Request, raw: Json) -> Target | None:
-        """Who answers a question; None where it passes through as it is.
+        """Who answers a question; None where nobody does that is known.
 
         Raises:
-            RequestError: the question names no model.
+            RequestError: the question names no model, or one that only the routes leave out.
             config.KeyProblem: the provider's key is missing, or cannot be read.
         """
         self._routes.refresh()
-        model = exchange.model_of(raw)
-        target = next(iter(self._routes.current.targets(model, os.environ)), None)
-        if target is None:
-            logger.info("%s passes through to %s%s", model, request.host, self._hint(model))
-            return asking.reverse_target(request, raw)
-        return target
-
-    def _hint(self, model: str) -> str:
-        variables = self._routes.current.lacking(model)
-        return f" (it would be routed if {' or '.join(variables)} were set)" if variables else ""
+        model, routes = exchange.model_of(raw), self._routes.current
+        if target := next(iter(routes.targets(model, os.environ)), None):
+            return target
+        routes.check_pass_through(model, os.environ, request.host)
+        return None
 
     @command.command("routes.show")
     def show(self) -> Sequence[str]:
@@ -96,18 +93,20 @@ class Route:
         return config.check(Path(named).expanduser() if named else None)
 
 
-_routes, _sides = RoutesFile(), Sides()
-_route = Route(_routes)
-addons = [
-    Gate(),
-    Health(_routes),
-    Surface(_routes),
-    _sides,
-    TurnView(),
-    LiveBodies(),
-    PageStyle(),
-    Exchanges(_route.target, _sides),
-    _route,
-    Capture(_routes.keys),
-    Resend(),
-]
+with loading.one_line():
+    _routes, _sides = RoutesFile(), Sides()
+    _route = Route(_routes)
+    addons = [
+        Gate(),
+        Health(_routes),
+        Surface(_routes),
+        _sides,
+        TurnView(),
+        LiveBodies(),
+        PageStyle(),
+        Exchanges(_route.target, _sides),
+        _route,
+        Capture(_routes.keys),
+        Resend(),
+        loading.Options(),
+    ]

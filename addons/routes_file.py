@@ -53,6 +53,8 @@ class RoutesFile:
             self.current = config.load(self.path)
         except (OSError, config.ConfigError) as error:
             logger.error("routes: %s; the last good routes stay in force", error)
+        except Exception as error:  # whatever it is that somebody saves: the proxy goes on with what was good
+            logger.error("routes: %s; the last good routes stay in force", type(error).__name__)
         else:
             logger.info("routes: %s was read anew", self.path)
 

@@ -8,6 +8,7 @@ from pydantic import Field
 from addons.keys import KeyProblem, MissingKey
 from addons.provider import Globs, Model, Names, Provider, Table, matches
 from addons.target import Target
+from converters.errors import RequestError
 
 _WILD = frozenset("*?[")
 
@@ -61,7 +62,7 @@ class Routes:
         self.declared = dict(declared or {})
 
     def targets(self, model: str, environ: Mapping[str, str]) -> list[Target]:
-        """Who can answer this model, in the order to try them; none: nobody is known, the request passes through.
+        """Who can answer this model, in the order to try them; none: nobody can.
 
         The first route that matches decides alone. Where there are no routes at all, the first provider that lists the
         model and has a key serves it. A model may also name its provider itself: `deepseek/deepseek-v4-pro`.
@@ -75,11 +76,20 @@ class Routes:
                 return self._along(route, model, environ)
         return self._listed(model, environ) or self._named(model, environ)
 
-    def lacking(self, model: str) -> tuple[str, ...]:
-        """The variables any one of which would give a key to a provider that knows this model."""
-        name = model.partition("/")[0]
-        knowing = (one for key, one in self.providers.items() if key == name or model in one.models)
-        return tuple(dict.fromkeys(variable for one in knowing for variable in one.key_env))
+    def check_pass_through(self, model: str, environ: Mapping[str, str], host: str) -> None:
+        """That a model which nobody can answer may pass through to this host: it is the host's own, or unheard of.
+
+        Raises:
+            MissingKey: providers are known that would answer it, and none has a key.
+            KeyProblem: a key is there and cannot be used.
+            RequestError: a provider could answer it, but the routes leave it out.
+        """
+        known = {name: one for name, one in self.providers.items() if model in one.models or _names(model, name)}
+        if not known or any(one.is_at(host) for one in known.values()):
+            return
+        if able := next((name for name, one in known.items() if one.has_key(environ)), None):
+            raise RequestError(f"no route takes the model {model}: add one, or ask for {able}/{model}", param="model")
+        raise MissingKey({name: one.key_env for name, one in known.items()})
 
     def offers(self, environ: Mapping[str, str]) -> list[Offer]:
         """All models that can be asked for by name now, in order; a glob stands for what its first provider lists."""
@@ -115,9 +125,9 @@ class Routes:
         return []
 
     def _named(self, model: str, environ: Mapping[str, str]) -> list[Target]:
-        name, _, rest = model.partition("/")
+        name = model.partition("/")[0]
         provider = self.providers.get(name)
-        if not rest or provider is None or not provider.has_key(environ):
+        if provider is None or not _names(model, name) or not provider.has_key(environ):
             return []
         return [provider.target(name, provider.upstream_name(name, model), environ)]
 
@@ -144,6 +154,11 @@ class Routes:
         for provider in self.providers.values():
             if provider.models and _usable(provider, environ):
                 yield from provider.models
+
+
+def _names(model: str, provider: str) -> bool:
+    """Whether a model's name begins with the provider's, as in `deepseek/deepseek-v4-pro`."""
+    return model.startswith(f"{provider}/") and len(model) > len(provider) + 1
 
 
 def _usable(provider: Provider, environ: Mapping[str, str]) -> bool:

@@ -7,10 +7,13 @@
 | GET /v1/responses, websocket     | 426: Codex falls back to POST at once and in silence (404 costs it 7 seconds)   |
 | GET /v1/responses                | 405                                                                             |
 
-Without any model to serve, all of it goes the way of everything else: to the reverse target.
+Without any model to serve, the list is the reverse target's. The websocket is never: what is said in it, and of which
+model it is asked, nobody here would see.
 """
 
 import os
+import posixpath
+import re
 from urllib.parse import unquote
 
 import orjson
@@ -22,13 +25,20 @@ from addons.routes_file import RoutesFile
 from converters.jsontext import Json
 
 _ONE_MODEL = "/models/"
+_RESPONSES = re.compile(r"/responses(/.*)?$")
+"""Whatever stands before: the base address may be `/v1`, or that of another service (`/backend-api/codex`)."""
+
 _JSON = {"content-type": "application/json"}
 
 
 def endpoint(request: http.Request) -> str:
-    """The path below the version, without the query: `/responses` for `/v1/responses?x=1`."""
-    path = request.path.partition("?")[0].rstrip("/")
-    return path.removeprefix("/v1")
+    """The path below the version, without the query: `/responses` for `/v1/responses?x=1`.
+
+    However it is spelled: upstreams, too, take `//responses` and `/%72esponses` for the same.
+    """
+    path = posixpath.normpath("/" + unquote(re.split(r"[?#;]", request.path, maxsplit=1)[0]).lower().lstrip("/"))
+    found = _RESPONSES.search(path)
+    return found[0] if found else path.removeprefix("/v1")
 
 
 class Surface:
@@ -43,7 +53,7 @@ class Surface:
                 self._models(flow)
             case path if path.startswith(_ONE_MODEL):
                 self._one_model(flow)
-            case "/responses" if self._routes.current.serves_any(os.environ):
+            case "/responses":
                 self._no_websocket(flow)
 
     def _models(self, flow: http.HTTPFlow) -> None:

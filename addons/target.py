@@ -46,6 +46,11 @@ class Target:
         return self.keys[0] if self.keys else None
 
     @property
+    def address(self) -> tuple[str, int]:
+        parts = urlsplit(self.base_url)
+        return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+    @property
     def own_credentials(self) -> bool:
         """The client's own credentials go on to this provider."""
         return self.auth == "client"

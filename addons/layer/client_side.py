@@ -9,14 +9,14 @@ from mitmproxy.proxy.layers.http import DropStream, SendHttp
 from mitmproxy.proxy.layers.http import _events as said
 from mitmproxy.proxy.layers.http import _hooks as hooks
 
-from addons import live_bodies
+from addons import asking, live_bodies
 from addons.conversion import Conversion
 from addons.layer.request_size import LimitedStream
 from converters import errors
-from converters.errors import Fault
+from converters.errors import RequestError
 
 CLIENT_LEFT = "client disconnected"
-_SILENCE = Fault("unreachable", "nobody answered")
+_SILENCE = "the proxy failed before it could ask anybody; its log says why"
 
 _STREAM = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", "x-accel-buffering": "no"}
 
@@ -100,8 +100,9 @@ class ClientSide(LimitedStream):
         """Sends `flow.response` as mitmproxy sends the answer of an addon."""
         if self.flow.response is None:
             # An addon that breaks says nothing, but the client must hear something.
-            told = errors.answer(self.conversion.fault or _SILENCE, "other")
-            self.flow.response = http.Response.make(told.status, told.body, dict(told.headers))
+            client, fault = asking.client_of(self.flow.request), self.conversion.fault
+            silence = asking.refusal(RequestError(_SILENCE), client, 500)
+            self.flow.response = asking.response(errors.answer(fault, client)) if fault else silence
         self.flow.response.timestamp_start = time.time()
         yield hooks.HttpResponseHeadersHook(self.flow)
         if not (yield from self.over()):

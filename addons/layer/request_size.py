@@ -23,7 +23,8 @@ from addons.layer.discreet import DiscreetStream
 from converters.errors import RequestError
 
 _LINGER = 30.0  # seconds for the client to stop
-_UNREAD = 1 << 20  # bytes of a request that an addon has answered at its head: nobody will read them
+UNREAD = 1 << 20
+"""Bytes of a request that an addon has answered at its head, or said nothing about: nobody will read them."""
 
 
 class LimitedStream(DiscreetStream):
@@ -59,7 +60,7 @@ class LimitedStream(DiscreetStream):
     def _limit(self) -> float:
         """In bytes, as they come."""
         limits = [self.flow.metadata.get(WHOLE), human.parse_size(self.context.options.body_size_limit)]
-        limits += [_UNREAD] if self.flow.response is not None else []
+        limits += [UNREAD] if self.flow.response is not None else []
         return min((limit for limit in limits if limit is not None), default=math.inf)
 
     def _refuse(self) -> CommandGenerator[None]:

@@ -17,10 +17,11 @@ from mitmproxy.utils import human
 
 from addons.asking import MOST_OF_AN_ERROR
 from addons.compression import Undecodable
-from addons.conversion import SIDE, Conversion
+from addons.conversion import SIDE, WHOLE, Conversion
 from addons.layer.attempt import Attempt, TooLarge
 from addons.layer.client_side import CLIENT_LEFT
 from addons.layer.one_write import ReadOver
+from addons.layer.request_size import UNREAD
 from addons.layer.timers import TimedStream
 from converters.errors import Fault, Kind
 
@@ -31,7 +32,9 @@ _stream_ids = itertools.count(-1, -1)
 
 @dataclass
 class NextAttemptHook(commands.StartHook):
-    """Choose what to try next, or answer the client; with neither, the first time, the request goes its own way.
+    """Choose what to try next, or answer the client, or let the request pass; with no word the client is refused.
+
+    Where a request's body is to be streamed it is asked before the body is there, and only whether that may pass.
 
     An addon may take its time. That the client has left is seen here when the hook is over, and meanwhile in
     `conversion.flow.client_conn.connected`.
@@ -45,17 +48,31 @@ class ExchangeStream(TimedStream):
 
     # --- where mitmproxy meets us ---
 
+    def start_request_stream(self) -> CommandGenerator[None]:
+        """mitmproxy wants to hand the body on as it comes: nobody could convert it, or refuse it, after that."""
+        if WHOLE not in self.flow.metadata:
+            conversion = self.open_conversion()
+            yield NextAttemptHook(conversion)
+            if (yield from self.check_killed(True)):
+                return
+            if conversion.pass_through:
+                yield from super().start_request_stream()
+                return
+        self.flow.metadata.setdefault(WHOLE, UNREAD)
+        self.flow.request.stream = False
+        self.client_state = self.state_consume_request_body
+
     def make_server_connection(self) -> CommandGenerator[bool]:
         """mitmproxy wants to connect; False tells it that the request is taken care of."""
-        body_is_here = self.client_state == self.state_done
+        is_streamed = self.client_state != self.state_done  # `start_request_stream` has asked
         is_replayed_attempt = self.flow.metadata.get(SIDE) == "upstream"
-        if not body_is_here or is_replayed_attempt:
+        if is_streamed or is_replayed_attempt:
             return (yield from super().make_server_connection())
         conversion = self.open_conversion()
         yield NextAttemptHook(conversion)
         if (yield from self.check_killed(True)):
             return False
-        if conversion.attempt is None and self.flow.response is None:
+        if conversion.pass_through and conversion.attempt is None and self.flow.response is None:
             return (yield from super().make_server_connection())
         self.flow.metadata[SIDE] = "client"
         if not (yield from self._follow()):

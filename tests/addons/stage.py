@@ -10,6 +10,7 @@ from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy import commands, context, events
 from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode, HttpStream
+from mitmproxy.proxy.mode_specs import ProxyMode
 
 from addons.conversion import SIDE, Conversion
 from converters.errors import Answer, Fault
@@ -52,10 +53,13 @@ type Step = http.HTTPFlow | http.Response | None
 
 
 class Planned:
-    """An addon that answers each question for a next attempt with the next step; what it was told is kept."""
+    """An addon that answers each question for a next attempt with the next step; what it was told is kept.
+
+    With no step to begin with it lets all requests pass.
+    """
 
     def __init__(self, *steps: Step, answer: Callable[[], Loud] = Loud, **settings: Any) -> None:
-        self.steps = deque(steps)
+        self.steps, self.passes = deque(steps), not steps
         self.settings = settings
         self.answer = answer
         self.answers: list[Loud] = []
@@ -65,6 +69,7 @@ class Planned:
     def next_attempt(self, conversion: Conversion) -> None:
         self.conversions.append(conversion)
         self.faults.append(conversion.fault)
+        conversion.pass_through = self.passes
         step = self.steps.popleft() if self.steps else None
         if isinstance(step, http.Response):
             conversion.flow.response = step
@@ -137,8 +142,11 @@ class Stage:
         alpn: bytes | None = None,
         upstream_alpn: bytes | None = None,
         set_options: Mapping[str, object] | None = None,
+        mode: str = "regular",
+        reached_on: str = "127.0.0.1",
     ) -> None:
         self.addon, self.refused, self.upstream_alpn = addon, set(refused), upstream_alpn
+        self.mode, self.reached_on = ProxyMode.parse(mode), reached_on
         self.set_options = set_options or {}
         self.log: list[str] = []
         self.held: set[str | int] = set()
@@ -159,8 +167,13 @@ class Stage:
         settings.add_option("proxy_debug", bool, False, "")
         settings.update(**self.set_options)
         self.client = connection.Client(
-            peername=("client", 1), sockname=("127.0.0.1", 2), timestamp_start=0, state=ConnectionState.OPEN, alpn=alpn
+            peername=("client", 1),
+            sockname=(self.reached_on, 2),
+            timestamp_start=0,
+            state=ConnectionState.OPEN,
+            alpn=alpn,
         )
+        self.client.proxy_mode = self.mode
         here = context.Context(self.client, settings)
         here.server.address = ("target", 80)
         return HttpLayer(here, HTTPMode.transparent)

@@ -98,7 +98,7 @@ def test_a_body_that_cannot_be_read_is_told_as_http_calls_it(
 def test_a_provider_with_a_key_gets_nothing_of_the_clients(house: House) -> None:
     sent = house.sent(ACME, question(), CURIOUS | {"x-mine": "1", "cookie": "a=1"})
     assert set(sent.headers) <= {
-        *("user-agent", "content-type", "accept", "authorization", "accept-encoding", "host", "content-length"),
+        *("user-agent", "content-type", "accept", "authorization", "accept-encoding", "host", "content-length", "via"),
     }
     assert sent.headers["authorization"] == f"Bearer {KEY}"
     assert (sent.headers["user-agent"], sent.headers["accept"]) == ("transcodex", "text/event-stream")
@@ -152,16 +152,16 @@ SEALED = [{"type": "reasoning", "summary": [], "encrypted_content": "tcx1.chat.e
 
 def test_a_passing_question_with_seals_of_ours_becomes_an_attempt_without_them(house: House) -> None:
     hi = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}
-    stage = house.asked(question("gpt-5.5", input=[*SEALED, hi]), CODEX)
+    stage = house.asked(question("gpt-nobody", input=[*SEALED, hi]), CODEX)
     sent = Message(stage.to_upstream[TARGET])
     assert sent.first == "POST /v1/responses HTTP/1.1"
-    assert sent.json == json.loads(question("gpt-5.5", input=[hi]))
+    assert sent.json == json.loads(question("gpt-nobody", input=[hi]))
     assert {name: sent.headers[name] for name in CODEX} == CODEX
     assert "own-secret" not in str([flow.get_state() for flow in stage.flows])
 
 
 def test_a_target_without_a_version_in_its_paths_is_asked_without_one(house: House) -> None:
-    stage = house.asked(question("gpt-5.5", input=SEALED), path="/responses")
+    stage = house.asked(question("gpt-nobody", input=SEALED), path="/responses")
     assert Message(stage.to_upstream[TARGET]).first.startswith("POST /responses ")
 
 

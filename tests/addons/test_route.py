@@ -39,33 +39,97 @@ def test_where_it_went_and_what_was_lost_is_in_the_flow_and_in_the_log(
     assert "lost tools[0]: web_search" in stage.flow("client").comment
 
 
-def test_a_model_that_nobody_serves_passes_through_untouched(house: House, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_model_that_nobody_knows_passes_through_untouched(house: House, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    body = b'{ "model":"gpt-5.5",   "input":"hi" }'
+    body = b'{ "model":"unheard-of",   "input":"hi" }'
     sent = house.sent(TARGET, body)
     assert sent.body == body
     assert {name: sent.headers[name] for name in CODEX} == CODEX
-    assert [line for line in lines(caplog) if "gpt-5.5" in line] == [
-        "gpt-5.5 passes through to target (it would be routed if OPENAI_API_KEY or OPENCODE_API_KEY were set)"
-    ]
-
-
-def test_a_model_that_nobody_knows_passes_through_without_advice(
-    house: House, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO)
-    assert house.sent(TARGET, question("unheard-of")).json["model"] == "unheard-of"
     assert lines(caplog) == ["unheard-of passes through to target"]
 
 
+@pytest.mark.parametrize(
+    ("model", "says"),
+    [
+        ("claude-opus-4-1", "set ANTHROPIC_API_KEY (for anthropic)"),
+        ("openrouter/x", "no API key: set OPENROUTER_API_KEY (for openrouter) where the proxy runs"),
+        ("gpt-5.5", "set OPENAI_API_KEY (for openai) or OPENCODE_API_KEY (for opencode)"),
+    ],
+)
+def test_a_model_of_a_known_provider_without_a_key_is_refused_and_not_handed_to_the_target(
+    house: House, model: str, says: str
+) -> None:
+    house.set(routes="")
+    assert says in house.told(question(model)).error["message"]
+
+
+def test_a_listed_model_that_the_routes_leave_out_does_not_go_to_the_target(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEEPSEEK_API_KEY", KEY)
+    assert "ask for deepseek/deepseek-v4-pro" in house.told(question("deepseek-v4-pro")).error["message"]
+
+
+@pytest.mark.parametrize("hosts", ['["target"]', '["elsewhere", "TARGET"]'])
+def test_what_is_the_targets_own_passes_with_the_clients_credentials(house: House, hosts: str) -> None:
+    house.routes(f"[providers.openai]\nhosts = {hosts}")
+    assert house.sent(TARGET, question("gpt-5.5")).headers["authorization"] == CODEX["authorization"]
+
+
+def test_nothing_passes_where_the_user_says_never(house: House) -> None:
+    house.set(pass_through="never")
+    told = house.told(question("unheard-of"))
+    assert (told.status, told.error["code"]) == (400, "invalid_prompt")
+    assert "pass_through" in told.error["message"]
+    stage = house.get("/v1/files")
+    assert stage.to_upstream == {}
+    assert list(house.asked(question()).to_upstream) == [ACME], "what is routed is"
+
+
 def test_anything_that_is_no_question_passes_through(house: House) -> None:
-    for asked in (request("POST", "/v1/embeddings", question()), request("PUT", "/v1/responses", question())):
+    for path in ("/v1/embeddings", "/v1/responses/resp_1/cancel"):
         stage = Stage(house)
-        stage.says(asked)
-        assert Message(stage.to_upstream[TARGET]).body == question()
+        stage.says(request("POST", path, b'{"input":"hi"}'))
+        assert Message(stage.to_upstream[TARGET]).body == b'{"input":"hi"}'
 
 
-@pytest.mark.parametrize("path", ["/v1/responses", "/responses", "/v1/responses/", "/v1/responses?stream=1"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v1/responses/input_tokens"),
+        ("POST", "/v1//responses/%69nput_tokens"),
+        ("POST", "/v1/responses/whatever/comes"),
+        ("PUT", "/v1/responses"),
+    ],
+)
+def test_what_is_no_question_of_a_model_that_is_served_here_is_refused(house: House, method: str, path: str) -> None:
+    for model, goes in (("m-1", []), ("claude-opus-5", []), ("unheard-of", [TARGET])):
+        stage = Stage(house, set_options={"stream_large_bodies": "1k"})
+        stage.says(request(method, path, question(model, input="x" * 2000)))
+        assert list(stage.to_upstream) == goes
+    stage = Stage(house)
+    stage.says(request(method, path, b"{"))
+    assert stage.to_upstream == {}
+    assert "not JSON" in Message(stage.to_client).error["message"]
+
+
+SPELLED = (
+    "/v1//responses",
+    "//v1/responses",
+    "/v1/%72esponses",
+    "/v1/x/../responses",
+    "/V1/Responses",
+    "/v1/responses;x",
+)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/v1/responses", "/responses", "/v1/responses/", "/v1/responses?stream=1", "/backend-api/codex/responses"),
+        *SPELLED,
+    ],
+)
 def test_a_question_is_known_by_its_path(house: House, path: str) -> None:
     assert list(house.asked(question(), path=path).to_upstream) == [ACME]
 
@@ -274,10 +338,10 @@ def test_no_flow_holds_a_credential(house: House) -> None:
     assert Message(stage.to_upstream[ACME]).headers["authorization"] == f"Bearer {KEY}"
 
 
-def test_a_body_that_an_addon_streams_on_purpose_is_its_own_matter(house: House) -> None:
+def test_a_question_is_converted_though_an_addon_would_stream_it(house: House) -> None:
     class Streaming:
         def requestheaders(self, flow: http.HTTPFlow) -> None:
             flow.request.stream = True
 
     house.addons.append(Streaming())  # type: ignore[arg-type]
-    assert list(house.asked(question()).to_upstream) == [TARGET]
+    assert list(house.asked(question()).to_upstream) == [ACME]

@@ -8,6 +8,7 @@ import pytest
 from addons import config
 from addons.keys import KeyProblem, MissingKey
 from addons.routing import Routes
+from converters.errors import RequestError
 
 DEEPSEEK, OPENROUTER = {"DEEPSEEK_API_KEY": "d"}, {"OPENROUTER_API_KEY": "o"}
 
@@ -124,10 +125,34 @@ def test_a_key_file_open_to_others_is_told_and_lists_nothing(tmp_path: Path) -> 
     assert slugs(config.load(None), environ) == []
 
 
-def test_what_would_have_served_a_model_is_known() -> None:
-    assert config.load(None).lacking("kimi-k3") == ("MOONSHOT_API_KEY",)
-    assert config.load(None).lacking("deepseek/anything") == ("DEEPSEEK_API_KEY",)
-    assert config.load(None).lacking("unheard-of") == ()
+@pytest.mark.parametrize("model", ["kimi-k3", "deepseek/anything", "gpt-5.5", "openai/gpt-5.5"])
+def test_a_known_model_passes_through_to_no_host_but_its_own(model: str) -> None:
+    with pytest.raises(MissingKey, match="_API_KEY"):
+        config.load(None).check_pass_through(model, {}, "target")
+
+
+@pytest.mark.parametrize("model", ["unheard-of", "nobody/x", "deepseek", "deepseek/", "/x", ""])
+def test_an_unknown_model_passes_through_to_any_host(model: str) -> None:
+    config.load(None).check_pass_through(model, {}, "target")
+
+
+@pytest.mark.parametrize("host", ["api.openai.com", "chatgpt.com", "eu.api.openai.com", "API.OpenAI.com"])
+def test_openais_own_models_pass_through_to_openai(host: str) -> None:
+    config.load(None).check_pass_through("gpt-5.5", {}, host)
+    with pytest.raises(MissingKey):
+        config.load(None).check_pass_through("claude-opus-5", {}, host)
+
+
+@pytest.mark.parametrize("host", ["notchatgpt.com", "api.openai.com.evil.example", "openai.com"])
+def test_a_host_that_only_looks_like_it_is_another(host: str) -> None:
+    with pytest.raises(MissingKey):
+        config.load(None).check_pass_through("gpt-5.5", {}, host)
+
+
+def test_a_known_model_that_the_routes_leave_out_is_told_with_a_way_to_it() -> None:
+    routes = config.parse('[[routes]]\nmodels = ["glm-*"]\nproviders = ["zai"]')
+    with pytest.raises(RequestError, match="ask for deepseek/deepseek-v4-pro"):
+        routes.check_pass_through("deepseek-v4-pro", DEEPSEEK, "target")
 
 
 def test_every_offer_is_answered_as_it_says() -> None:

@@ -78,9 +78,9 @@ def test_a_plain_get_is_no_question(house: House) -> None:
     assert told.error["message"] == "use POST"
 
 
-def test_without_anything_to_serve_a_websocket_is_the_targets(idle: House) -> None:
-    stage = idle.get("/v1/responses", WEBSOCKET)
-    assert Message(stage.to_upstream[TARGET]).headers["upgrade"] == "websocket"
+def test_a_websocket_is_refused_with_nothing_to_serve_too(idle: House) -> None:
+    """What is asked in it, and of whose model, nobody here would see."""
+    assert answered(idle.get("/v1/responses", WEBSOCKET)).status == 426
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/v1/models"), ("GET", "/v1/files")])

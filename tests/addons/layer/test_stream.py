@@ -3,11 +3,13 @@ import gzip
 import pytest
 from mitmproxy import http
 
-from addons.conversion import CHUNKS, EXCHANGE, SIDE, TIMES
+from addons.conversion import CHUNKS, EXCHANGE, SIDE, TIMES, Conversion
 from tests.addons.stage import (
     END,
+    POST,
     Editor,
     Planned,
+    Stage,
     answer,
     asked,
     attempt,
@@ -145,7 +147,7 @@ def test_a_refusal_by_an_addon_leads_to_the_next_attempt() -> None:
 # --- everything else goes its own way ---
 
 
-def test_without_a_word_from_the_addon_a_request_passes_through() -> None:
+def test_what_the_addon_lets_pass_goes_its_own_way() -> None:
     stage = asked(Planned())
     stage.upstream(answer(b"one"), port=80)
     assert stage.to_upstream[80].endswith(b"\r\n\r\nhello")
@@ -172,11 +174,55 @@ class Streaming(Planned):
         flow.request.stream = True
 
 
-def test_a_streamed_request_body_passes_through_unasked() -> None:
-    stage = asked(Streaming(attempt()))
+def test_a_request_body_is_streamed_once_it_is_clear_that_it_may_pass() -> None:
+    stage = Stage(Streaming())
+    stage.says(POST[:-2])
+    assert stage.to_upstream[80].endswith(b"\r\n\r\nhel")
+    stage.says(POST[-2:])
     stage.upstream(answer(b"one"), port=80)
-    assert "next_attempt" not in stage.log
+    assert stage.log[:2] == ["client requestheaders", "next_attempt"]
     assert stage.hooks("client")[-1] == "response"
+
+
+def test_a_body_that_an_addon_wants_streamed_is_converted_all_the_same() -> None:
+    stage = asked(Streaming(None, attempt()))
+    stage.upstream(answer(b"one"))
+    assert 80 not in stage.to_upstream
+    assert body(stage.to_client) == chunk(b"ONE") + chunk(b"END") + END
+
+
+class Silent:
+    """An addon that failed, or never came to be."""
+
+
+@pytest.mark.parametrize("addon", [Silent(), Planned(None), Streaming(None, None)], ids=["none", "silent", "streaming"])
+def test_without_a_word_from_any_addon_a_request_goes_nowhere(addon: object) -> None:
+    stage = asked(addon)
+    assert stage.to_upstream == {}
+    assert stage.to_client.startswith(b"HTTP/1.1 500")
+    assert b'"error":{' in body(stage.to_client)
+    assert stage.hooks("client")[-1] == "response"
+
+
+def test_codex_reads_why_and_does_not_try_again_in_vain() -> None:
+    stage = Stage(Planned(None))
+    stage.says(POST.replace(b"host: proxy", b"host: proxy\r\noriginator: codex_exec"))
+    assert stage.to_client.startswith(b"HTTP/1.1 400")
+    assert b'"code":"invalid_prompt"' in stage.to_client
+
+
+class Breaking(Planned):
+    def next_attempt(self, conversion: Conversion) -> None:
+        if conversion.attempts:
+            return
+        super().next_attempt(conversion)
+
+
+def test_silence_after_an_attempt_is_told_as_what_failed() -> None:
+    stage = asked(Breaking(attempt()), refused=[1])
+    assert stage.to_upstream == {}
+    assert stage.to_client.startswith(b"HTTP/1.1 502")
+    assert b"out of reach" in stage.to_client
 
 
 class Answering(Planned):
