@@ -17,7 +17,7 @@ from mitmproxy.optmanager import OptManager
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """For what happens at a start, as a decorator or with `with`. A program that runs goes on and says what is wrong."""
+    """For what happens at a start, as a decorator or with `with`. A program that runs goes on, and tells."""
     try:
         yield
     except Exception as error:  # the boundary to mitmproxy, which would go on
@@ -32,25 +32,29 @@ class Options:
     Until it is sure that none was mistyped, nothing is answered.
     """
 
-    _are_taken = False
+    _are_sure = False
 
     @one_line()
     def load(self, loader: Loader) -> None:
         take(ctx.options)
         scripts = getattr(ctx.master.addons.get("scriptloader"), "addons", [])
-        if sum(script.ns is None for script in scripts) <= 1:  # none but ours: else one that is to come may know them
-            self.running()
+        others_may_know = _is_starting() and sum(script.ns is None for script in scripts) > 1  # ours, and some to come
+        if not others_may_know:
+            self._be_sure()
 
-    @one_line()
     def running(self) -> None:
-        if _is_starting() and (lines := unknown(ctx.options)):
-            raise exceptions.OptionsError("; ".join(lines))
-        self._are_taken = True
+        if not self._are_sure:
+            self._be_sure()
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        if flow.response is None and not self._are_taken:
+        if flow.response is None and not self._are_sure:
             flow.request.stream = False
             flow.response = http.Response.make(503, b"this proxy is not ready", {"retry-after": "1"})
+
+    def _be_sure(self) -> None:
+        if lines := unknown(ctx.options):
+            sys.exit(f"transcodex: {'; '.join(lines)}")
+        self._are_sure = True
 
 
 def take(options: OptManager) -> None:

@@ -16,7 +16,9 @@ from mitmproxy import http
 from addons import addresses
 from addons.authority import Names
 
-_AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_.])?)(?::(\d{1,5}))?", re.IGNORECASE)
+_AUTHORITY = re.compile(
+    r"(\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_.])?)(?::(\d{1,5}))?", re.IGNORECASE | re.ASCII
+)
 _NOT_FROM_A_STRANGER = ("same-origin", "none")
 _SHOWN = 80  # characters of what a stranger sent
 

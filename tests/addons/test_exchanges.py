@@ -1,10 +1,11 @@
 """Questions are answered by whom an addon chooses, whoever that is."""
 
 import gzip
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Iterator
 
 import pytest
-from mitmproxy import http
+from mitmproxy import exceptions, http
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.proxy.layers import http as internals
 from mitmproxy.test import taddons
@@ -23,24 +24,25 @@ THEIRS = Target(Upstream("theirs", "responses", "model-x", ResponsesDialect()), 
 ACME = Target(Upstream("acme", "chat", "model-x", ChatDialect()), "http://acme:1/v1", "none")
 
 
-type Asked = Callable[..., Stage]
+class Asked:
+    def __init__(self, context: taddons.context) -> None:
+        self.context = context
+
+    def __call__(self, choose: Choose, headers: dict[str, str] = CODEX, **options: int) -> Stage:
+        """A stage whose client has asked, with a chooser of the test."""
+        exchanges = Exchanges(choose, Sides())
+        self.context.master.addons.add(Proxyserver(), exchanges)
+        self.context.options.update(**options)
+        stage = Stage(exchanges)
+        stage.says(request("POST", "/v1/responses", question(), headers))
+        return stage
 
 
 @pytest.fixture
 def asked() -> Iterator[Asked]:
-    """A stage whose client has asked, with a chooser of the test."""
     plain = internals.HttpStream
     with taddons.context() as context:
-
-        def ask(choose: Choose, **options: int) -> Stage:
-            exchanges = Exchanges(choose, Sides())
-            context.master.addons.add(Proxyserver(), exchanges)
-            context.options.update(**options)
-            stage = Stage(exchanges)
-            stage.says(request("POST", "/v1/responses", question(), CODEX))
-            return stage
-
-        yield ask
+        yield Asked(context)
     internals.HttpStream = plain  # type: ignore[misc]
 
 
@@ -126,3 +128,47 @@ def test_a_question_is_read_to_its_limit(asked: Asked) -> None:
     stage.says(b"POST /v1/responses HTTP/1.1\r\nhost: proxy\r\ncontent-length: 500000000\r\n\r\n")
     assert stage.to_client.removeprefix(before).startswith(b"HTTP/1.1 413")
     assert b"larger than 1 MiB (options request_limit" in stage.to_client
+PROMPT = "what nobody else may read"
+
+
+@pytest.mark.parametrize("error", [TypeError, KeyError, RecursionError, MemoryError, ValueError, RuntimeError])
+@pytest.mark.parametrize(
+    ("headers", "status", "code"), [(CODEX, 400, "invalid_prompt"), ({}, 500, "invalid_request_error")]
+)
+def test_whatever_fails_the_question_goes_nowhere_and_nobody_reads_it(
+    asked: Asked,
+    error: type[Exception],
+    headers: dict[str, str],
+    status: int,
+    code: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(request: http.Request, raw: Json) -> Target | None:
+        raise error(PROMPT)
+
+    with caplog.at_level(logging.DEBUG):
+        stage = asked(fail, headers)
+    told = Message(stage.to_client)
+    assert stage.to_upstream == {}
+    assert (told.status, told.error["code"]) == (status, code)
+    assert f"{error.__name__} in test_exchanges.py:" in told.error["message"]
+    assert PROMPT not in stage.to_client.decode()
+    assert PROMPT not in caplog.text
+    assert error.__name__ in caplog.text
+
+
+def test_a_version_that_is_no_number_changes_nothing(asked: Asked) -> None:
+    agent = {"user-agent": f"codex_exec/{'9' * 5000}.1.2", "originator": "codex_exec"}
+    assert list(asked(lambda request, raw: ACME, agent).to_upstream) == [1]
+
+
+@pytest.mark.parametrize("options", [{"request_limit": 0}, {"request_limit": -1}, {"pass_through": "maybe"}])
+def test_an_option_that_means_nothing_is_refused_and_the_old_one_stays(
+    asked: Asked, options: dict[str, object]
+) -> None:
+    asked(lambda request, raw: ACME)
+    for name, value in options.items():
+        before = getattr(asked.context.options, name)
+        with pytest.raises(exceptions.OptionsError, match=name):
+            asked.context.options.update(**{name: value})
+        assert getattr(asked.context.options, name) == before

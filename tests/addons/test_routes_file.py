@@ -90,3 +90,50 @@ def test_the_keys_are_those_of_all_its_providers_that_are_set(
     found = set(routes.keys())
     assert found >= {"first-secret", "second-secret"}
     assert "never-read" not in found
+
+
+BROKEN = {
+    "empty": "",
+    "blank": "\n  \n# nothing yet\n",
+    "cut": GOOD[:30],
+    "long number": "a = " + "9" * 5000,
+    "deep": "a = " + "[" * 3000,
+    "deep but closed": "a = " + "[" * 3000 + "]" * 3000,
+    "deep tables": "a = " + "{a = " * 3000,
+    "wrong kinds": "routes = 5\nproviders = [1]",
+    "NUL": "\0",
+}
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN.keys())
+def test_whatever_is_saved_the_last_good_routes_stay_and_the_next_good_ones_are_taken(
+    routes: RoutesFile, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert routes.path
+    routes.path.write_text(text)  # in place, as some editors do
+    routes.refresh()
+    assert globs(routes) == ["a-*"]
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    save(routes.path, OTHER)
+    routes.refresh()
+    assert globs(routes) == ["b-*"]
+
+
+def test_bytes_that_are_no_text_change_nothing(routes: RoutesFile) -> None:
+    assert routes.path
+    routes.path.write_bytes(b"\xff\xfe")
+    routes.refresh()
+    assert globs(routes) == ["a-*"]
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN.keys())
+def test_at_the_start_each_of_them_is_an_error(text: str, tmp_path: Path) -> None:
+    (tmp_path / "routes.toml").write_text(text)
+    with pytest.raises(ConfigError):
+        RoutesFile().open(tmp_path / "routes.toml")
+
+
+def test_an_empty_file_is_told_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "routes.toml").write_text("")
+    with pytest.raises(ConfigError, match=r"routes\.toml: says nothing"):
+        RoutesFile().open(tmp_path / "routes.toml")

@@ -1,0 +1,42 @@
+"""By which names a client addressed the proxy, which mitmproxy overwrites."""
+
+import pytest
+
+from addons import authority
+from tests.addons.stage import Planned, Stage
+
+pytestmark = pytest.mark.usefixtures("house")  # for the layer
+
+REVERSE = "reverse:http://target:80"
+
+
+def names(raw: bytes, mode: str = REVERSE) -> authority.Names | None:
+    stage = Stage(Planned(), mode=mode)
+    stage.says(raw)
+    return authority.names(stage.flow("client"))
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: Proxy.LAN:8080\r\n\r\n", ("Proxy.LAN:8080",)),
+        (b"GET / HTTP/1.1\r\nhost: one\r\nHOST: other\r\n\r\n", ("one, other",)),
+        (b"GET / HTTP/1.1\r\nhost: one\r\nhost: one\r\n\r\n", ("one, one",)),
+        (b"GET http://whole.example/ HTTP/1.1\r\nhost: localhost\r\n\r\n", ("localhost", "whole.example")),
+        (b"GET / HTTP/1.1\r\n\r\n", ()),
+        (b"GET / HTTP/1.0\r\n\r\n", ()),
+    ],
+)
+def test_the_clients_own_words_are_kept(raw: bytes, said: tuple[str, ...]) -> None:
+    assert names(raw) == said
+
+
+def test_the_flow_says_the_targets_name() -> None:
+    stage = Stage(Planned(), mode=REVERSE)
+    stage.says(b"GET / HTTP/1.1\r\nhost: localhost:8080\r\n\r\n")
+    assert stage.flow("client").request.host_header == "target"
+
+
+@pytest.mark.parametrize("mode", ["regular", "transparent", "socks5"])
+def test_a_request_to_another_host_is_not_addressed_to_us(mode: str) -> None:
+    assert names(b"GET / HTTP/1.1\r\nhost: other.example\r\n\r\n", mode) is None
