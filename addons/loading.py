@@ -5,6 +5,7 @@ go to the reverse target.
 """
 
 import difflib
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -13,6 +14,9 @@ from contextlib import contextmanager
 from mitmproxy import ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 from mitmproxy.optmanager import OptManager
+
+_OF_ANOTHER_PROGRAM = re.compile(r"(console|dumper|intercept|termlog|view|web)(_\w+)?|flow_detail|keepserving")
+"""Options that mitmproxy's three programs do not share: the same command may start any of them."""
 
 
 @contextmanager
@@ -77,6 +81,8 @@ def unknown(options: OptManager) -> list[str]:
     """
     lines = []
     for name, value in options.deferred.items():
+        if _OF_ANOTHER_PROGRAM.fullmatch(name):
+            continue
         close = difflib.get_close_matches(name, options.keys(), n=1)
         if close or _typed(value) is not None:
             meant = f" (did you mean {close[0]}?)" if close else ""
@@ -104,9 +110,10 @@ def _typed(value: object) -> list[str] | None:
 
 
 def _is_starting() -> bool:
+    """Whether a program of mitmproxy's starts with scripts; who brings us up otherwise can deal with an exception."""
     master = getattr(ctx, "master", None)
     scripts = master.addons.get("scriptloader") if master else None
-    return scripts is not None and not scripts.is_running
+    return scripts is not None and bool(scripts.addons) and not scripts.is_running
 
 
 def _told(error: Exception) -> str:

@@ -102,10 +102,6 @@ class Routes:
         asked = routed or [name for name, provider in self.providers.items() if provider.models]
         return [name for name in asked if _usable(self.providers[name], environ)]
 
-    def serves_any(self, environ: Mapping[str, str]) -> bool:
-        """Whether any request can be answered here; if not, the proxy only passes on what it gets."""
-        return bool(self.routes) or bool(self.able(environ))
-
     def names(self) -> list[str]:
         """The routes in one line each, for people."""
         return [f"{', '.join(route.models)} -> {', '.join(route.providers)}" for route in self.routes]

@@ -77,6 +77,11 @@ def test_what_nobody_knows_is_told_with_what_may_be_meant(known: options.Options
     ]
 
 
+def test_what_another_of_mitmproxys_programs_knows_is_no_mistake(known: options.Options) -> None:
+    names = ["flow_detail", "web_columns", "console_layout", "view_order", "intercept", "termlog_verbosity"]
+    assert loading.unknown(put_off(known, *(f"{name}=1" for name in names))) == []
+
+
 def test_until_it_is_sure_nothing_is_answered() -> None:
     addon, flow = loading.Options(), tflow.tflow()
     addon.requestheaders(flow)

@@ -172,6 +172,31 @@ def test_a_compaction_is_answered_by_one_body(house: House) -> None:
     assert "compaction" in [item["type"] for item in told.json["output"]]
 
 
+def deep(levels: int) -> dict[str, object]:
+    schema: dict[str, object] = {"type": "string"}
+    for _ in range(levels):
+        schema = {"type": "object", "properties": {'a"b\\': schema}}
+    return schema
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"input": [{"type": "message", "role": "user", "content": [{"type": ["x"]}]}]},
+        {"input": [{"type": ["x"]}]},
+        {"tools": [{"type": "function", "name": "f", "parameters": deep(130)}]},
+        {"tools": [{"type": "function", "name": "f", "parameters": deep(400)}]},
+        {"metadata": {"n": 10**40}},
+    ],
+    ids=["part", "item", "260 levels", "800 levels", "large number"],
+)
+@pytest.mark.parametrize("model", ["m-1", "own-1"])
+def test_a_question_that_is_hard_to_convert_never_goes_to_the_target(
+    house: House, model: str, fields: dict[str, object]
+) -> None:
+    assert TARGET not in house.asked(question(model, **fields)).to_upstream
+
+
 # --- what is no stream, and what is cut ---
 
 

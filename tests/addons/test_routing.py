@@ -179,11 +179,5 @@ def test_a_route_without_a_key_offers_nothing() -> None:
     assert slugs(config.parse('[[routes]]\nmodels = ["best", "kimi-*"]\nproviders = ["moonshot"]'), {}) == []
 
 
-def test_something_is_served_once_a_key_or_a_route_is_there() -> None:
-    assert not config.load(None).serves_any({})
-    assert config.load(None).serves_any(DEEPSEEK)
-    assert config.parse(TWO).serves_any({})
-
-
 def test_routes_have_names_for_people() -> None:
     assert config.parse(TWO).names() == ["deepseek-* -> deepseek, openrouter", "* -> ollama"]
