@@ -3,6 +3,7 @@
 import pytest
 
 from addons import authority
+from tests.addons.layer.test_http2 import Peer
 from tests.addons.stage import Planned, Stage
 
 pytestmark = pytest.mark.usefixtures("house")  # for the layer
@@ -29,6 +30,15 @@ def names(raw: bytes, mode: str = REVERSE) -> authority.Names | None:
 )
 def test_the_clients_own_words_are_kept(raw: bytes, said: tuple[str, ...]) -> None:
     assert names(raw) == said
+
+
+@pytest.mark.parametrize("fields", [[], [("host", "localhost")]])
+def test_http2_names_its_authority(fields: list[tuple[str, str]]) -> None:
+    stage, client = Stage(Planned(), mode=REVERSE, alpn=b"h2"), Peer(client=True)
+    head = [(":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "whole.example:8080"), *fields]
+    client.h2.send_headers(1, head, end_stream=True)
+    stage.says(client.send())
+    assert authority.names(stage.flow("client")) == (*(value for _, value in fields), "whole.example:8080")
 
 
 def test_the_flow_says_the_targets_name() -> None:
