@@ -32,8 +32,7 @@ from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
 from mitmproxy.proxy.layers.http._http1 import Http1Connection
 
 from addons.layer import hooks, http1, messages, one_write
-from addons.layer.last_resort import SafeStream
-from addons.layer.stream import NextAttemptHook
+from addons.layer.stream import ExchangeStream, NextAttemptHook
 
 __all__ = ["NextAttemptHook", "install"]
 
@@ -72,7 +71,7 @@ def install() -> None:
     if __debug__:
         MessageData.__post_init__ = messages.check  # type: ignore[method-assign]
     AddonManager.trigger_event = hooks.trigger_event  # type: ignore[method-assign]
-    internals.HttpStream = SafeStream  # type: ignore[misc]
+    internals.HttpStream = ExchangeStream  # type: ignore[misc]
     for end in (http1.Http1Client, http1.Http1Server):
         setattr(internals, end.__name__, end)
 

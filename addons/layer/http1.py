@@ -26,30 +26,38 @@ from converters import errors
 _MOST_OF_A_HEAD = 1 << 18
 """Bytes. Bodies pass as they come: what stays in a buffer is a head, a line or trailers that are not complete."""
 
+_ENDLESS = f"a head of more than {_MOST_OF_A_HEAD} bytes"
 _MOST_TOLD = 200  # bytes of what is no answer
 
 
 class _Tolerant(_http1.Http1Connection):
-    def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
-        yield from super()._handle_event(event)
-        if len(self.buf) > _MOST_OF_A_HEAD and self.state != self.done:
-            yield from self._give_up(f"a head of more than {_MOST_OF_A_HEAD} bytes")
-
-    def _give_up(self, why: str) -> CommandGenerator[None]:
-        _shorten(self.buf, 0)
-        self.state = self.done
-        yield commands.CloseConnection(self.conn)
-        if self.stream_id is not None:
-            yield ReceiveHttp(self.ReceiveProtocolError(self.stream_id, why, self.ReceiveProtocolError.code))
+    # These are asked for each piece of a body, and are no generators themselves: a frame more would cost each of them.
 
     def read_body(self, event: events.Event) -> CommandGenerator[None]:
         if type(self.body_reader) is ChunkedReader:
             self.body_reader = _Chunks()  # no part of the body was read yet
-        yield from super().read_body(event)
+        return self._give_up() if self._has_too_much(event) else super().read_body(event)
+
+    def wait(self, event: events.Event) -> CommandGenerator[None]:
+        return self._give_up() if self._has_too_much(event) else super().wait(event)
 
     def send(self, event: HttpEvent) -> CommandGenerator[None]:
-        if not isinstance(event, said.RequestTrailers | said.ResponseTrailers):
-            yield from super().send(event)
+        return _nothing() if isinstance(event, said.RequestTrailers | said.ResponseTrailers) else super().send(event)
+
+    def _has_too_much(self, event: events.Event) -> bool:
+        """Of what came before."""
+        return isinstance(event, events.DataReceived) and len(self.buf) - len(event.data) > _MOST_OF_A_HEAD
+
+    def _give_up(self) -> CommandGenerator[None]:
+        _shorten(self.buf, 0)
+        self.state = self.done
+        yield commands.CloseConnection(self.conn)
+        if self.stream_id is not None:
+            yield ReceiveHttp(self.ReceiveProtocolError(self.stream_id, _ENDLESS, self.ReceiveProtocolError.code))
+
+
+def _nothing() -> CommandGenerator[None]:
+    yield from ()
 
 
 class _Chunks(ChunkedReader):
@@ -62,21 +70,22 @@ class Http1Server(_Tolerant, _http1.Http1Server):
     def read_headers(self, event: events.ConnectionEvent) -> CommandGenerator[None]:
         if isinstance(event, events.ConnectionClosed):
             _shorten(self.buf, 0)  # mitmproxy would log it, and a head holds credentials
+        elif self._has_too_much(event):
+            yield commands.SendData(self.conn, _http1.make_error_response(431, _ENDLESS))
+            yield from self._give_up()
+            return
         yield from super().read_headers(event)
-
-    def _give_up(self, why: str) -> CommandGenerator[None]:
-        if self.state == self.read_headers:
-            yield commands.SendData(self.conn, _http1.make_error_response(431, why))
-        yield from super()._give_up(why)
 
     def send(self, event: HttpEvent) -> CommandGenerator[None]:
         if isinstance(event, said.ResponseProtocolError) and not self.response and self.request:
             told = _told(event, asking.client_of(self.request))
             if told and self.conn.state & ConnectionState.CAN_WRITE:
-                yield commands.SendData(self.conn, http1.assemble_response(told))
-                yield commands.CloseConnection(self.conn)
-                return
-        yield from super().send(event)
+                return self._send_error(told)
+        return super().send(event)
+
+    def _send_error(self, told: http.Response) -> CommandGenerator[None]:
+        yield commands.SendData(self.conn, http1.assemble_response(told))
+        yield commands.CloseConnection(self.conn)
 
 
 def _told(event: said.ResponseProtocolError, client: errors.Client) -> http.Response | None:
@@ -98,6 +107,9 @@ class Http1Client(_Tolerant, _http1.Http1Client):
     def read_headers(self, event: events.ConnectionEvent) -> CommandGenerator[None]:
         if isinstance(event, events.ConnectionClosed):
             _shorten(self.buf, _MOST_TOLD)
+        elif self._has_too_much(event):
+            yield from self._give_up()
+            return
         while (yield from self._read_head(event)):
             event = events.DataReceived(self.conn, b"")
 

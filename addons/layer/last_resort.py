@@ -1,20 +1,21 @@
 """Whatever raises while a request is in our hands, its client reads an end.
 
 mitmproxy logs what its layers raise and goes on, and the client waits for ever. So all that happens to a stream happens
-within one boundary, and what is said there needs nothing that may be broken: not the exchange, not its attempt.
+within one boundary (`ExchangeStream._handle_event`), and what is said there needs nothing that may be broken: not the
+exchange, not its attempt.
 """
 
 import logging
+import traceback
 
 from mitmproxy import flow
-from mitmproxy.proxy import events
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import DropStream, SendHttp
 from mitmproxy.proxy.layers.http import _events as said
 from mitmproxy.proxy.layers.http import _hooks as hooks
 
 from addons import asking
-from addons.layer.stream import ExchangeStream
+from addons.layer.timers import TimedStream
 from converters import errors
 
 logger = logging.getLogger(__name__)
@@ -22,19 +23,14 @@ logger = logging.getLogger(__name__)
 _WHAT = "the proxy failed at this request ({}); its log says where"
 
 
-class SafeStream(ExchangeStream):
-    """The stream that mitmproxy gets."""
+class SafeStream(TimedStream):
+    def end_of_all(self, error: Exception) -> CommandGenerator[None]:
+        what = _WHAT.format(type(error).__name__)
+        # Not the error's words: they may quote what somebody asked.
+        logger.error("%s:\n%s", what, "".join(traceback.format_tb(error.__traceback__)))
+        yield from self._end(what)
 
-    def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
-        try:
-            yield from super()._handle_event(event)
-        except Exception as error:  # the boundary: the client must not wait for what will never come
-            # Not the error's words: they may quote what somebody asked.
-            what = _WHAT.format(type(error).__name__)
-            logger.error("%s", what, exc_info=(type(error), type(error)(), error.__traceback__))
-            yield from self._end_of_all(what)
-
-    def _end_of_all(self, what: str) -> CommandGenerator[None]:
+    def _end(self, what: str) -> CommandGenerator[None]:
         last_words = self._last_words(what)
         self.client_state = self.server_state = self.state_errored
         yield from self._drop_attempt(what)

@@ -28,10 +28,8 @@ UNREAD = 1 << 20
 
 
 class LimitedStream(DiscreetStream):
-    @property
-    def is_refused(self) -> bool:
-        """The client was answered in mid-request, and still sends."""
-        return bool(self.client_state == self.state_refused)
+    is_refused = False
+    """The client was answered in mid-request, and still sends."""
 
     def state_wait_for_request_headers(self, event: said.RequestHeaders) -> CommandGenerator[None]:
         waits = event.request.headers.pop("expect", "").lower() == "100-continue"
@@ -65,7 +63,7 @@ class LimitedStream(DiscreetStream):
 
     def _refuse(self) -> CommandGenerator[None]:
         flow = self.flow
-        self.client_state = self.state_refused
+        self.is_refused, self.client_state = True, self.state_refused
         self.request_body_buf.clear()
         flow.request.timestamp_end = time.time()
         if flow.response is None:
@@ -85,12 +83,12 @@ class LimitedStream(DiscreetStream):
 
     def state_refused(self, event: said.HttpEvent) -> CommandGenerator[None]:
         if isinstance(event, said.RequestEndOfMessage):
-            self.client_state = self.state_done
+            self.is_refused, self.client_state = False, self.state_done
             yield DropStream(self.stream_id)
 
     def hang_up(self) -> CommandGenerator[None]:
         """The client has had time enough to read the answer."""
-        self.client_state = self.state_errored
+        self.is_refused, self.client_state = False, self.state_errored
         end = said.ResponseProtocolError(self.stream_id, "the request was answered", said.ErrorCode.CANCEL)
         yield SendHttp(end, self.context.client)
         yield DropStream(self.stream_id)

@@ -20,9 +20,9 @@ from addons.compression import Undecodable
 from addons.conversion import SIDE, WHOLE, Conversion
 from addons.layer.attempt import Attempt, TooLarge
 from addons.layer.client_side import CLIENT_LEFT
+from addons.layer.last_resort import SafeStream
 from addons.layer.one_write import ReadOver
 from addons.layer.request_size import UNREAD
-from addons.layer.timers import TimedStream
 from converters.errors import Fault, Kind
 
 _MOST_TOLD = 300  # characters of what is wrong with a connection
@@ -43,7 +43,7 @@ class NextAttemptHook(commands.StartHook):
     conversion: Conversion
 
 
-class ExchangeStream(TimedStream):
+class ExchangeStream(SafeStream):
     """An `HttpStream` whose request is answered by attempts, if the addons make any."""
 
     # --- where mitmproxy meets us ---
@@ -88,12 +88,15 @@ class ExchangeStream(TimedStream):
             yield from super().handle_event(event)
 
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
-        if isinstance(event, events.Wakeup):
-            yield from self.hang_up() if self.is_refused else self.woken(event)
-        elif isinstance(event, ReadOver):
-            yield from self._convert()
-        elif not (isinstance(event, said.HttpEvent) and self._comes_late(event)):
-            yield from super()._handle_event(event)
+        try:
+            if isinstance(event, events.Wakeup):
+                yield from self.hang_up() if self.is_refused else self.woken(event)
+            elif isinstance(event, ReadOver):
+                yield from self._convert()
+            elif not (isinstance(event, said.HttpEvent) and self._comes_late(event)):
+                yield from super()._handle_event(event)
+        except Exception as error:  # the boundary: the client must not wait for what will never come
+            yield from self.end_of_all(error)
 
     def _comes_late(self, event: said.HttpEvent) -> bool:
         return event.stream_id < 0 and (self._attempt is None or event.stream_id != self._attempt.stream_id)

@@ -89,6 +89,7 @@ def test_a_head_without_end_of_an_upstream_is_a_failure() -> None:
     addon = Planned(attempt(), http.Response.make(502))
     stage = asked(addon)
     stage.upstream(b"HTTP/1.1 200 OK\r\nx-filler: " + b"x" * http1._MOST_OF_A_HEAD)
+    stage.upstream(b"x")
     assert addon.faults[1] and addon.faults[1].kind == "cut"
     assert "a head of more than" in addon.faults[1].message
     assert stage.to_client.startswith(b"HTTP/1.1 502")
@@ -110,6 +111,7 @@ def test_a_line_without_end_in_a_body_is_a_failure(start: bytes) -> None:
     addon = Planned(attempt(), http.Response.make(502))
     stage = asked(addon)
     stage.upstream(OK + start)
+    stage.upstream(b"x")
     assert addon.faults[1] and "a head of more than" in addon.faults[1].message
     assert stage.to_client.startswith(b"HTTP/1.1 502")
 

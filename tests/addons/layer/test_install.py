@@ -3,13 +3,13 @@ from mitmproxy import version
 from mitmproxy.proxy.layers import http as internals
 
 from addons import layer
-from addons.layer.last_resort import SafeStream
+from addons.layer.stream import ExchangeStream
 
 
 def test_mitmproxy_makes_our_streams() -> None:
     layer.install()
     layer.install()
-    assert internals.HttpStream is SafeStream
+    assert internals.HttpStream is ExchangeStream
 
 
 def test_this_mitmproxy_is_the_one_we_know() -> None:
