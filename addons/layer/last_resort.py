@@ -33,9 +33,9 @@ class SafeStream(TimedStream):
     def _end(self, what: str) -> CommandGenerator[None]:
         last_words = self._last_words(what)
         self.client_state = self.server_state = self.state_errored
-        yield from self._drop_attempt(what)
         for event in last_words:
             yield SendHttp(event, self.context.client)
+        yield from self._drop_attempt(what)
         if client := self.__dict__.get("flow"):
             client.error, client.live = flow.Error(what), False
             yield hooks.HttpErrorHook(client)
@@ -51,6 +51,8 @@ class SafeStream(TimedStream):
         reader = asking.client_of(client.request)
         if self.began:
             data = errors.terminal_event(errors.Fault("bad_request", what), reader)
+            self._sent += data
+            self._keep_what_was_sent()
             return [said.ResponseData(self.stream_id, data), said.ResponseEndOfMessage(self.stream_id)]
         client.response = asking.refusal(errors.RequestError(what), reader, 500)
         return [

@@ -77,6 +77,7 @@ def test_a_stream_that_has_begun_gets_one_terminal_event(where: str, play: Calla
     assert said.count(b"event: response.failed") == 1
     assert QUIET.encode() in said
     assert stage.hooks("client")[-1] == stage.hooks("attempt")[-1] == "error"
+    assert b"response.failed" in (stage.flow("client").response.raw_content or b"")  # type: ignore[union-attr]
     assert stage.streams == []
 
 
