@@ -128,6 +128,8 @@ def test_a_question_is_read_to_its_limit(asked: Asked) -> None:
     stage.says(b"POST /v1/responses HTTP/1.1\r\nhost: proxy\r\ncontent-length: 500000000\r\n\r\n")
     assert stage.to_client.removeprefix(before).startswith(b"HTTP/1.1 413")
     assert b"larger than 1 MiB (options request_limit" in stage.to_client
+
+
 PROMPT = "what nobody else may read"
 
 
