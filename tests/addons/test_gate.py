@@ -1,7 +1,10 @@
 """Who may use the proxy."""
 
+import socket
+
 import pytest
 from mitmproxy import exceptions
+from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.test import taddons, tflow, tutils
 
 from addons.gate import TOKEN_HEADER, Gate
@@ -36,6 +39,22 @@ def test_an_address_that_the_user_chose_stays() -> None:
         context.options.update(listen_host="::1")
         context.master.addons.add(Gate())
         assert context.options.listen_host == "::1"
+
+
+async def test_ports_that_were_open_to_all_move_to_loopback_every_time() -> None:
+    """HTTP/3's as well, whose socket the system has back only a moment after mitmproxy has closed it."""
+    for _ in range(20):
+        server = Proxyserver()
+        with taddons.context(server) as context, socket.create_server(("", 0)) as free:
+            port = free.getsockname()[1]
+            free.close()
+            context.options.update(mode=["reverse:https://127.0.0.1:9"], listen_port=port)
+            assert await server.setup_servers()
+            gate = Gate()
+            context.master.addons.add(gate)
+            await gate.running()
+            assert [(host, at) for host, at, *_ in server.listen_addrs()] == [("127.0.0.1", port)] * 2
+            await server.servers.update([])
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org"])
