@@ -1,11 +1,14 @@
 """JSON text, read leniently and written compactly.
 
+Whatever `loads` gives can be written again, within anything of ours: its numbers fit into 64 bits (larger integers are
+floats), its texts are Unicode, and nothing in it is nested deeper than `MOST_LEVELS`. This is the one place where depth
+is checked, for requests, answers, calls' arguments and seals: whoever walks through a loaded value may recurse.
+
 orjson is strict where the field is not: a lone surrogate (half an emoji, cut by somebody's tokenizer) makes it refuse a
-whole message. Such text is read by the standard library instead, and the halves become U+FFFD, which upstreams take. So
-do bytes that are no UTF-8, for the same reason.
+whole message. The halves become U+FFFD, which upstreams take. So do bytes that are no UTF-8, for the same reason.
 """
 
-import json
+import re
 from typing import Any
 
 import orjson
@@ -14,33 +17,115 @@ type Json = dict[str, Any]
 
 dumps = orjson.dumps
 
+MOST_LEVELS = 128
+"""Of objects and lists within each other. orjson writes 254, and a request or an answer adds a dozen around a part."""
+
+
+class TooDeep(ValueError):
+    """JSON that is nested deeper than `MOST_LEVELS`. `place` is the path to where that begins, its first steps."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"nested deeper than {MOST_LEVELS} levels")
+        self.place = place
+
 
 def loads(text: bytes | str) -> Any:
     """The value of a JSON text.
 
     Raises:
-        ValueError: the text is not JSON (`orjson.JSONDecodeError` is one).
+        ValueError: the text is not JSON (`orjson.JSONDecodeError` is one), or `TooDeep`.
     """
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        readable = _as_text(text)
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        value = _repaired(text, error)
+    if _can_be_deep(text) and _is_deep(value):
+        raise TooDeep(_deep_place(_as_text(text)))
+    return value
+
+
+def _repaired(text: bytes | str, error: orjson.JSONDecodeError) -> Any:
+    readable = _as_text(text)
+    if not _is_depth(error):
         if "\\u" not in readable and "\ufffd" not in readable:
-            raise
-        return _without_lone_surrogates(json.loads(readable))
+            raise error
+        try:
+            return orjson.loads(_ESCAPE.sub(_without_half, readable))
+        except orjson.JSONDecodeError as second:
+            error = second
+    if _is_depth(error):
+        raise TooDeep(_deep_place(readable)) from error
+    raise error
+
+
+def _is_depth(error: orjson.JSONDecodeError) -> bool:
+    """orjson itself reads 1,024 levels."""
+    return "depth limit" in error.msg or "ecursion limit" in error.msg
 
 
 def _as_text(text: bytes | str) -> str:
-    return text if isinstance(text, str) else text.decode("utf-8", "replace")
+    return (text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text).decode("utf-8", "replace")
 
 
-def _without_lone_surrogates(value: Any) -> Any:
-    match value:
-        case str():
-            return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        case list():
-            return [_without_lone_surrogates(one) for one in value]
-        case dict():
-            return {_without_lone_surrogates(k): _without_lone_surrogates(v) for k, v in value.items()}
-        case _:
-            return value
+_ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
+"""An escape: a whole pair of surrogates, half of one, or any other."""
+
+
+def _without_half(escape: re.Match[str]) -> str:
+    return "\ufffd" if escape[1] else escape[0]
+
+
+# --- depth ---
+
+_SHORT = 4096
+
+
+def _can_be_deep(text: bytes | str) -> bool:
+    """Most texts are too short, or hold too little, for a look at their value."""
+    if len(text) <= 2 * MOST_LEVELS:
+        return False
+    if len(text) > _SHORT:  # here counting takes longer than looking
+        return True
+    opened = text.count("{") + text.count("[") if isinstance(text, str) else text.count(b"{") + text.count(b"[")
+    return opened > MOST_LEVELS
+
+
+def _is_deep(value: Any) -> bool:
+    """Level by level, and only what holds something: thousands of items take a twentieth of their conversion."""
+    level = [value] if type(value) is dict or type(value) is list else []
+    for _ in range(MOST_LEVELS):
+        level = [
+            inner
+            for one in level
+            for inner in (one.values() if type(one) is dict else one)
+            if type(inner) is dict or type(inner) is list
+        ]
+        if not level:
+            return False
+    return True
+
+
+_TOKEN = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"|[][{},]', re.DOTALL)
+_STEPS_SHOWN, _KEY_SHOWN = 8, 40
+
+
+def _deep_place(text: str) -> str:
+    """Where a text goes deeper than it may, as a JSON path."""
+    path: list[str | int] = []
+    for token in _TOKEN.finditer(text):
+        match token[0]:
+            case "{" | "[" if len(path) == MOST_LEVELS:
+                break
+            case "{":
+                path.append("")
+            case "[":
+                path.append(0)
+            case "}" | "]":
+                path.pop()
+            case ",":
+                if path and isinstance(path[-1], int):
+                    path[-1] += 1
+            case _ if path and isinstance(path[-1], str):  # a key, or a text that the next key replaces
+                path[-1] = token[1][:_KEY_SHOWN]
+    steps = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path[:_STEPS_SHOWN])
+    return f"{steps.removeprefix('.')}..."

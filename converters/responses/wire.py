@@ -6,7 +6,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, PrivateAttr, Tag, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, FailFast, Field, PrivateAttr, Tag, ValidationError
 
 from converters import jsontext
 from converters.errors import RequestError
@@ -14,7 +14,7 @@ from converters.jsontext import Json
 
 
 class Wire(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
 
 class OpenWire(BaseModel):
@@ -73,9 +73,11 @@ _OTHER_PARTS = {"refusal", "input_image", "input_audio", "input_file", "encrypte
 
 def _tag_of(value: Any, texts: set[str], known: set[str]) -> str:
     kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
+    if not isinstance(kind, str):  # whatever a client writes there, a list even
+        return "unknown"
     if kind in texts:
         return "text"
-    return str(kind) if kind in known else "unknown"
+    return kind if kind in known else "unknown"
 
 
 def _part_tag(value: Any) -> str:
@@ -92,7 +94,7 @@ type Part = Annotated[
     | Annotated[UnknownPart, Tag("unknown")],
     Discriminator(_part_tag),
 ]
-type Content = str | list[Part]
+type Content = str | Annotated[list[Part], FailFast()]
 
 # --- tools ---
 
@@ -305,19 +307,23 @@ class TextSettings(Wire):
     verbosity: str | None = None
 
 
+_LARGEST = 2**63 - 1
+"""Upstreams count in 64 bits, as JSON text is written here."""
+
+
 class Request(Wire):
     """One Responses request. `raw` is the body as it came, for what is echoed or passed on."""
 
     model: str
-    input: list[Item]
+    input: Annotated[list[Item], FailFast()]
     instructions: str | None = None
-    tools: list[Tool] | None = None
+    tools: Annotated[list[Tool], FailFast()] | None = None
     tool_choice: str | Json | None = None
     parallel_tool_calls: bool | None = None
     reasoning: Reasoning | None = None
     text: TextSettings | None = None
     stream: bool = False
-    max_output_tokens: int | None = None
+    max_output_tokens: Annotated[int, Field(ge=0, le=_LARGEST)] | None = None
     temperature: float | None = None
     top_p: float | None = None
     prompt_cache_key: str | None = None
@@ -333,10 +339,12 @@ def load(body: bytes) -> Json:
     """The object in a body, freed from any content encoding.
 
     Raises:
-        RequestError: not JSON, or not an object.
+        RequestError: not JSON, not an object, or nested too deep.
     """
     try:
         raw = jsontext.loads(body)
+    except jsontext.TooDeep as error:
+        raise RequestError(str(error), param=error.place) from error
     except ValueError as error:
         raise RequestError(f"the request body is not JSON: {error}") from error
     if not isinstance(raw, dict):
