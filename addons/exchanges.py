@@ -186,4 +186,4 @@ def _bug(error: Exception) -> str:
 
 
 def _lost(question: exchange.Exchange) -> str:
-    return f", lost: {'; '.join(map(str, question.losses))}" if question.losses else ""
+    return f", lost: {question.losses.told()}" if question.losses else ""

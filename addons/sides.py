@@ -63,7 +63,7 @@ class Sides:
         assert attempt is not None
         self._questions[asking] = question
         asking.metadata |= {EXCHANGE: asking.id, SIDE: "client", MODEL: model, CLIENT: client}
-        asking.metadata[LOSSES] = len(question.losses)
+        asking.metadata[LOSSES] = question.losses.total
         asking.comment = f"{_short(asking.id)}: {model} -> {upstream.who} {upstream.model} ({upstream.protocol})"
         route = {
             "who": upstream.who,
@@ -94,7 +94,7 @@ class Sides:
 
     def _exchange_over(self, flow: http.HTTPFlow, question: Exchange) -> None:
         failure = question.fault.message if question.fault else _failure(flow)
-        lost = f"lost {'; '.join(map(str, question.losses))}" if question.losses else ""
+        lost = f"lost {question.losses.told()}" if question.losses else ""
         said = [_status(flow), _duration(flow), _tokens(question.usage), lost, failure]
         _say(flow, said, FAILED if failure else LOST if lost else "")
         logger.info("%s", flow.comment)
