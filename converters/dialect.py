@@ -62,7 +62,8 @@ class Dialect(BaseModel):
     the middle of the work (reasoning models do so now and then)."""
 
     extra_body: Json = Field(default_factory=dict)
-    """Merged into every request body, last: what a provider wants that no flag names."""
+    """Merged into every request body, last: what a provider wants that no flag names. Objects are joined at every depth
+    (`output_config = { x = 1 }` leaves its `effort`), all else is replaced, lists whole. The same for all protocols."""
 
     max_tokens: int | None = None
     """Sent where the client gives no limit of its own (Anthropic demands one; Moonshot counts it against the quota)."""
@@ -70,6 +71,18 @@ class Dialect(BaseModel):
     def choices(self) -> tuple[Effort, ...]:
         """The efforts between which a client can choose to some effect; none: the model decides by itself."""
         return ()
+
+    def completed(self, body: Json) -> Json:
+        """A request body with `extra_body` in it."""
+        return _merged(body, self.extra_body)
+
+
+def _merged(body: Json, extra: Json) -> Json:
+    merged = dict(body)
+    for name, value in extra.items():
+        before = merged.get(name)
+        merged[name] = _merged(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
+    return merged
 
 
 class ChatDialect(Dialect):

@@ -206,7 +206,8 @@ class _Conversion(Exchange):
         asked = compaction.rewrite(request) if compacts else request
         toolbox = tools.lower(asked)
         toolbox.leave_out(upstream.dialect.refused_tools, self.losses)
-        self.body = jsontext.dumps(converter.convert(asked, toolbox, upstream.dialect, upstream.model, self.losses))
+        body = converter.convert(asked, toolbox, upstream.dialect, upstream.model, self.losses)
+        self.body = jsontext.dumps(upstream.dialect.completed(body))
         self._decoder = converter.decoder(upstream.who, upstream.dialect)
         make = compaction.CompactionEncoder if compacts else Encoder
         self._encoder = make(
@@ -321,7 +322,8 @@ class _Relay(Exchange):
         self.headers = {}
         self.losses = losses
         self.stream = raw.get("stream") is True and not compact
-        self.body = jsontext.dumps(relay.body(raw, upstream.dialect, upstream.model, self.losses))
+        body = relay.body(raw, upstream.dialect, upstream.model, self.losses)
+        self.body = jsontext.dumps(upstream.dialect.completed(body))
         self._who = upstream.who
         self._event_limit = event_limit
         self._watch = relay.Watch(event_limit)

@@ -78,7 +78,7 @@ class _Conversion:
             **self._sampling(),
         }
         sent = {name: value for name, value in body.items() if value not in (None, [], {})}
-        return {**(cache.mark(sent) if self._dialect.cache else sent), **self._dialect.extra_body}
+        return cache.mark(sent) if self._dialect.cache else sent
 
     # --- words ---
 

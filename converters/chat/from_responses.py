@@ -37,7 +37,7 @@ def convert(request: wire.Request, tools: Toolbox, dialect: ChatDialect, model: 
     asked = request.reasoning.effort if request.reasoning else None
     shape, notes = _response_format(request, dialect, losses)
     conversation = history.conversation(request, losses)
-    body: Json = {
+    return {
         "model": model,
         "messages": messages(
             conversation, dialect, losses, thinks=not effort.is_off(asked, dialect), notes="\n\n".join(notes)
@@ -49,7 +49,6 @@ def convert(request: wire.Request, tools: Toolbox, dialect: ChatDialect, model: 
         **shape,
         **_settings(request, dialect, losses),
     }
-    return merge(body, dialect.extra_body)
 
 
 def _settings(request: wire.Request, dialect: ChatDialect, losses: Losses) -> Json:
@@ -100,15 +99,3 @@ def _schema(form: wire.TextFormat) -> Json:
     if form.description:
         found["description"] = form.description
     return {name: value for name, value in found.items() if value is not None}
-
-
-# --- what a provider adds ---
-
-
-def merge(body: Json, extra: Json) -> Json:
-    """A body with a provider's own fields in it: objects are joined, all else is replaced."""
-    merged = dict(body)
-    for name, value in extra.items():
-        before = merged.get(name)
-        merged[name] = merge(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
-    return merged

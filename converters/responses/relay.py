@@ -32,19 +32,19 @@ def body(raw: Json, dialect: ResponsesDialect, model: str, losses: Losses) -> Js
         out["tools"] = _tools(raw["tools"], "tools", dialect, losses)
     if isinstance(raw.get("input"), list):
         out["input"] = list(_items(raw, dialect, losses))
-    return out | dialect.extra_body
+    return out
 
 
 def changes(raw: Json) -> bool:
     """Whether OpenAI would refuse something of a request as it is."""
-    return body(raw, ResponsesDialect(), str(raw.get("model")), Losses()) != raw
+    return body(raw, ResponsesDialect(), raw.get("model", ""), Losses()) != raw
 
 
 def _items(raw: Json, dialect: ResponsesDialect, losses: Losses) -> Iterator[Any]:
     for index, item in enumerate(raw["input"]):
         kept = _item(item, dialect)
         if kept is None:
-            losses.note(f"input[{index}]", item["type"], "only the model that it came from understands it")
+            losses.note(f"input[{index}]", str(item.get("type")), "only the model that it came from understands it")
         elif isinstance(kept, dict) and kept.get("type") == "additional_tools":
             yield {**kept, "tools": _tools(kept.get("tools"), f"input[{index}].tools", dialect, losses)}
         else:

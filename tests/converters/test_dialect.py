@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from converters import jsontext
 from converters.dialect import (
     EFFORTS,
     AnthropicDialect,
@@ -59,3 +60,22 @@ def test_a_client_chooses_between_the_efforts_that_change_something(
     dialect: Dialect, choices: tuple[Effort, ...]
 ) -> None:
     assert dialect.choices() == choices
+
+
+@pytest.mark.parametrize("dialect", [ChatDialect, AnthropicDialect, ResponsesDialect])
+def test_a_providers_own_fields_join_objects_at_every_depth_and_replace_all_else(dialect: type[Dialect]) -> None:
+    extra = {
+        "output_config": {"cite": True, "format": {"a": 1}},
+        "stream_options": None,
+        "stop": ["b"],
+        "seed": {"a": 1},
+    }
+    body = {"output_config": {"effort": "high", "format": {"b": 2}}, "stream_options": {}, "stop": ["a"], "seed": 1}
+    before = jsontext.dumps(body)
+    assert dialect(extra_body=extra).completed(body) == {
+        "output_config": {"effort": "high", "format": {"b": 2, "a": 1}, "cite": True},
+        "stream_options": None,
+        "stop": ["b"],
+        "seed": {"a": 1},
+    }
+    assert jsontext.dumps(body) == before

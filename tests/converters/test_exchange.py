@@ -465,3 +465,41 @@ def test_a_failure_within_the_stream_ends_the_answer(protocol: str) -> None:
     exchange = opened(protocol)
     exchange.feed(b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"busy"}}\n\n')
     assert exchange.ended
+
+
+@pytest.mark.parametrize("protocol", DIALECTS)
+def test_a_providers_own_fields_are_joined_with_the_converted_ones(protocol: str) -> None:
+    dialects: dict[str, Dialect] = {
+        "responses": ResponsesDialect(extra_body={"reasoning": {"summary": "none"}}),
+        "chat": ChatDialect(effort="reasoning", efforts=("high",), extra_body={"reasoning": {"exclude": True}}),
+        "anthropic": AnthropicDialect(
+            thinking="adaptive", efforts=("high",), extra_body={"output_config": {"cite": True}}
+        ),
+    }
+    raw = question(reasoning={"effort": "high"})
+    sent = jsontext.loads(
+        open_exchange(raw, Upstream("Up", protocol, "m", dialects[protocol]), now=1, client="codex").body
+    )
+    joined = {
+        "responses": {"effort": "high", "summary": "none"},
+        "chat": {"effort": "high", "exclude": True},
+        "anthropic": {"effort": "high", "cite": True},
+    }
+    assert sent["output_config" if protocol == "anthropic" else "reasoning"] == joined[protocol]
+
+
+@PROTOCOLS
+@pytest.mark.parametrize("echoed", ["metadata", "tools", "user"])
+def test_whatever_a_request_may_hold_can_be_echoed(protocol: str, echoed: str) -> None:
+    """What could be read and not written was an answer without an end."""
+    deep: Any = {"type": "custom", "name": "a", "format": {}}
+    inner = deep["format"]
+    for _ in range(jsontext.MOST_LEVELS - 4):
+        inner["a"] = inner = {}
+    body = jsontext.dumps(question(**{echoed: [deep] if echoed == "tools" else deep, "top_logprobs": 2**64 - 1}))
+    said = replay(opened(protocol, load(body)), [STREAMS[protocol]])
+    *_, last = said.split(b"event: ")
+    assert last.startswith(b"response.completed")
+    with pytest.raises(RequestError) as caught:
+        load(body.replace(b"{}", b'{"a":{"a":{}}}'))
+    assert str(caught.value.param).startswith(echoed)

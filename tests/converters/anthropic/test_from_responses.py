@@ -119,10 +119,6 @@ def test_sampling_settings_that_would_be_refused_are_listed(dialect: AnthropicDi
     assert [loss.path for loss in losses] == ["temperature", "top_p"]
 
 
-def test_a_provider_may_add_what_no_flag_names() -> None:
-    assert body(dialect=AnthropicDialect(extra_body={"service_tier": "auto"}))["service_tier"] == "auto"
-
-
 def test_every_request_names_the_version_and_a_beta_only_where_it_is_known() -> None:
     assert headers(AnthropicDialect()) == {"anthropic-version": "2023-06-01"}
     assert headers(AnthropicDialect(interleaved_beta=True))["anthropic-beta"] == "interleaved-thinking-2025-05-14"

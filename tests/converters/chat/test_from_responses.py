@@ -124,14 +124,6 @@ def test_plain_text_is_the_default() -> None:
     assert "response_format" not in body(user(), text={"format": {"type": "text"}})
 
 
-def test_a_hosts_own_fields_come_last_and_are_joined() -> None:
-    extra = {"chat_template_kwargs": {"preserve_thinking": True}, "stream_options": None, "reasoning_split": True}
-    dialect = ChatDialect(effort="template", extra_body=extra)
-    told = body(user(), dialect=dialect, reasoning={"effort": "high"})
-    assert told["chat_template_kwargs"] == {"enable_thinking": True, "preserve_thinking": True}
-    assert (told["stream_options"], told["reasoning_split"]) == (None, True)
-
-
 def test_a_stored_response_cannot_be_built_on() -> None:
     with pytest.raises(RequestError) as caught:
         body(user(), previous_response_id="resp_1")
