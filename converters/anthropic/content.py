@@ -11,7 +11,6 @@
 """
 
 import base64
-import binascii
 import re
 from collections.abc import Iterator, Sequence
 
@@ -57,7 +56,7 @@ def _image(part: wire.ImagePart, path: str, dialect: AnthropicDialect, losses: L
     if not dialect.images:
         return _instead("an image", "this model takes text only", path, losses)
     url = part.image_url or ""
-    if url.lower().startswith(("https://", "http://")):
+    if url[:8].lower().startswith(("https://", "http://")):
         return {"type": "image", "source": {"type": "url", "url": url}}
     source = _base64_source(url)
     if source is None:
@@ -85,7 +84,7 @@ def _base64_source(url: str) -> Json | None:
     data = _BLANKS.sub("", url[head.end() :])
     try:
         base64.b64decode(data, validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii's own error, or a character that is no base64 at all
         return None
     media_type = head.group(1).lower().replace("image/jpg", "image/jpeg")
     return {"type": "base64", "media_type": media_type, "data": data} if data else None

@@ -46,7 +46,7 @@ class _Detail:
 
     def add(self, piece: Json, cumulative: bool) -> None:
         for name, value in piece.items():
-            if name == self._key:
+            if name == self._key and isinstance(value, str):
                 # Texts so far are all kept in one; others are joined at the end: there may be thousands.
                 again = cumulative and self._texts and value.startswith(self._texts[-1])
                 self._texts[-1 if again else len(self._texts) :] = [value]

@@ -70,8 +70,8 @@ def _chosen(
 ) -> tuple[list[Function], str | Json | None]:
     """The functions to offer and the choice to send, None for the default."""
     if isinstance(asked, dict) and asked.get("type") == "allowed_tools":
-        functions = [function for function in functions if _is_among(function, asked.get("tools"))]
-        asked = asked.get("mode")
+        functions = _among(functions, asked.get("tools"))
+        asked = mode if isinstance(mode := asked.get("mode"), str) else None
     if asked is None or asked == "auto":
         return functions, None
     if asked == "none":
@@ -79,15 +79,18 @@ def _chosen(
     if dialect.tool_choice == "auto":
         losses.note(_CHOICE, str(asked), "this upstream chooses its tools itself")
         return functions, None
+    if asked == "required":
+        return functions, "required"
     if isinstance(asked, str):
-        return functions, asked
+        losses.note(_CHOICE, asked, "the upstream knows no such choice")
+        return functions, None
     return _named(asked, functions, dialect, losses)
 
 
 def _named(
     asked: Json, functions: list[Function], dialect: ChatDialect, losses: Losses
 ) -> tuple[list[Function], str | Json | None]:
-    named = next((function for function in functions if _is_among(function, [asked])), None)
+    named = next(iter(_among(functions, [asked])), None)
     if named is None:
         losses.note(_CHOICE, str(asked.get("name") or asked.get("type")), "no such tool is on offer here")
         return functions, None
@@ -96,13 +99,15 @@ def _named(
     return functions, {"type": "function", "function": {"name": named.name}}
 
 
-def _is_among(function: Function, asked: Any) -> bool:
-    """Whether a list of {type, name, namespace?} names the function, by the client's name for it."""
-    for one in asked if isinstance(asked, list) else ():
-        if not isinstance(one, dict):
-            continue
-        name = one.get("name") or (tools.TOOL_SEARCH if one.get("type") == tools.TOOL_SEARCH else None)
-        namespace = one.get("namespace")
-        if name == function.original and (namespace is None or namespace == function.namespace):
-            return True
-    return False
+def _among(functions: list[Function], asked: Any) -> list[Function]:
+    """The functions that a list of {type, name, namespace?} names, by the client's names for them."""
+    names = {_name(one) for one in asked if isinstance(one, dict)} if isinstance(asked, list) else set()
+    return [one for one in functions if {(one.original, None), (one.original, one.namespace)} & names]
+
+
+def _name(asked: Json) -> tuple[str, str | None]:
+    """Name and namespace, None for any; of what names nothing, a name that no tool has."""
+    name, namespace = asked.get("name"), asked.get("namespace")
+    if not name and asked.get("type") == tools.TOOL_SEARCH:
+        name = tools.TOOL_SEARCH
+    return name if isinstance(name, str) else "", namespace if isinstance(namespace, str) else None

@@ -6,7 +6,6 @@ step are one thinking again.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from converters import seal
 from converters.chat import details
@@ -42,11 +41,17 @@ def recall(step: Step) -> Thinking:
 
 
 def _open(payload: Json, found: Thinking) -> None:
-    pieces: Any = payload.get("details")
+    """Anybody can write a seal: what has not the form that ours have is left out."""
+    pieces = payload.get("details")
     if isinstance(pieces, list):
         found.details += pieces
-    found.text += payload.get("text") or details.text_of(pieces or ())
-    found.signatures |= payload.get("signatures") or {}
+    match payload.get("text"):
+        case str(text) if text:
+            found.text += text
+        case _ if isinstance(pieces, list):
+            found.text += details.text_of(pieces)
+    if isinstance(signatures := payload.get("signatures"), dict):
+        found.signatures |= signatures
 
 
 def _own_text(item: wire.ReasoningItem) -> str:
@@ -75,14 +80,19 @@ def put_back(message: Json, thinking: Thinking, dialect: ChatDialect, renamed: d
 
 
 def _details(thinking: Thinking, renamed: dict[str, str]) -> Json:
-    pieces = [
-        {**piece, "id": renamed[piece["id"]]} if piece.get("id") in renamed else piece
-        for piece in thinking.details
-        if not details.is_unsigned_claude(piece)
-    ]
+    pieces = [_renamed(piece, renamed) for piece in thinking.details if not details.is_unsigned_claude(piece)]
     if pieces:
         return {"reasoning_details": pieces}
     return {"reasoning": thinking.text} if thinking.text and not thinking.details else {}
+
+
+def _renamed(piece: Json, renamed: dict[str, str]) -> Json:
+    """Encrypted details name the call that they belong to."""
+    match piece.get("id"):
+        case str(known) if known in renamed:
+            return {**piece, "id": renamed[known]}
+        case _:
+            return piece
 
 
 def _thinking_part(text: str) -> Json:

@@ -5,6 +5,7 @@ A keyword is told from a property of the same name by where it stands: names und
 
 from typing import Any
 
+from converters import jsontext, root_unions
 from converters.dialect import ChatDialect
 from converters.jsontext import Json
 
@@ -17,44 +18,36 @@ _LEFT_OUT = {
 }  # fmt: skip
 _ONE = {"items", "additionalProperties"}
 _SEVERAL = {"anyOf", "oneOf", "allOf", "prefixItems"}
-_UNIONS = ("anyOf", "oneOf", "allOf")
 _TYPES: dict[type, str] = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 
 
 def fit(parameters: Json, dialect: ChatDialect) -> Json:
     """A tool's parameters as the upstream takes them; the very same object where it takes all of JSON Schema."""
-    if not dialect.schema_unions and any(name in parameters for name in _UNIONS):
-        parameters = _without_root_unions(parameters)
+    if not dialect.schema_unions and any(name in parameters for name in root_unions.UNIONS):
+        parameters = root_unions.joined(parameters)
     if dialect.schema_subset == "full":
         return parameters
     return _Subset(parameters, plain=dialect.schema_subset == "plain").object(parameters, ())
 
 
-def _without_root_unions(parameters: Json) -> Json:
-    """The root's branches as one object: every property may be given; required is what all of them demand."""
-    merged = {name: value for name, value in parameters.items() if name not in _UNIONS}
-    properties: Json = dict(merged.get("properties") or {})
-    required: list[str] = list(merged.get("required") or [])
-    for union in _UNIONS:
-        branches = [branch for branch in parameters.get(union) or () if isinstance(branch, dict)]
-        for branch in branches:
-            properties = {**(branch.get("properties") or {}), **properties}
-        demands = [branch.get("required") or [] for branch in branches]
-        join = any if union == "allOf" else all
-        named = dict.fromkeys(name for demand in demands for name in demand)
-        required += [name for name in named if name not in required and join(name in demand for demand in demands)]
-    merged["properties"] = properties
-    if required:
-        merged["required"] = required
-    return merged
+_MOST_RESOLVED = 2**20
+_DEEPEST = 30
+"""Schemas within each other. Each is two levels of JSON at most, and what is referred to has up to 128 of its own."""
 
 
 class _Subset:
-    """Rewrites the schemas of one tool; `root` is where its local references point."""
+    """Rewrites the schemas of one tool; `root` is where its local references point.
+
+    What is referred to is written out each time: a dozen definitions that use each other twice would be thousands of
+    copies. So there is an end of it, in bytes and in depth; what comes after is any object.
+    """
 
     def __init__(self, root: Json, *, plain: bool) -> None:
         self._root = root
         self._plain = plain
+        self._room = _MOST_RESOLVED
+        self._sizes: dict[str, int] = {}
+        self._depth = 0
 
     def schema(self, schema: Any, inside: tuple[str, ...]) -> Any:
         """`inside` are the references that are being resolved: one that comes again would never end."""
@@ -65,7 +58,9 @@ class _Subset:
     def object(self, schema: Json, inside: tuple[str, ...]) -> Json:
         if isinstance(reference := schema.get("$ref"), str):
             return self._resolved(schema, reference, inside)
+        self._depth += 1
         found = {name: self._keyword(name, value, inside) for name, value in schema.items() if name not in _LEFT_OUT}
+        self._depth -= 1
         if "const" in found:
             found["enum"] = [found.pop("const")]
         if "enum" in found and "type" not in found:
@@ -87,9 +82,17 @@ class _Subset:
             step = step.replace("~1", "/").replace("~0", "~")
             target = (target.get(step) if step else target) if isinstance(target, dict) else None
         notes: Json = {name: schema[name] for name in ("description", "title") if name in schema}
-        if reference in inside or not isinstance(target, dict):
+        if reference in inside or not isinstance(target, dict) or not self._has_room(reference, target, inside):
             return {"type": "object", **notes}
         return {**self.object(target, (*inside, reference)), **notes}
+
+    def _has_room(self, reference: str, target: Json, inside: tuple[str, ...]) -> bool:
+        if self._room <= 0 or max(self._depth, len(inside)) > _DEEPEST:
+            return False
+        if reference not in self._sizes:
+            self._sizes[reference] = len(jsontext.dumps(target))
+        self._room -= self._sizes[reference]
+        return self._room > 0
 
 
 def _type_of(values: Any) -> Json:

@@ -1,0 +1,43 @@
+"""A tool's schema whose root says anyOf, oneOf or allOf, for upstreams that refuse these there."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from converters.jsontext import Json
+
+UNIONS = ("allOf", "anyOf", "oneOf")
+
+
+def joined(schema: Json) -> Json:
+    """The root's branches as one object: every property may be given; required is what all branches demand."""
+    merged = {name: value for name, value in schema.items() if name not in UNIONS}
+    properties = dict(_properties(merged))
+    required = dict.fromkeys(_required(merged))
+    for union in UNIONS:
+        branches = list(_branches(schema.get(union)))
+        demands = Counter(name for branch in branches for name in dict.fromkeys(_required(branch)))
+        enough = 1 if union == "allOf" else len(branches)  # of the others, only one branch need hold
+        required |= dict.fromkeys(name for name, count in demands.items() if count >= enough)
+        for branch in branches:
+            for name, one in _properties(branch).items():
+                properties.setdefault(name, one)
+    merged["properties"] = properties
+    merged["required"] = list(required)
+    if not required:
+        del merged["required"]
+    return merged
+
+
+def _branches(union: Any) -> Iterator[Json]:
+    yield from (one for one in union if isinstance(one, dict)) if isinstance(union, list) else ()
+
+
+def _properties(schema: Json) -> Json:
+    found = schema.get("properties")
+    return found if isinstance(found, dict) else {}
+
+
+def _required(schema: Json) -> Iterator[str]:
+    found = schema.get("required")
+    yield from (one for one in found if isinstance(one, str)) if isinstance(found, list) else ()

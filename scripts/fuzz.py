@@ -1,0 +1,54 @@
+"""Runs a fuzz test for as long as one likes. `scripts/fuzz` starts it."""
+
+import argparse
+import random
+import sys
+from collections import Counter
+
+from tqdm import trange
+
+from tests import request_fuzz
+from tests.mutations import Mutation, shrunk
+from tests.request_fuzz import Failure
+
+FUZZERS = {"requests": request_fuzz}
+
+
+def main(arguments: list[str]) -> int:
+    asked = _asked(arguments)
+    fuzz = FUZZERS[asked.what]
+    rng = random.Random(asked.seed)
+    first: dict[str, Failure] = {}
+    often: Counter[str] = Counter()
+    for _ in trange(asked.count, disable=None):
+        if failure := fuzz.one(rng):
+            first.setdefault(failure.kind, failure)
+            often[failure.kind] += 1
+    for kind, count in often.most_common():
+        print(f"\n{count} x {smallest(first[kind])}")
+    print(f"\n{asked.count:,} mutations, seed {asked.seed}: {len(first)} kinds of surprises")
+    return 1 if first else 0
+
+
+def smallest(failure: Failure) -> str:
+    """A failure, and as little of its text as fails in the same way."""
+
+    def fails(text: bytes) -> bool:
+        again = failure.again(Mutation(text, ""))
+        return again is not None and again.kind == failure.kind
+
+    text = shrunk(failure.mutation.text, fails)
+    said = text.decode("utf-8", "replace")
+    return f"{failure}\n  {said if len(said) < 3000 else f'{said[:1500]} ... {said[-1500:]}'}"
+
+
+def _asked(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/fuzz")
+    parser.add_argument("what", choices=FUZZERS)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--count", type=int, default=100_000)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,129 @@
+"""What holds for every exchange, whatever the client asks and the upstream answers; for the fuzz tests."""
+
+import tomllib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import orjson
+
+from converters import errors, exchange, sse
+from converters.dialect import Dialect
+from converters.errors import Client, RequestError
+from converters.exchange import DIALECTS, Exchange, Upstream
+from converters.gist import Gist
+from converters.readable import readable
+
+REPOSITORY = Path(__file__).parents[1]
+ENDS = {"response.completed", "response.incomplete", "response.failed"}
+_LONGEST_MESSAGE, _LONGEST_TOLD = 2000, 6000
+
+
+@dataclass(frozen=True)
+class Setting:
+    """All that a conversion depends on beside the bytes."""
+
+    upstream: Upstream
+    client: Client = "codex"
+    compact: bool = False
+    without_thinking: bool = False
+
+    def __str__(self) -> str:
+        flags = self.upstream.dialect.model_dump(exclude_defaults=True)
+        ways = [name for name in ("compact", "without_thinking") if getattr(self, name)]
+        return f"{self.upstream.protocol} for {', '.join([self.client, *ways])}: {flags}"
+
+    def open(self, body: bytes) -> Exchange:
+        """
+        Raises:
+            RequestError: the request cannot be converted.
+        """
+        raw = exchange.load(body)
+        exchange.model_of(raw)
+        exchange.passes_as_it_is(raw)
+        return exchange.open_exchange(
+            raw,
+            self.upstream,
+            now=1,
+            client=self.client,
+            compact=self.compact,
+            without_thinking=self.without_thinking,
+        )
+
+
+def settings() -> list[Setting]:
+    """Each protocol as its inventor serves it, with each flag at each other value, and as each shipped provider."""
+    upstreams = [Upstream("Nobody", protocol, "any", dialect) for protocol, dialect in _dialects()]
+    plain = [Setting(upstream) for upstream in upstreams]
+    bare = [Setting(Upstream("Nobody", protocol, "any", dialect())) for protocol, dialect in DIALECTS.items()]
+    others = [replace(one, client=client) for one in bare for client in ("other", "older-codex")]
+    return [
+        *plain,
+        *others,
+        *(replace(one, compact=True) for one in bare),
+        *(replace(one, without_thinking=True) for one in bare),
+    ]
+
+
+def _dialects() -> Iterator[tuple[str, Dialect]]:
+    for protocol, dialect in DIALECTS.items():
+        yield protocol, dialect()
+        for flag, field in dialect.model_fields.items():
+            for value in _values(field.annotation):
+                if value != field.default:
+                    yield protocol, dialect(**{flag: value})
+    shipped = tomllib.loads((REPOSITORY / "addons" / "providers.toml").read_text())["providers"].values()
+    for provider in shipped:
+        protocol = provider.get("protocol", "chat")
+        yield protocol, DIALECTS[protocol](**provider.get("dialect", {}))
+
+
+def _values(annotation: Any) -> tuple[Any, ...]:
+    """Those of a flag that has few; of lists and objects, one that says something."""
+    if annotation is bool:
+        return True, False
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    return ()
+
+
+def check_request(body: bytes, setting: Setting, answer: bytes, *, shown: bool) -> None:
+    """What holds for any request; `answer` is one that the upstream gave to another. `shown`: a person looks at it."""
+    if shown:
+        readable(body)
+    with suppress(RequestError):
+        Gist.of(exchange.load(body))
+    try:
+        opened = setting.open(body)
+    except RequestError as error:
+        _check_refusal(error, setting.client)
+        return
+    orjson.loads(opened.body)
+    if shown:
+        readable(opened.body)
+    assert len(opened.losses.told()) < _LONGEST_TOLD
+    check_answer(opened, answer)
+
+
+def check_answer(opened: Exchange, answer: bytes, cut: int = 1 << 30) -> None:
+    """One end, last, for whatever answer."""
+    pieces = [answer[at : at + cut] for at in range(0, len(answer), cut)]
+    said = b"".join(chunk for piece in pieces for chunk in opened.feed(piece))
+    said += b"".join(opened.close())
+    if not opened.stream:
+        assert said == b""
+        whole = opened.whole().body
+        assert whole == answer or isinstance(orjson.loads(whole), dict)  # what is relayed stays as it is
+        return
+    parser = sse.Parser()
+    kinds = [orjson.loads(message.data)["type"] for message in parser.feed(said) + parser.close()]
+    assert sum(kind in ENDS for kind in kinds) == 1 and kinds[-1] in ENDS, kinds[-5:]
+    assert not (opened.fault and "could not be read" in opened.fault.message), opened.fault
+
+
+def _check_refusal(error: RequestError, client: Client) -> None:
+    told = errors.refusal(error, client)
+    assert len(told.body) < 2 * _LONGEST_MESSAGE
+    assert error.param or "body" in str(error), "names no place"
