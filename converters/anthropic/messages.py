@@ -22,6 +22,7 @@ from converters.jsontext import Json
 from converters.losses import Losses
 from converters.responses import wire
 from converters.responses.history import Call, Message, Step, Turn, parts_of
+from converters.unique_names import UniqueNames
 
 NO_OUTPUT = "[No output: the call was interrupted.]"
 _BEGIN = "[The conversation begins with the assistant.]"
@@ -36,7 +37,7 @@ class Writer:
     losses: Losses
     with_thinking: bool
     _messages: list[Json] = field(default_factory=list)
-    _ids: set[str] = field(default_factory=set)
+    _ids: UniqueNames = field(default_factory=lambda: UniqueNames("-"))
 
     def write(self, turns: list[Turn]) -> list[Json]:
         for turn in turns:
@@ -50,6 +51,9 @@ class Writer:
                     pass
         if not self._messages or self._messages[-1]["role"] == "assistant":
             self._say("user", [content.text(_GO_ON)])
+        for message in self._messages:
+            if message["role"] == "assistant":  # of several steps, where nothing was said between them
+                message["content"].sort(key=_after_thinking)
         return self._messages
 
     def _say(self, role: str, blocks: list[Json]) -> None:
@@ -58,8 +62,7 @@ class Writer:
         if not self._messages and role == "assistant":
             self._messages.append({"role": "user", "content": [content.text(_BEGIN)]})
         if self._messages and self._messages[-1]["role"] == role:
-            together = self._messages[-1]["content"] + blocks
-            self._messages[-1]["content"] = sorted(together, key=_after_thinking) if role == "assistant" else together
+            self._messages[-1]["content"] += blocks
         else:
             self._messages.append({"role": role, "content": blocks})
 
@@ -79,12 +82,7 @@ class Writer:
 
     def _id(self, wanted: str) -> str:
         """An id of the characters that Anthropic takes, unique in the request and the same in every turn."""
-        plain = re.sub(r"[^a-zA-Z0-9_-]", "_", wanted) or "call"
-        name, number = plain, 2
-        while name in self._ids:
-            name, number = f"{plain}-{number}", number + 1
-        self._ids.add(name)
-        return name
+        return self._ids.give(re.sub(r"[^a-zA-Z0-9_-]", "_", wanted) or "call")
 
     def _result(self, call: Call, id_: str) -> Json:
         block: Json = {"type": "tool_result", "tool_use_id": id_, "content": self._output(call)}

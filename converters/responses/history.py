@@ -12,7 +12,7 @@ one assistant message holds all that the model did in one step, and the outputs 
 Paths are JSON paths into the client's body.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -21,6 +21,7 @@ from converters import jsontext, seal
 from converters.errors import RequestError
 from converters.losses import Losses
 from converters.responses import wire
+from converters.unique_names import UniqueNames
 
 
 @dataclass(slots=True)
@@ -108,7 +109,7 @@ def parts_of(content: object) -> list[wire.Part]:
 
 def _turns(items: list[wire.Item], losses: Losses) -> Iterator[Turn]:
     outputs, answered = _pair(items)
-    ids = _Ids()
+    ids = UniqueNames("_")
     step: Step | None = None
     step_answered = False  # an output of this step has been passed: the next thing the model says is a new step
     for index, item in enumerate(items):
@@ -140,7 +141,7 @@ def _pair(items: list[wire.Item]) -> tuple[dict[int, int], set[int]]:
     Ids may repeat: the first open call wins, but one that was interrupted before the user spoke waits no longer once
     its id comes again.
     """
-    waiting: dict[str, list[int]] = defaultdict(list)
+    waiting: dict[str, deque[int]] = defaultdict(deque)
     outputs: dict[int, int] = {}
     asked = -1  # where the user last spoke
     for index, item in enumerate(items):
@@ -148,27 +149,13 @@ def _pair(items: list[wire.Item]) -> tuple[dict[int, int], set[int]]:
             case wire.MessageItem(role="user"):
                 asked = index
             case wire.FunctionCallItem() | wire.CustomCallItem() | wire.ToolSearchCallItem():
-                still = [earlier for earlier in waiting[item.call_id or ""] if earlier > asked]
-                waiting[item.call_id or ""] = [*still, index]
+                same = waiting[item.call_id or ""]
+                while same and same[0] < asked:
+                    same.popleft()
+                same.append(index)
             case wire.OutputItem() | wire.ToolSearchOutputItem() if waiting.get(item.call_id or ""):
-                outputs[waiting[item.call_id or ""].pop(0)] = index
+                outputs[waiting[item.call_id or ""].popleft()] = index
     return outputs, set(outputs.values())
-
-
-class _Ids:
-    """Gives each call an id of its own: the client's, with a number where it was taken."""
-
-    def __init__(self) -> None:
-        self._seen: set[str] = set()
-        self._next: dict[str, int] = {}  # by wanted id, so that a thousand equal ones do not each count from 2
-
-    def unique(self, wanted: str) -> str:
-        name, number = wanted, self._next.get(wanted, 2)
-        while name in self._seen:
-            name, number = f"{wanted}_{number}", number + 1
-        self._next[wanted] = number
-        self._seen.add(name)
-        return name
 
 
 def _is_step_item(item: wire.Item) -> bool:
@@ -187,7 +174,7 @@ def _add(
     path: str,
     output: int | None,
     items: list[wire.Item],
-    ids: _Ids,
+    ids: UniqueNames,
     losses: Losses,
 ) -> None:
     match item:
@@ -196,7 +183,7 @@ def _add(
         case wire.MessageItem():
             step.texts += [text for part in parts_of(item.content) if (text := _only_text(part, path, losses))]
         case wire.FunctionCallItem() | wire.CustomCallItem() | wire.ToolSearchCallItem():
-            call = Call(ids.unique(item.call_id or f"call_{path}"), item, path)
+            call = Call(ids.give(item.call_id or f"call_{path}"), item, path)
             if output is not None:
                 found = items[output]
                 assert isinstance(found, wire.OutputItem | wire.ToolSearchOutputItem)
