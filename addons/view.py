@@ -37,10 +37,21 @@ class Turn(Contentview):
 
     def prettify(self, data: bytes, metadata: Metadata) -> str:
         text = readable(data, _content_type(metadata), is_running=_is_running(metadata))
-        if text is None:  # a guess that was wrong; what is no JSON either mitmproxy shows raw
-            return contentviews.registry["json"].prettify(data, metadata)
+        if text is None:  # a guess that was wrong
+            return _unread(data, metadata)
         head = "".join(f"{line}\n" for line in _head(metadata))
         return _EMPTY_LINE.sub(" ", f"{head}\n{text}" if head else text)
+
+
+def _unread(data: bytes, metadata: Metadata) -> str:
+    """As JSON; what is no JSON either mitmproxy shows raw. Indented, a few kB of deep nesting would be 100 MB."""
+    try:
+        jsontext.loads(data)
+    except jsontext.TooDeep as error:
+        return f"{error.place}: {error}\n\n{data.decode('utf-8', 'replace')}"
+    except ValueError:
+        pass
+    return contentviews.registry["json"].prettify(data, metadata)
 
 
 def _is_asked(metadata: Metadata) -> bool:

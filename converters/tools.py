@@ -317,14 +317,20 @@ def _integers(schema: Json, arguments: str) -> str:
     return arguments if fixed == value and str(fixed) == str(value) else jsontext.dumps(fixed).decode()
 
 
+_EXACT = 2**53
+"""Above this a float is no longer one certain integer."""
+
+
 def _as_declared(schema: Any, value: Any) -> Any:
     if not isinstance(schema, dict):
         return value
     match value:
-        case float() if value.is_integer() and schema.get("type") == "integer":
+        case float() if value.is_integer() and abs(value) < _EXACT and schema.get("type") == "integer":
             return int(value)
         case dict():
-            known = schema.get("properties") or {}
+            known = schema.get("properties")
+            if not isinstance(known, dict):
+                return value
             return {key: _as_declared(known.get(key), one) for key, one in value.items()}
         case list():
             return [_as_declared(schema.get("items"), one) for one in value]

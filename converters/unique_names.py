@@ -2,7 +2,7 @@
 
 
 class UniqueNames:
-    """Gives what is wanted, with a number behind `joint` where it was given before: the same names in the same order."""
+    """Gives what is wanted, with a number behind `joint` where it was given before: in one order the same names."""
 
     def __init__(self, joint: str) -> None:
         self._joint = joint

@@ -62,7 +62,8 @@ class ToolChoice:
                 return _WORDS["auto"]
 
     def _offered(self, name: str, namespace: str) -> str:
-        found = self._toolbox.find(tools.flat_name(name, namespace))
+        flat = tools.flat_name(name, namespace)
+        found = self._toolbox.find(flat)
         if found is None:
-            raise RequestError(f"tool_choice names {name!r}, which is not offered", param="tool_choice")
+            raise RequestError(f"tool_choice names {flat!r}, which is not offered", param="tool_choice")
         return found.name

@@ -8,7 +8,8 @@
 | tools                                             | their names, those in a namespace behind it                  |
 | input, messages                                   | numbered: role, calls and outputs by id, thinking, contents  |
 
-Of a long conversation, all but the last items are shown in one line each: the new things stand at the end.
+Of a long conversation, all but the last items are shown in one line each: the new things stand at the end. Of a very
+long one, only the last items are shown.
 """
 
 from collections.abc import Iterator
@@ -22,6 +23,9 @@ from converters.reading.layout import GLANCE, WIDTH, block, characters, compact,
 _CONTENTS = {"model", "input", "messages", "instructions", "system", "tools", "functions"}
 _IN_FULL = 24
 """How many items are shown with more than one line: of a conversation of any length, the last ones."""
+
+_MOST = 5000
+"""How many items are shown at all."""
 
 
 def lines(body: Json, protocol: str) -> Iterator[str]:
@@ -44,10 +48,13 @@ def conversation(content: Any) -> Iterator[str]:
     """The items or messages of a request; of an answer that is a list of items too."""
     if isinstance(content, str):
         content = [{"role": "user", "content": content}]
-    entries = [entry for one in _list(content) for entry in items.entries(one)]
+    shown = _list(content)[-_MOST:]
+    if left_out := len(_list(content)) - len(shown):
+        yield f"[... {left_out:,} earlier items ...]"
+    entries = [entry for one in shown for entry in items.entries(one)]
     brief = max(0, len(entries) - _IN_FULL)
-    for number, entry in enumerate(entries):
-        yield from _in_one_line(number, entry) if number < brief else _in_full(number, entry)
+    for number, entry in enumerate(entries, left_out):
+        yield from _in_one_line(number, entry) if number - left_out < brief else _in_full(number, entry)
 
 
 def _in_one_line(number: int, entry: Entry) -> Iterator[str]:

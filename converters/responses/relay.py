@@ -42,11 +42,11 @@ def changes(raw: Json) -> bool:
 
 def _items(raw: Json, dialect: ResponsesDialect, losses: Losses) -> Iterator[Any]:
     for index, item in enumerate(raw["input"]):
-        kept = _item(item, dialect)
-        if kept is None:
+        kept = _item(item, dialect) if isinstance(item, dict) else item
+        if kept is None and item is not None:
             losses.note(f"input[{index}]", str(item.get("type")), "only the model that it came from understands it")
-        elif isinstance(kept, dict) and kept.get("type") == "additional_tools":
-            yield {**kept, "tools": _tools(kept.get("tools"), f"input[{index}].tools", dialect, losses)}
+        elif isinstance(kept, dict) and kept.get("type") == "additional_tools" and "tools" in kept:
+            yield {**kept, "tools": _tools(kept["tools"], f"input[{index}].tools", dialect, losses)}
         else:
             yield kept
 
@@ -69,7 +69,7 @@ def _tools(tools: Any, path: str, dialect: ResponsesDialect, losses: Losses, nam
     return kept
 
 
-def _item(item: Any, dialect: ResponsesDialect) -> Any:
+def _item(item: Json, dialect: ResponsesDialect) -> Json | None:
     """The item as the upstream takes it; None where nothing is left."""
     match item:
         case {"type": "web_search_call", "action": {"type": "other"}}:

@@ -124,3 +124,13 @@ def test_the_view_is_registered_once_however_often_the_script_is_loaded() -> Non
             assert contentviews.registry["turn"] is TURN
     assert changes == []
     assert "turn" in contentviews.registry.available_views()
+
+
+@pytest.mark.parametrize("levels", [200, 5000])
+def test_what_is_nested_too_deep_to_be_laid_out_is_shown_as_it_is(levels: int) -> None:
+    """Indented, these few kB were 100 MB."""
+    flow = asked("/v1/responses", {}, ANSWER)
+    flow.request.content = b'{"model":"m","input":' + b"[" * levels + b"]" * levels + b"}"
+    view, text = shown(flow, flow.request)
+    assert view == "Turn"
+    assert "input[0][0]" in text and len(text) < 2 * len(flow.request.content)

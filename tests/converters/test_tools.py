@@ -229,3 +229,14 @@ def test_malformed_arguments_go_back_as_a_safe_object(broken: str) -> None:
 
 def test_arguments_that_are_an_object_are_not_touched() -> None:
     assert tools.object_text('{ "a" : 1.0 }') == '{ "a" : 1.0 }'
+
+
+@pytest.mark.parametrize("schema", [{"properties": []}, {"properties": {"n": []}}, {"properties": {"n": {"type": []}}}])
+def test_arguments_of_a_schema_of_another_form_stay_as_they_are(schema: Json) -> None:
+    found = box(function("f", parameters=schema)).find("f")
+    assert tools.lift(found, "f", "c", '{"n":10.0}')["arguments"] == '{"n":10.0}'
+
+
+def test_a_float_that_is_no_certain_integer_stays_one() -> None:
+    found = box(function("f", parameters={"properties": {"n": {"type": "integer"}}})).find("f")
+    assert tools.lift(found, "f", "c", '{"n":1.0e300}')["arguments"] == '{"n":1.0e300}'

@@ -39,6 +39,7 @@ def test_an_image_is_sent_by_value_or_by_address(url: str, source: Json) -> None
     [
         image("data:image/png;base64,###"),
         image("data:image/png;base64,"),
+        image("data:image/png;base64,é😀"),
         image("data:image/tiff;base64," + PIXEL),
         image("data:image/svg+xml;utf8,<svg/>"),
         image("nonsense"),

@@ -116,3 +116,15 @@ def test_the_hosts_own_search_takes_the_place_of_web_search() -> None:
     dialect = ChatDialect(web_search="native", web_search_tool=own)
     request, losses = ask(user(), dialect=dialect, tools=[SEARCH])
     assert (request["tools"], losses) == ([own], [])
+
+
+@pytest.mark.parametrize("choice", ["any", "", "AUTO"])
+def test_a_word_that_nobody_knows_is_a_loss(choice: str) -> None:
+    request, losses = ask(user(), tools=TWO, tool_choice=choice)
+    assert "tool_choice" not in request
+    assert [loss.path for loss in losses] == ["tool_choice"]
+
+
+@pytest.mark.parametrize("wrong", [None, 7, [], {}, [7], [[]], [{"name": []}], [{"name": "f", "namespace": "other"}]])
+def test_allowed_tools_of_another_form_name_none(wrong: Any) -> None:
+    assert names(told({"type": "allowed_tools", "mode": wrong, "tools": wrong})) == []

@@ -126,3 +126,19 @@ def test_a_calls_signature_returns_to_its_call() -> None:
     assert [one.get("extra_content") for one in step["tool_calls"]] == [None, signature]
     (step,) = steps(*items)
     assert all("extra_content" not in one for one in step["tool_calls"])
+
+
+@pytest.mark.parametrize("wrong", [7, [], [7], {}, "", ["x"], [[]], {"a": 1}])
+@pytest.mark.parametrize("mode", ["text", "details", "think"])
+def test_a_seal_with_another_payload_than_ours_says_nothing(wrong: Any, mode: str) -> None:
+    for payload in ({"text": wrong}, {"details": wrong}, {"signatures": wrong}, wrong):
+        (step,) = steps(sealed(payload), *CALLS, reasoning_back=mode, call_signatures=True)
+        assert step["content"] is None or "<think>" not in step["content"]
+        assert not {"reasoning_content", "reasoning", "reasoning_details"} & set(step)
+
+
+@pytest.mark.parametrize("wrong", [7, [], {}, None])
+def test_details_of_another_form_go_back_as_they_are(wrong: Any) -> None:
+    piece = {"type": "reasoning.text", "text": wrong, "id": wrong, "index": wrong, "signature": "c2ln"}
+    (step,) = steps(sealed({"details": [piece, piece]}), *CALLS, reasoning_back="details")
+    assert step["reasoning_details"]

@@ -90,3 +90,24 @@ def test_all_of_demands_what_any_of_its_branches_demands() -> None:
 def test_branches_below_the_root_stay() -> None:
     properties = {"x": {"anyOf": [{"type": "string"}, {"type": "null"}]}}
     assert without_unions(properties=properties)["properties"] == properties
+
+
+def test_definitions_that_use_each_other_are_written_out_to_a_depth() -> None:
+    """What comes after it is any object; a chain of thousands has an end, too."""
+    chain = {str(n): {"properties": {"next": {"$ref": f"#/$defs/{n + 1}"}}} for n in range(5000)}
+    bare = {f"b{n}": {"$ref": f"#/$defs/b{n + 1}"} for n in range(5000)}
+    told = fit({"a": {"$ref": "#/$defs/0"}, "b": {"$ref": "#/$defs/b0"}}, **{"$defs": chain | bare})
+    assert told["b"] == {"type": "object"}
+    depth, inner = 0, told["a"]
+    while "properties" in inner:
+        depth, inner = depth + 1, inner["properties"]["next"]
+    assert 20 < depth < 40
+    assert inner == {"type": "object"}
+
+
+@pytest.mark.parametrize("wrong", [None, 7, "x", [], [7], [[]], {"a": 7}])
+@pytest.mark.parametrize("kind", ["no_const", "plain"])
+def test_keywords_of_another_form_are_handed_on(wrong: Any, kind: str) -> None:
+    keywords = ("type", "properties", "items", "anyOf", "enum", "const", "$ref", "additionalProperties", "required")
+    dialect = ChatDialect(schema_subset=kind, schema_unions=False)
+    assert schema.fit({name: wrong for name in keywords}, dialect)

@@ -23,3 +23,10 @@ def test_a_bare_text_is_a_user_s() -> None:
 
 def test_what_is_no_conversation_has_no_items() -> None:
     assert list(conversation({"odd": 1})) == []
+
+
+def test_of_a_very_long_conversation_the_last_items_are_shown() -> None:
+    shown = list(conversation([{"role": "user", "content": f"Word {n}."} for n in range(300_000)]))
+    assert shown[0] == "[... 295,000 earlier items ...]"
+    assert shown[1] == "295000  user · Word 295000."
+    assert shown[-1] == "     Word 299999."

@@ -149,3 +149,20 @@ def test_other_events_are_neither_an_end_nor_an_error(event: bytes) -> None:
     watch = relay.Watch()
     watch.feed(event + b"\n\n")
     assert (watch.ended, watch.error) == (False, None)
+
+
+@pytest.mark.parametrize(
+    "item", [None, 7, [], {}, {"type": []}, {"type": "additional_tools"}, {"type": "additional_tools", "tools": 7}]
+)
+def test_what_is_no_item_is_the_upstreams_to_refuse(item: Any) -> None:
+    raw = {"model": "m", "input": [item], "tools": [item]}
+    losses = Losses()
+    assert relay.body(raw, ResponsesDialect(refused_tools=("x",)), "m", losses) == raw
+    assert not losses
+
+
+def test_our_seal_on_what_has_no_kind_is_a_loss() -> None:
+    losses = Losses()
+    out = relay.body({"input": [{"encrypted_content": seal.OPEN}]}, ResponsesDialect(), "m", losses)
+    assert out["input"] == []
+    assert [loss.path for loss in losses] == ["input[0]"]
