@@ -6,10 +6,11 @@ recorded answers, 2026.
 """
 
 from collections.abc import Collection
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from converters import jsontext
 from converters.jsontext import Json
 
 type Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
@@ -36,6 +37,19 @@ UNTOLD: tuple[Effort, ...] = ("none", "medium")
 """What a model that decides by itself how deep to think does anyway: `medium` is what the list of models calls that."""
 
 
+def _writable(value: Json) -> Json:
+    """A file's numbers and its depth have no limits, those of a request have."""
+    try:
+        jsontext.loads(jsontext.dumps(value))
+    except TypeError as error:
+        raise ValueError(f"cannot be sent: {error}") from error
+    return value
+
+
+type _Sent = Annotated[Json, AfterValidator(_writable)]
+"""What stands in requests as it is written in the file."""
+
+
 class Dialect(BaseModel):
     """What every protocol's providers may differ in."""
 
@@ -47,7 +61,7 @@ class Dialect(BaseModel):
     web_search: Literal["drop", "native"] = "drop"
     """`native`: the upstream runs a search tool of its own under this protocol. `drop`: left out, listed as a loss."""
 
-    web_search_tool: Json | None = None
+    web_search_tool: _Sent | None = None
     """The tool to offer where `web_search` is native, as the upstream spells it."""
 
     refused_tools: tuple[str, ...] = ()
@@ -61,7 +75,7 @@ class Dialect(BaseModel):
     """An answer to a tool's output that says and calls nothing lets Codex ask once more; else its turn ends there, in
     the middle of the work (reasoning models do so now and then)."""
 
-    extra_body: Json = Field(default_factory=dict)
+    extra_body: _Sent = Field(default_factory=dict)
     """Merged into every request body, last: what a provider wants that no flag names. Objects are joined at every depth
     (`output_config = { x = 1 }` leaves its `effort`), all else is replaced, lists whole. The same for all protocols."""
 
@@ -124,7 +138,7 @@ class ChatDialect(Dialect):
     thinking_off: bool = True
     """False: the model always thinks and refuses to be switched off (K2.7-code, GLM-5.3): `none` then is the least."""
 
-    thinking_options: Json = Field(default_factory=dict)
+    thinking_options: _Sent = Field(default_factory=dict)
     """What else stands in `thinking` while it is on, sent unasked too: how Z.AI (`clear_thinking: false`) and Moonshot
     (`keep: "all"`) are told to keep earlier thinking."""
 

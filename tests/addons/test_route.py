@@ -152,7 +152,12 @@ def test_a_route_whose_key_is_missing_says_which_to_set(house: House, monkeypatc
         (b'{"model":null}', "names no model"),
         (b'{"model":["m-1"]}', "names no model"),
         (b'{"model":"m-1","input":7}', "input"),
+        (b'{"model":"m-1","input":[{"role":"user","content":[{"type":["x"]}]}]}', "input[0].content[0].type"),
+        (b'{"model":"m-1","input":[{"type":["x"]}]}', "input[0].type"),
+        (b'{"model":"m-1","input":"hi","tools":[%b]}' % (b'{"a":' * 260 + b"{}" + b"}" * 260), "tools[0].a.a"),
+        (b'{"model":"m-1","input":"\\ud83d","metadata":%b}' % (b"[" * 5000 + b"]" * 5000), "metadata[0][0]"),
     ],
+    ids=lambda value: value[:60] if isinstance(value, bytes) else None,
 )
 @pytest.mark.parametrize("headers", [CODEX, {}])
 def test_a_body_that_is_no_question_is_told_in_json(

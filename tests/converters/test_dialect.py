@@ -79,3 +79,18 @@ def test_a_providers_own_fields_join_objects_at_every_depth_and_replace_all_else
         "seed": {"a": 1},
     }
     assert jsontext.dumps(body) == before
+
+
+def nested(levels: int) -> dict[str, object]:
+    value: dict[str, object] = {}
+    for _ in range(levels - 1):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize("wrong", [{"seed": 10**40}, nested(200), nested(300), {"a": {1, 2}}])
+def test_what_no_request_can_hold_is_refused_when_it_is_read(wrong: object) -> None:
+    assert ChatDialect(extra_body=nested(100))
+    for flag in ("extra_body", "web_search_tool", "thinking_options"):
+        with pytest.raises(ValidationError):
+            ChatDialect(**{flag: wrong})  # type: ignore[arg-type]
