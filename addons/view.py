@@ -48,7 +48,7 @@ def _unread(data: bytes, metadata: Metadata) -> str:
     try:
         jsontext.loads(data)
     except jsontext.TooDeep as error:
-        return f"{error.place}: {error}\n\n{data.decode('utf-8', 'replace')}"
+        return f"{error.place or 'the body'}: {error}\n\n{data.decode('utf-8', 'replace')}"
     except ValueError:
         pass
     return contentviews.registry["json"].prettify(data, metadata)

@@ -9,6 +9,7 @@ whole message. The halves become U+FFFD, which upstreams take. So do bytes that 
 """
 
 import re
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -22,7 +23,10 @@ MOST_LEVELS = 128
 
 
 class TooDeep(ValueError):
-    """JSON that is nested deeper than `MOST_LEVELS`. `place` is the path to where that begins, its first steps."""
+    """JSON that is nested deeper than `MOST_LEVELS`.
+
+    `place` is the path to where that begins, its first steps; "" where it would take too long to find.
+    """
 
     def __init__(self, place: str) -> None:
         super().__init__(f"nested deeper than {MOST_LEVELS} levels")
@@ -50,7 +54,7 @@ def _repaired(text: bytes | str, error: orjson.JSONDecodeError) -> Any:
         if "\\u" not in readable and "\ufffd" not in readable:
             raise error
         try:
-            return orjson.loads(_ESCAPE.sub(_without_half, readable))
+            return orjson.loads(_SURROGATE.sub(_without_half, readable))
         except orjson.JSONDecodeError as second:
             error = second
     if _is_depth(error):
@@ -67,12 +71,14 @@ def _as_text(text: bytes | str) -> str:
     return (text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text).decode("utf-8", "replace")
 
 
-_ESCAPE = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
-"""An escape: a whole pair of surrogates, half of one, or any other."""
+_SURROGATE = re.compile(
+    r"(\\(?<!\\\\)(?:\\\\)*+)"  # the last of an odd number of backslashes begins an escape
+    r"(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..))"  # a whole pair, or half of one
+)
 
 
 def _without_half(escape: re.Match[str]) -> str:
-    return "\ufffd" if escape[1] else escape[0]
+    return f"{escape[1][:-1]}\ufffd" if escape[2] else escape[0]
 
 
 # --- depth ---
@@ -107,12 +113,12 @@ def _is_deep(value: Any) -> bool:
 
 _TOKEN = re.compile(r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"|[][{},]', re.DOTALL)
 _STEPS_SHOWN, _KEY_SHOWN = 8, 40
+_MOST_TOKENS = 500_000
 
 
 def _deep_place(text: str) -> str:
-    """Where a text goes deeper than it may, as a JSON path."""
     path: list[str | int] = []
-    for token in _TOKEN.finditer(text):
+    for token in islice(_TOKEN.finditer(text), _MOST_TOKENS):
         match token[0]:
             case "{" | "[" if len(path) == MOST_LEVELS:
                 break
@@ -127,5 +133,7 @@ def _deep_place(text: str) -> str:
                     path[-1] += 1
             case _ if path and isinstance(path[-1], str):  # a key, or a text that the next key replaces
                 path[-1] = token[1][:_KEY_SHOWN]
+    else:
+        return ""
     steps = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path[:_STEPS_SHOWN])
     return f"{steps.removeprefix('.')}..."

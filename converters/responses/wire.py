@@ -344,7 +344,8 @@ def load(body: bytes) -> Json:
     try:
         raw = jsontext.loads(body)
     except jsontext.TooDeep as error:
-        raise RequestError(str(error), param=error.place) from error
+        message = str(error) if error.place else f"the request body is {error}"
+        raise RequestError(message, param=error.place or None) from error
     except ValueError as error:
         raise RequestError(f"the request body is not JSON: {error}") from error
     if not isinstance(raw, dict):

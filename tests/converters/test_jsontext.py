@@ -35,6 +35,8 @@ def test_what_is_not_json_is_a_value_error(text: bytes) -> None:
     [
         (rb"\\ud83d", "\\ud83d"),
         (rb"\\\ud83d", "\\\ufffd"),
+        (rb"\\\\\ud83d", "\\\\\ufffd"),
+        (rb"\\\\ud83d", "\\\\ud83d"),
         (rb"\ud83d\n\ude00", "\ufffd\n\ufffd"),
         (rb"\uD83D\uDE00\uD83D", "😀\ufffd"),
         (rb"\ud83d\ud83d\ude00", "\ufffd😀"),
@@ -105,3 +107,9 @@ def test_what_is_nested_deeper_is_refused_with_its_place(nest: str, padding: int
 def test_width_is_not_depth() -> None:
     wide = b"[" + b",".join([b'{"a": [[]]}'] * 10_000) + b"]"
     assert len(jsontext.loads(wide)) == 10_000
+
+
+def test_where_it_is_too_deep_is_not_looked_for_for_ever() -> None:
+    with pytest.raises(jsontext.TooDeep) as caught:
+        jsontext.loads(b"[" + b"[]," * 1_000_000 + nested("lists", 200) + b"]")
+    assert caught.value.place == ""

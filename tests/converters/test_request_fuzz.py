@@ -7,7 +7,7 @@ import random
 
 from tests import request_fuzz
 
-COUNT = 3000
+COUNT = 2500
 
 
 def test_whatever_a_request_holds_it_is_converted_or_refused() -> None:
