@@ -138,7 +138,7 @@ class Capture:
     def _listed(self) -> list[str]:
         try:
             return listed(ctx.options.redact)
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
             raise exceptions.OptionsError(f"redact: {error}") from error
 
 
@@ -160,6 +160,7 @@ def listed(values: Iterable[str]) -> list[str]:
 
     Raises:
         OSError: the file cannot be read.
+        UnicodeDecodeError: it is no text.
     """
     lines = (
         Path(one[1:]).expanduser().read_text(encoding="utf-8").splitlines() if one.startswith("@") else [one]

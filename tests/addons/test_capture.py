@@ -146,9 +146,12 @@ def test_a_folder_that_cannot_be_written_is_told_at_once(capture: Captures, tmp_
         capture[1].options.capture_all = str(tmp_path / "file")
 
 
-def test_a_list_of_secrets_that_is_not_there_is_told_at_once(capture: Captures) -> None:
+def test_a_list_of_secrets_that_cannot_be_read_is_told_at_once(capture: Captures, tmp_path: Path) -> None:
     with pytest.raises(exceptions.OptionsError, match=r"redact: .*nowhere"):
         capture[1].options.redact = ["@/nowhere"]
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    with pytest.raises(exceptions.OptionsError, match=r"redact: 'utf-8' codec"):
+        capture[1].options.redact = [f"@{tmp_path / 'binary'}"]
 
 
 def test_secrets_are_listed_one_by_one_or_in_a_file(tmp_path: Path) -> None:
