@@ -56,7 +56,8 @@ def copy(tmp_path: Path) -> Iterator[Copy]:
     root = tmp_path / "project"
     for folder in ("addons", "converters", "scripts", "tests", f"flows/{KEPT}"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", root)
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, root)
     (root / "scripts" / "setup").write_text("#!/bin/sh\n")  # all is there
     (root / ".venv" / "bin").mkdir(parents=True)
     for program in ("python", "pytest"):
