@@ -1,16 +1,24 @@
 """GET /health: is the proxy well, and what has it done."""
 
 import os
-import resource
+import sys
 import time
 from collections import Counter
-from importlib.metadata import version
+from pathlib import Path
 
 import orjson
 from mitmproxy import http
 
+from addons import __version__
 from addons.conversion import is_attempt
 from addons.routes_file import RoutesFile
+
+try:
+    import resource
+except ImportError:  # Windows has none
+    resource = None  # type: ignore[assignment]
+
+_STATM = Path("/proc/self/statm")
 
 
 class Health:
@@ -35,12 +43,12 @@ class Health:
     def report(self) -> dict[str, object]:
         return {
             "status": "ok",
-            "version": version("transcodex"),
+            "version": __version__,
             "uptime_seconds": round(time.monotonic() - self._started),
             "routes": [{"models": one.models, "providers": one.providers} for one in self._routes.current.routes],
             "providers": self._routes.current.able(os.environ),
             "requests": dict(self._counts),
-            "memory_mb": round(_resident_bytes() / 2**20),
+            "memory_mb": _memory_mb(),
         }
 
     def _count(self, flow: http.HTTPFlow, outcome: str) -> None:
@@ -48,10 +56,12 @@ class Health:
         self._counts[f"{side}_{outcome}"] += 1
 
 
-def _resident_bytes() -> int:
-    """Resident memory now where the system tells it, else the most it ever was (macOS counts that in bytes)."""
+def _memory_mb() -> int | None:
+    """Resident memory now where the system tells it, else the most that it ever was; None where it tells neither."""
+    if resource is None:
+        return None
     try:
-        with open("/proc/self/statm") as statm:
-            return int(statm.read().split()[1]) * resource.getpagesize()
+        return round(int(_STATM.read_text().split()[1]) * resource.getpagesize() / 2**20)
     except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        unit = 1 if sys.platform == "darwin" else 2**10
+        return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20)

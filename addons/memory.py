@@ -14,7 +14,7 @@ def settle() -> None:
     gc.freeze()
     # Large blocks outside the heap go back to the system when they are freed; glibc alone would raise this limit with
     # each answer and keep their holes. Elsewhere there is no mallopt, and no need.
-    with contextlib.suppress(OSError, AttributeError):
+    with contextlib.suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE)
 
 

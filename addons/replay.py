@@ -7,8 +7,16 @@ by today's code along the case's route, and answered by the recorded bytes in th
 refusals and breaks among them. A question that no case answers is refused, with the nearest cases and what differs.
 """
 
-import logging
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # mitmproxy has put this folder there, not the one above
+
+from addons import startup
+
+startup.prepare()
+
+import logging
 
 from mitmproxy import ctx, exceptions, http
 from mitmproxy.addonmanager import Loader

@@ -6,11 +6,19 @@ A question for a model of the routes is asked of a provider (`addons.exchanges`)
 reverse target, untouched.
 """
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # mitmproxy has put this folder there, not the one above
+
+from addons import startup
+
+startup.prepare()
+
 import asyncio
 import logging
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from mitmproxy import command, ctx, exceptions, http
 from mitmproxy.addonmanager import Loader

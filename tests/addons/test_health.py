@@ -1,10 +1,14 @@
 """Whether the proxy is well, and what it has done."""
 
-from importlib.metadata import version
+import sys
+from importlib import util
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from addons import __version__, health
+from addons.routes_file import RoutesFile
 from tests.addons.house import ACME, HELLO, KEY, House, Message, question
 from tests.addons.stage import refusal
 
@@ -21,7 +25,7 @@ def report(house: House) -> dict[str, Any]:
 def test_the_report_says_what_runs_and_where_to(house: House) -> None:
     told = report(house)
     assert told["status"] == "ok"
-    assert told["version"] == version("transcodex")
+    assert told["version"] == __version__
     assert isinstance(told["uptime_seconds"], int)
     assert told["memory_mb"] > 10
     assert told["routes"] == [
@@ -72,3 +76,18 @@ def test_only_its_own_path_is_answered(house: House, path: str) -> None:
 
 def test_a_query_is_no_other_path(house: House) -> None:
     assert house.get("/health?verbose=1").to_upstream == {}
+
+
+def test_where_the_system_tells_no_memory_now_it_is_the_most_that_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "_STATM", Path("/nowhere"))
+    assert health._memory_mb() > 10
+
+
+def test_it_runs_where_the_system_has_neither(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "resource", None)  # as on Windows: importing it fails
+    spec = util.spec_from_file_location("health_elsewhere", health.__file__)
+    assert spec is not None and spec.loader is not None
+    elsewhere = util.module_from_spec(spec)
+    spec.loader.exec_module(elsewhere)
+    report = elsewhere.Health(RoutesFile()).report()
+    assert (report["status"], report["memory_mb"]) == ("ok", None)

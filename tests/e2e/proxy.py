@@ -71,9 +71,7 @@ def _started(
         *("-w", str(proxy.flows)),
         *options,
     ]
-    # PYTHONPATH: the code beside these tests, wherever the installed project points to.
-    python = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(REPOSITORY)}
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **python, **keys}
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONUNBUFFERED": "1", **keys}
     with proxy.log.open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=folder)
         proxy.process = process
