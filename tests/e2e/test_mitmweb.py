@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +15,13 @@ import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from addons.case import Case
+from scripts import browser
 from tests.e2e import proxy as mitmdump
 from tests.e2e.answers import Call, Say, Text, Think
 from tests.e2e.conftest import KEYS, ROUTES
 from tests.e2e.upstream import Speech, Upstream
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-QUIET = [
-    *("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync", "--no-first-run"),
-]
+BROWSER = Path(os.environ.get("BROWSER_BIN") or browser.BROWSER)
 PICTURES = mitmdump.REPOSITORY / ".cache" / "pictures"
 QUESTION = mitmdump.REPOSITORY / "scripts" / "codex_request.json"
 SAID = Say(
@@ -84,11 +80,10 @@ class Web:
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
-    browser = os.environ.get("BROWSER_BIN") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
-        pytest.fail("no chromium on PATH: run scripts/setup chromium, or set BROWSER_BIN")
+    if not BROWSER.exists():
+        pytest.fail(f"no browser at {BROWSER}: run scripts/setup chromium, or set BROWSER_BIN")
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=browser, args=QUIET)
+        running = browser.launched(playwright, BROWSER)
         yield running.new_page(viewport={"width": 1200, "height": 800})
         running.close()
 
