@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import brotli
@@ -52,16 +52,19 @@ class NotHere(Exception):
 
 
 def installed() -> Path:
-    with sync_playwright() as playwright:
-        places = [*map(shutil.which, NAMES), *APPLICATIONS, playwright.chromium.executable_path]
-    return _first(Path(place) for place in places if place and Path(place).exists())
+    places = [*map(shutil.which, NAMES), *APPLICATIONS, _playwright_s_place()]
+    return _first([Path(place) for place in places if place and Path(place).exists()])
 
 
 def of_playwright() -> Path:
     os.environ["PLAYWRIGHT_BROWSERS_PATH"] = str(CACHE / "playwright")
     _run("playwright's own", sys.executable, "-m", "playwright", "install", "--no-shell", "chromium")
+    return _first([Path(_playwright_s_place())])
+
+
+def _playwright_s_place() -> str:
     with sync_playwright() as playwright:
-        return _first([Path(playwright.chromium.executable_path)])
+        return playwright.chromium.executable_path
 
 
 def of_npm() -> Path:
@@ -96,13 +99,12 @@ SOURCES: dict[str, Callable[[], Path]] = {
 }
 
 
-def _first(programs: Iterator[Path] | list[Path]) -> Path:
+def _first(programs: list[Path]) -> Path:
     """The first that starts: a browser may lack libraries, or be a stub that only tells how to get one."""
-    found = list(programs)
-    for program in found:
+    for program in programs:
         if starts(program):
             return program
-    raise NotHere(f"{', '.join(map(str, found))} does not start" if found else "there is none")
+    raise NotHere(f"{', '.join(map(str, programs))} does not start" if programs else "there is none")
 
 
 def launched(playwright: Playwright, program: Path = BROWSER) -> Browser:
