@@ -14,6 +14,8 @@ from mitmproxy.test import tflow
 from addons.case import Case
 from tests.addons.recorded import WORDS, asking, case, flows
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 
 

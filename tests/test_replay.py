@@ -12,6 +12,8 @@ import pytest
 
 from addons.case import Case
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 CASE = ROOT / "flows" / "chat" / "plain-answer"
 KEY = "not-a-real-key"

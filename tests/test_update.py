@@ -14,6 +14,8 @@ from mitmproxy import io
 from addons.case import Case
 from tests.addons.recorded import flows
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 KEPT = "chat/command-call"
 NAME = "chat/lost-arguments"

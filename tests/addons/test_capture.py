@@ -101,6 +101,7 @@ async def pass_through(addon: Capture, attempt: http.HTTPFlow, client: http.HTTP
     addon.response(client)
 
 
+@pytest.mark.slow
 async def test_every_exchange_is_kept_where_that_is_wished(capture: Captures, tmp_path: Path) -> None:
     addon, context = capture
     await pass_through(addon, *exchange())
@@ -113,6 +114,7 @@ async def test_every_exchange_is_kept_where_that_is_wished(capture: Captures, tm
     assert b"the key <key-1>" in Case.load(kept).client_request
 
 
+@pytest.mark.slow
 async def test_an_exchange_that_cannot_be_kept_is_logged(
     capture: Captures, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -125,6 +127,7 @@ async def test_an_exchange_that_cannot_be_kept_is_logged(
     assert "exists" in caplog.text
 
 
+@pytest.mark.slow
 async def test_more_than_can_wait_is_left_out_and_said(
     capture: Captures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -140,6 +143,7 @@ def test_what_is_kept_for_a_while_stays_out_of_what_is_for_good(capture: Capture
         capture[1].options.capture_all = str(folder / "all")
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_told_at_once(capture: Captures, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(exceptions.OptionsError, match="capture_all: "):

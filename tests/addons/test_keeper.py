@@ -12,6 +12,8 @@ from addons.recording import BareSide, Exchanged
 from addons.redaction import Private
 from tests.addons.recorded import asking, case, flows
 
+pytestmark = pytest.mark.slow
+
 NAME = "20261121-093000-000000-abcdefgh"
 ATTEMPT, CLIENT = map(BareSide.of, flows(case(asking("hunter2hunter2"))))
 TASK = Task(Exchanged(CLIENT, ATTEMPT), NAME, Private(secrets=("hunter2hunter2",)))

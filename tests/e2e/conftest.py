@@ -140,6 +140,12 @@ def clean(upstreams: dict[Speech, Upstream]) -> Iterator[None]:
         assert not upstream.left, f"{upstream.speech} was never asked for {upstream.left}"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A test that fails shows what Codex printed, and the end of the proxy's log."""
