@@ -28,10 +28,12 @@ from addons.recording import BareSide, Exchanged, NoCase
 from addons.redaction import Private, Redactor, secrets_of
 from addons.scrubbing import Redacted, Unsafe, redact
 from converters.errors import RequestError
+from converters.exchange import DIALECTS
 
 logger = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*")
+_EXAMPLE = "chat/tool-call-parallel"
 _MEND = "it fails until the converter is mended and scripts/update accepts what it says then"
 _MOST_WAITING = 128
 """Exchanges that may wait to be redacted and written: each holds its bodies in memory."""
@@ -102,7 +104,8 @@ class Capture:
 
     @command.command("capture.save")
     def save(self, flows: Sequence[flow.Flow], name: str, pins: str = "") -> Sequence[str]:
-        """Keep exchanges as cases PROTOCOL/BEHAVIOUR, redacted; several get numbers. NAME! replaces a case."""
+        """Keep exchanges as cases PROTOCOL/BEHAVIOUR, redacted; several get numbers. NAME! replaces a case. PINS says
+        what would be wrong if it failed."""
         return self._save(flows, name, pins)
 
     @command.command("capture.wrong")
@@ -175,17 +178,16 @@ def save(
     """Writes a case for each, and says for each what became of it. `name!` replaces a case.
 
     Raises:
-        exceptions.CommandError: there is nothing to write, or the name is no name.
+        exceptions.CommandError: there is nothing to write, the name is no name, or nothing is pinned.
     """
     plain = name.removesuffix("!")
-    if not _NAME.fullmatch(plain):
-        raise exceptions.CommandError(f"{name}: a name is like chat/tool-call-parallel: a-z, 0-9 and - in two parts")
+    _check(plain, pins)
     if not found:
         raise exceptions.CommandError("there is no exchange among these flows")
     for number, one in enumerate(found, 1):
         numbered = plain if len(found) == 1 else f"{plain}-{number}"
         try:
-            redacted = _redacted(one, pins, private, wrong)
+            redacted = _redacted(one, plain.partition("/")[0], pins, private, wrong)
             redacted.case.save(folder / numbered, replacing=name.endswith("!"))
         except FileExistsError:
             yield f"{numbered}: not written: there is such a case; {name.removesuffix('!')}! replaces it"
@@ -201,10 +203,22 @@ def _shown(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def _redacted(one: Exchanged | NoCase, pins: str, private: Private, wrong: bool) -> Redacted:
+def _check(name: str, pins: str) -> None:
+    protocol = name.partition("/")[0]
+    if not _NAME.fullmatch(name):
+        raise exceptions.CommandError(f"{name}: a name is like {_EXAMPLE}: a-z, 0-9 and - in two parts")
+    if protocol not in DIALECTS:
+        raise exceptions.CommandError(f"{name}: a name begins with a protocol ({', '.join(DIALECTS)}), as {_EXAMPLE}")
+    if not pins.strip():
+        raise exceptions.CommandError(f'say in a sentence what would be wrong if the case failed: {_EXAMPLE} "..."')
+
+
+def _redacted(one: Exchanged | NoCase, protocol: str, pins: str, private: Private, wrong: bool) -> Redacted:
     if isinstance(one, NoCase):
         raise one
-    case = recording.case_of(one, pins)
+    case = recording.case_of(one, pins.strip())
+    if case.notes.route.protocol != protocol:
+        raise NoCase(f"its provider speaks {case.notes.route.protocol}: a name of it begins so")
     return redact(replace(case, notes=case.notes.model_copy(update={"wrong": wrong})), Redactor(private))
 
 

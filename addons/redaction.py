@@ -115,12 +115,18 @@ _KEY_MARKS = (
     "nvapi-",
     "r8_",
     "pplx-",
+    "pypi-",
+    "SG.",
+    "k_live_",
+    "hooks.slack.com/",
+    "AccountKey=",
 )
 
 KEY = re.compile(
     _begins(not_after="A-Za-z0-9") + r"(?:sk-[\w-]{16,}|AIza[\w-]{30,}|gsk_\w{20,}|xai-[\w-]{20,}|gh[pousr]_\w{20,}"
     r"|github_pat_\w{20,}|A(?:KI|SI)A[0-9A-Z]{16}(?![0-9A-Z])|hf_\w{20,}|xox[abposr]-[\w-]{10,}"
-    r"|glpat-[\w-]{16,}|(?<!\\)nvapi-[\w-]{20,}|(?<!\\)r8_\w{20,}|pplx-\w{20,})"
+    r"|glpat-[\w-]{16,}|(?<!\\)nvapi-[\w-]{20,}|(?<!\\)r8_\w{20,}|pplx-\w{20,}|pypi-[\w-]{50,}"
+    r"|SG\.[\w-]{16,}\.[\w-]{16,}|[rs]k_live_\w{16,}|hooks\.slack\.com/[\w/]{20,}|AccountKey=[\w+/]{80,}=*)"
 )
 """Keys by their shape: of model providers and code hosts, of clouds and chats."""
 
@@ -143,6 +149,7 @@ _KINDS = (
         ("eyJ",),
         re.compile(_begins(not_after=r"\w") + r"eyJ[\w-]{10,}\.[\w-]{10,}(?:\.[\w-]*)?"),
     ),
+    _Kind("password", "<key-{}>", ("://",), re.compile(r"://[^\s/:@\"'<>]*:([^\s/:@\"'<>]{3,})@")),
     _Kind("token", "<key-{}>", ("earer ",), re.compile(r"[Bb]earer +([\w.~+/-]{8,}=*)"), _is_secret_value),
     _Kind(
         "id",

@@ -29,16 +29,16 @@ def exchanges(path: Path, wanted: flowfilter.TFilter) -> list[Exchanged | NoCase
 
 
 def default_name(path: Path, found: list[Exchanged | NoCase]) -> str:
-    protocol = next((recording.protocol_of(one) for one in found if isinstance(one, Exchanged)), "captured")
+    protocol = next((recording.protocol_of(one) for one in found if isinstance(one, Exchanged)), "chat")
     return f"{protocol}/{re.sub(r'[^a-z0-9]+', '-', path.stem.lower()).strip('-') or 'captured'}"
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="scripts/capture", description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("filter", nargs="?", default='~meta "side: client"')
     parser.add_argument("--name", help="PROTOCOL/BEHAVIOUR, with ! to replace; default: after the file")
-    parser.add_argument("--pins", default="", help="what would be wrong if the case failed, in one sentence")
+    parser.add_argument("--pins", required=True, help="what would be wrong if the case failed, in one sentence")
     parser.add_argument(
         "--wrong", action="store_true", help="it was converted wrongly: the case fails until it is mended"
     )

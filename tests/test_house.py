@@ -29,10 +29,8 @@ DOORS |= {"converters.gist", "converters.readable", "converters.seal", "converte
 
 MACHINE = re.compile(r"/root/\.|(?<!\w)/(?:farm|work)/\w|/tmp/\w+/")
 REGISTRIES = re.compile(r"pypi\.org|pythonhosted\.org|registry\.npmjs|deb\.debian\.org")
-SECRETS = re.compile(
-    r"\bsk-[\w-]{16,}|\bAIza[\w-]{30,}|\bgh[pousr]_\w{20,}|\bgsk_\w{20,}|\bAKIA[0-9A-Z]{16}|\bxai-\w{20,}"
-    r"|\beyJ[\w-]{10,}\.[\w-]{10,}\.|[Bb]earer +[\w.-]{8,}|(?i:\b(?:authorization|x-api-key|cookie)\b['\"]?\s*[:=])"
-)
+RECORDED = "flows/"
+"""What somebody said once: any words may stand there that redaction leaves, and tests/test_flows.py looks for others."""
 
 
 def name(path: Path) -> str:
@@ -126,14 +124,9 @@ def test_no_providers_name_decides_in_code() -> None:
 
 
 def test_no_machine_and_no_registry_stands_in_the_repository() -> None:
+    own = [(where, text) for where, text in texts() if not where.startswith(RECORDED)]
     patterns = (MACHINE, REGISTRIES)
-    assert [f"{where}: {found[0]}" for where, text in texts() for p in patterns for found in p.finditer(text)] == []
-
-
-def test_recorded_exchanges_hold_no_secrets() -> None:
-    recorded = [(where, text) for where, text in texts() if where.startswith(("flows/", "scripts/codex_request"))]
-    assert recorded
-    assert [f"{where}: {found[0]}" for where, text in recorded for found in SECRETS.finditer(text)] == []
+    assert [f"{where}: {found[0]}" for where, text in own for p in patterns for found in p.finditer(text)] == []
 
 
 def test_nothing_is_left_open() -> None:

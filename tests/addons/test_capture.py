@@ -41,7 +41,7 @@ def test_an_exchange_becomes_a_case(capture: Captures, folder: Path) -> None:
 
 
 def test_several_exchanges_get_numbers(capture: Captures, folder: Path) -> None:
-    capture[0].save([*exchange(), *exchange()], "chat/tool-call")
+    capture[0].save([*exchange(), *exchange()], "chat/tool-call", "It pins.")
     assert sorted(path.name for path in (folder / "chat").iterdir()) == ["tool-call-1", "tool-call-2"]
 
 
@@ -67,18 +67,35 @@ def test_what_was_converted_wrongly_is_kept_as_wrong(capture: Captures, folder: 
 )
 def test_a_name_that_leads_elsewhere_is_refused(capture: Captures, folder: Path, name: str) -> None:
     with pytest.raises(exceptions.CommandError, match="chat/tool-call-parallel"):
-        capture[0].save(exchange(), name)
+        capture[0].save(exchange(), name, "It pins.")
+    assert not folder.exists()
+
+
+def test_a_name_begins_with_a_protocol(capture: Captures, folder: Path) -> None:
+    with pytest.raises(exceptions.CommandError, match=r"all/x: a name begins with a protocol \(.*chat"):
+        capture[0].save(exchange(), "all/x", "It pins.")
+    (said,) = capture[0].save(exchange(), "anthropic/x", "It pins.")
+    assert said == "anthropic/x: not written: its provider speaks chat: a name of it begins so"
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("pins", ["", " "])
+def test_what_pins_nothing_is_refused(capture: Captures, folder: Path, pins: str) -> None:
+    with pytest.raises(exceptions.CommandError, match="say in a sentence"):
+        capture[0].save(exchange(), "chat/one", pins)
+    with pytest.raises(exceptions.CommandError, match="say in a sentence"):
+        capture[0].wrong(exchange(), "chat/one", pins)
     assert not folder.exists()
 
 
 def test_nothing_chosen_is_said(capture: Captures) -> None:
     with pytest.raises(exceptions.CommandError, match="no exchange"):
-        capture[0].save([], "chat/one")
+        capture[0].save([], "chat/one", "It pins.")
 
 
 def test_what_cannot_be_captured_is_said_and_the_others_are_written(capture: Captures, folder: Path) -> None:
     _, alone = exchange()
-    said = capture[0].save([alone, *exchange()], "chat/one")
+    said = capture[0].save([alone, *exchange()], "chat/one", "It pins.")
     assert said[0] == "chat/one-1: not written: the provider's side of it is not among the flows"
     assert (folder / "chat" / "one-2").is_dir()
 
@@ -89,8 +106,8 @@ async def test_in_mitmweb_the_other_side_is_found_in_the_list(folder: Path) -> N
         context.options.capture_dir = str(folder)
         attempt, client = exchange()
         listing.add([attempt, client])
-        context.master.commands.execute(f"capture.save {'@all'} chat/all")
-        addon.save([client], "chat/one")
+        context.master.commands.execute('capture.save @all chat/all "It pins."')
+        addon.save([client], "chat/one", "It pins.")
     assert sorted(path.name for path in (folder / "chat").iterdir()) == ["all", "one"]
 
 

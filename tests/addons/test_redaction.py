@@ -20,6 +20,11 @@ KEYS = [
     f"hf_{SOME}",
     f"xoxb-{SOME}",
     f"eyJ{SOME}.eyJ{SOME}.{SOME}",
+    f"pypi-{SOME}{SOME}{SOME}",
+    f"SG.{SOME}.{SOME}",
+    f"sk_live_{SOME}",
+    f"hooks.slack.com/services/T{SOME}/B{SOME}",
+    f"AccountKey={SOME * 4}==",
     f"-----BEGIN RSA {'PRIVATE'} KEY-----\nMIIE\n-----END RSA {'PRIVATE'} KEY-----",
 ]
 
@@ -36,6 +41,7 @@ def test_keys_are_known_by_their_shape_wherever_they_stand(key: str, around: str
         (f"Authorization: Bearer {SOME}", "Authorization: Bearer <key-1>"),
         (f"export ACME_TOKEN={SOME}", "export ACME_TOKEN=<key-1>"),
         (f'{{\\"api_key\\": \\"{SOME}\\"}}', '{\\"api_key\\": \\"<key-1>\\"}'),
+        (f"https://ann:{SOME}@corp.org/x", "https://ann:<key-1>@corp.org/x"),
         ("mail ann.lee@corp.co.uk now", "mail user-1@example.com now"),
         ("to\\nann@corp.org", "to\\nuser-1@example.com"),
         ("cd /home/ann/x; ls /home/bob", "cd /home/user-1/x; ls /home/user-2"),
@@ -64,6 +70,7 @@ def test_what_tells_of_a_person_is_replaced(text: str, redacted: str) -> None:
             "disk-usage-of-all-homes",
         ),
         *("git@github.com:openai/codex", "someone@example.com", "npm i @openai/codex@0.169.0", "a @decorator.of.mine"),
+        *("https://127.0.0.1:8080/@openai/codex", "ssh://git@github.com/x"),
         *("127.0.0.1:8080", "10.0.0.7", "192.168.1.1", "0.0.0.0", "version 1.2.3", "at 12:34:56", "std::vector"),
         *("prompt tokens: 12345", "token: none", "bearer of bad news", "GET /api/home/x", "/home", "/Users/Shared/x"),
         *("max_output_tokens=100000", "secret: see the manual of your provider", "\\users"),

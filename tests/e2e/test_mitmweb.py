@@ -242,6 +242,7 @@ def test_what_a_command_cannot_do_is_said_in_words(web: Web) -> None:
     web.row("/health").click()
     assert "no part of a converted exchange" in web.command("exchange.other '~u health'")
     assert "a name is like chat/tool-call-parallel" in web.command("capture.save @all hello")
+    assert "a name begins with a protocol" in web.command("capture.save @all all/x")
     assert "is missing" in web.command("replay.send nowhere")
 
 
@@ -254,7 +255,7 @@ def test_commands_are_typed_into_the_page(web: Web) -> None:
 def test_a_recorded_question_is_asked_again(web: Web, upstreams: dict[Speech, Upstream]) -> None:
     web.show_command_bar()
     shown(web.open("/v1/responses", "Request"))
-    web.command("capture.save @focus chat/asked-again")
+    web.command('capture.save @focus chat/asked-again "It is asked again."')
     upstreams["chat"].script(SAID)
     web.command(f"replay.send {web.cases / 'chat' / 'asked-again'}")
     expect(web.rows).to_have_count(5)
