@@ -6,6 +6,7 @@ The question takes the way of every other: routes, keys, conversion; mitmproxy's
 """
 
 import logging
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,18 +16,26 @@ from mitmproxy import command, connection, ctx, exceptions, hooks, http, types
 
 from addons.case import Case, CaseError
 from addons.conversion import EXCHANGE, is_attempt
+from addons.keys import KeyProblem
+from addons.routes_file import RoutesFile
+from addons.routing import Routes
 from converters.shape import Shape
 
 logger = logging.getLogger(__name__)
 
 _NOBODY = "http://127.0.0.1:9"
-"""Where a question goes whose model nobody serves."""
+"""Where a question would go whose model nobody serves; it is not asked."""
 
 _MOST_LINES = 60
 
 
+class NobodyServes(ValueError):
+    """Nobody can be asked a recorded question; the text says why."""
+
+
 class Resend:
-    def __init__(self) -> None:
+    def __init__(self, routes: RoutesFile) -> None:
+        self._routes = routes
         self._sent: WeakKeyDictionary[http.HTTPFlow, Case] = WeakKeyDictionary()
         self._attempts: WeakKeyDictionary[http.HTTPFlow, http.HTTPFlow] = WeakKeyDictionary()
 
@@ -35,7 +44,9 @@ class Resend:
         """Ask a recorded question again. The flow's comment says if the answer has the same shape; the log, how not."""
         try:
             case = Case.load(Path(folder).expanduser())
-        except CaseError as error:
+            self._routes.refresh()
+            check(case, self._routes.current)
+        except (CaseError, NobodyServes) as error:
             raise exceptions.CommandError(str(error)) from error
         flow = question(case)
         self._sent[flow] = case
@@ -56,6 +67,18 @@ class Resend:
 
     def error(self, flow: http.HTTPFlow) -> None:
         self.response(flow)
+
+
+def check(case: Case, routes: Routes) -> None:
+    """Raises NobodyServes where the question would lead nowhere."""
+    try:
+        served = routes.targets(case.notes.model, os.environ)
+    except KeyProblem as error:
+        raise NobodyServes(str(error)) from error
+    if not served:
+        raise NobodyServes(
+            f"nobody serves {case.notes.model}, which the case asks for; routes.show tells who serves what"
+        )
 
 
 def question(case: Case) -> http.HTTPFlow:

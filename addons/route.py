@@ -115,6 +115,6 @@ with loading.one_line():
         Exchanges(_route.target, _sides),
         _route,
         Capture(_routes.keys),
-        Resend(),
+        Resend(_routes),
         loading.Options(),
     ]

@@ -9,13 +9,14 @@ import logging
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import tomlkit
-from mitmproxy import exceptions, http, options
+from mitmproxy import http, options
 from mitmproxy.tools.dump import DumpMaster
 
-from addons import resend, route
-from addons.case import Case, CaseError, Route
+from addons import config, mistakes, resend, route
+from addons.case import Case, CaseError
 from addons.conversion import is_attempt
 
 
@@ -43,20 +44,21 @@ class Asking:
         self.response(flow)
 
 
+class Unknown(ValueError):
+    """What was chosen cannot be asked; the text says why."""
+
+
 def main() -> int:
     chosen = _arguments()
     try:
         case = Case.load(chosen.case)
-    except CaseError as error:
+        with tempfile.TemporaryDirectory() as folder:
+            routes = chosen.routes or _written(Path(folder) / "routes.toml", case, chosen)
+            resend.check(case, _read(routes, chosen))
+            asked = asyncio.run(_ask(case, Path(folder), routes))
+    except (CaseError, Unknown, resend.NobodyServes) as error:
         print(error, file=sys.stderr)
         return 2
-    with tempfile.TemporaryDirectory() as folder:
-        routes = chosen.routes or _routes(Path(folder), case.notes.route, chosen)
-        try:
-            asked = asyncio.run(_ask(case, Path(folder), routes))
-        except exceptions.OptionsError as error:
-            print(f"{error} (--against and --routes say who is asked)", file=sys.stderr)
-            return 2
     if asked.attempt is None or asked.attempt.response is None:
         print(_reason(asked.question), file=sys.stderr)
         return 2
@@ -69,23 +71,43 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/replay", description=__doc__)
     parser.add_argument("case", type=Path, help="a folder such as flows/chat/hello")
     parser.add_argument("--against", default="", help="a known provider's name, or a base address")
+    parser.add_argument("--model", default="", help="what the model is called there, if not as it was then")
     parser.add_argument("--key-env", help="for an address: the variable with its key")
     parser.add_argument("--routes", type=Path, help="routes of one's own, instead")
     return parser.parse_args()
 
 
-def _routes(folder: Path, recorded: Route, chosen: argparse.Namespace) -> Path:
-    """A routes file that leads every model there."""
+def _written(path: Path, case: Case, chosen: argparse.Namespace) -> Path:
+    """A routes file that leads every model to who is chosen."""
+    recorded = case.notes.route
     is_address = "://" in chosen.against
-    name = "against" if is_address else chosen.against or recorded.provider
-    document = {"routes": [{"models": ["*"], "providers": [name], "model": recorded.model}]}
+    name = urlsplit(chosen.against).netloc if is_address else _known(chosen.against, recorded.provider)
+    document = {"routes": [{"models": ["*"], "providers": [name], "model": chosen.model or recorded.model}]}
     if is_address:
         auth = {"key_env": [chosen.key_env]} if chosen.key_env else {"auth": "none"}
         address = {"protocol": recorded.protocol, "base_url": chosen.against, "dialect": recorded.dialect}
         document["providers"] = {name: address | auth}
-    path = folder / "routes.toml"
     path.write_text(tomlkit.dumps(document))
     return path
+
+
+def _known(name: str, recorded: str) -> str:
+    """The provider that is named, or the one that answered then."""
+    providers = config.load(None).providers
+    if name and name not in providers:
+        raise Unknown(f"--against {name}: {mistakes.unknown(name, providers)}")
+    if not name and recorded not in providers:
+        said = "--against PROVIDER, --against URL or --routes FILE says who is asked"
+        raise Unknown(f"{recorded}, which answered then, is not known here; {said}")
+    return name or recorded
+
+
+def _read(path: Path, chosen: argparse.Namespace) -> config.Routes:
+    try:
+        return config.load(path)
+    except (OSError, config.ConfigError) as error:
+        option = f"--routes {path}" if chosen.routes else f"--against {chosen.against}"
+        raise Unknown(f"{option}: {error}") from error
 
 
 async def _ask(case: Case, folder: Path, routes: Path) -> Asking:

@@ -65,11 +65,51 @@ def test_another_shape_is_shown(address: str) -> None:
     assert "+choices[].delta.reasoning: string" in said
 
 
+def test_the_model_s_name_there_can_be_told(address: str) -> None:
+    Upstream.says = Case.load(CASE).answered
+    code, said = replayed("--against", address, "--key-env", "ACME_KEY", "--model", "another")
+    assert code == 0
+    assert " another (chat)" in said
+
+
+def test_routes_of_one_s_own_lead_there(address: str, tmp_path: Path) -> None:
+    Upstream.says = Case.load(CASE).answered
+    routes = tmp_path / "routes.toml"
+    routes.write_text(
+        '[[routes]]\nmodels = ["chat-*"]\nproviders = ["mine"]\n'
+        f'[providers.mine]\nprotocol = "chat"\nbase_url = "{address}"\nkey_env = ["ACME_KEY"]\n'
+    )
+    code, said = replayed("--routes", str(routes))
+    assert code == 0, said
+    assert "chat-tiny -> mine chat-tiny (chat)" in said
+
+
 @pytest.mark.parametrize(
-    ("arguments", "said"),
-    [(("--against", "http://127.0.0.1:1"), "is out of reach"), (("--against", "nobody"), "unknown name")],
+    ("arguments", "told"),
+    [
+        ((), "strict-chat, which answered then, is not known here; --against PROVIDER, "),
+        (("--against", "openruoter"), "--against openruoter: unknown name (did you mean openrouter?)"),
+        (("--against", "http://"), "--against http://: "),
+        (("--against", "deepseek"), "no API key: set DEEPSEEK_API_KEY (for deepseek) where the proxy runs"),
+        (("--against", "http://127.0.0.1:1", "--key-env", "NO_KEY"), "no API key: set NO_KEY (for 127.0.0.1:1) where"),
+        (("--against", "http://127.0.0.1:1"), "127.0.0.1:1 is out of reach"),
+        (("--routes", "/nowhere.toml"), "--routes /nowhere.toml: "),
+        (("--routes", "{folder}/bad.toml"), "--routes {folder}/bad.toml: not TOML: "),
+        (("--routes", "{folder}/others.toml"), "nobody serves chat-tiny, which the case asks for"),
+    ],
 )
-def test_who_cannot_be_asked_is_told(arguments: tuple[str, ...], said: str) -> None:
-    code, told = replayed(*arguments)
+def test_who_cannot_be_asked_is_told_in_one_line(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
+    (tmp_path / "bad.toml").write_text("routes = [")
+    (tmp_path / "others.toml").write_text('[[routes]]\nmodels = ["other"]\nproviders = ["deepseek"]\n')
+    code, said = replayed(*(one.format(folder=tmp_path) for one in arguments))
     assert code == 2
-    assert said in told
+    assert said.startswith(told.format(folder=tmp_path)) and said.count("\n") == 1
+    assert "routes[" not in said
+
+
+def test_what_is_no_case_is_told(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [ROOT / "scripts" / "replay", tmp_path / "nowhere"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr == f"{tmp_path}/nowhere/case.toml: is missing\n"

@@ -16,7 +16,7 @@ from addons.player import Player
 from addons.repertoire import Recorded, Repertoire, gist
 from converters import exchange
 from tests.addons.house import SCRIPT
-from tests.addons.recorded import REFUSAL, WORDS, case
+from tests.addons.recorded import REFUSAL, WORDS, asking, case
 
 PATIENCE = 10.0  # seconds; only a test that fails waits so long
 
@@ -125,3 +125,14 @@ async def test_a_folder_that_is_no_case_is_told(started: list[Master], tmp_path:
     await master.start()
     with pytest.raises(exceptions.CommandError, match="is missing"):
         master.master.commands.execute(f"replay.send {tmp_path}")
+
+
+async def test_a_question_that_nobody_serves_is_not_asked(started: list[Master], tmp_path: Path) -> None:
+    case(asking(model="other")).save(tmp_path / "hello")
+    master = Master(tmp_path, case())
+    started.append(master)
+    await master.start()
+    routes = tmp_path / "routes.toml"
+    routes.write_text(routes.read_text().replace('["*"]', '["m-*"]'))
+    with pytest.raises(exceptions.CommandError, match="nobody serves other, which the case asks for"):
+        master.master.commands.execute(f"replay.send {tmp_path / 'hello'}")

@@ -3,7 +3,6 @@
 import http.client
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,7 +57,7 @@ def leaked(folder: Path) -> list[str]:
 
 
 def test_no_key_of_an_exchange_is_in_any_file_that_is_kept_of_it(side: Side, recording: Proxy, tmp_path: Path) -> None:
-    kept = recording.log.parent / "all" / side.upstream.path.split("/")[2].replace("messages", "anthropic")
+    kept = recording.log.parent / "all" / side.name
     before = set(kept.glob("2*"))
     side.upstream.script(Say(Think(TOLD), Text(TOLD)))
     read = ask(recording.port, side.model, TOLD)
@@ -70,19 +69,20 @@ def test_no_key_of_an_exchange_is_in_any_file_that_is_kept_of_it(side: Side, rec
     assert one.notes.codex == "0.169.0" and one.renewed() == one
     text = json.loads(one.client_response.data.rpartition(b"data: ")[2])["response"]["output"][-1]["content"][0]["text"]
     assert text in one.client_request.decode()  # the same placeholders on both sides
-    captured = captured_of(recording.flows, tmp_path)
+    captured = captured_of(recording.flows, side, tmp_path)
     assert leaked(captured) == []
 
 
-def captured_of(flows: Path, folder: Path) -> Path:
+def captured_of(flows: Path, side: Side, folder: Path) -> Path:
     """What scripts/capture makes of what mitmdump saved."""
-    script = Path(__file__).parents[2] / "scripts" / "capture.py"
+    script = mitmdump.REPOSITORY / "scripts" / "capture"
     listed = folder / "listed"
     listed.write_text("\n".join((*PRIVATE, "hunter2")))
-    options = ["--redact", f"@{listed}", "--into", str(folder / "flows"), "--name", "any/exchange"]
-    done = subprocess.run([sys.executable, script, flows, *options], capture_output=True, text=True, check=False)
+    options = ["--redact", f"@{listed}", "--into", str(folder / "flows"), "--name", f"{side.name}/exchange"]
+    command = [script, flows, f'~meta "provider: strict-{side.name}"', *options, "--pins", "Nothing is told."]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert (folder / "flows" / "any").is_dir()
+    assert (folder / "flows" / side.name).is_dir()
     return folder / "flows"
 
 
