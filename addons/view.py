@@ -22,7 +22,7 @@ from converters.readable import looks_readable, readable
 _ENDPOINTS = ("/responses", "/responses/compact", "/chat/completions", "/messages")
 _TYPES = ("application/json", "text/event-stream", "text/plain", None)
 """Content types that such messages come with; some upstreams name none, or a wrong one for a stream."""
-_WIDTH = 80
+WIDTH = 80
 _EMPTY_LINE = re.compile(r"^(?=\n)", re.MULTILINE)
 """mitmweb gives a line without anything in it no height."""
 
@@ -79,26 +79,29 @@ def _head(metadata: Metadata) -> Iterator[str]:
     flow = metadata.flow
     if not isinstance(flow, http.HTTPFlow) or SIDE not in flow.metadata:
         return
-    yield from textwrap.wrap(flow.comment, _WIDTH)
+    yield from textwrap.wrap(flow.comment, WIDTH)
     if metadata.http_message is flow.request:
-        yield from _dialect(flow.metadata.get(ROUTE))
+        yield from dialect(_flags(flow.metadata.get(ROUTE)))
     else:
-        yield from _timing(flow.metadata.get(TIMES))
+        yield from timing(flow.metadata.get(TIMES))
 
 
-def _dialect(route: object) -> Iterator[str]:
-    """How this provider departs from its protocol: it explains what the request looks like."""
+def _flags(route: object) -> object:
     try:
         known = jsontext.loads(route) if isinstance(route, str) else {}
     except ValueError:
-        return
-    flags = known.get("dialect") if isinstance(known, dict) else None
+        return None
+    return known.get("dialect") if isinstance(known, dict) else None
+
+
+def dialect(flags: object) -> Iterator[str]:
+    """How a provider departs from its protocol: it explains what the request looks like."""
     if isinstance(flags, dict) and flags:
         words = " · ".join(f"{flag} {jsontext.dumps(value).decode().strip('"')}" for flag, value in flags.items())
-        yield from textwrap.wrap(f"dialect: {words}", _WIDTH)
+        yield from textwrap.wrap(f"dialect: {words}", WIDTH)
 
 
-def _timing(times: object) -> Iterator[str]:
+def timing(times: object) -> Iterator[str]:
     """`times` are milliseconds from the attempt's start to each piece of the answer."""
     if not isinstance(times, list) or not times or not all(isinstance(one, int | float) for one in times):
         return

@@ -15,7 +15,7 @@ from converters import jsontext
 from tests import referee
 
 FLOWS = Path(__file__).parents[1] / "flows"
-NOT_A_CASE = {".gitattributes"}
+NOT_A_CASE = {".gitattributes", "README.md"}
 CASES = sorted(path for path in FLOWS.glob("*/*") if path.is_dir())
 
 

@@ -1,5 +1,6 @@
 """What README says is so: its tables, its links, its options, the one form in which Codex is started."""
 
+import os
 import re
 import subprocess
 import sys
@@ -18,7 +19,7 @@ README = (ROOT / "README.md").read_text()
 
 def test_its_tables_are_what_the_code_says() -> None:
     command = [sys.executable, str(ROOT / "scripts" / "readme.py"), "--check"]
-    assert subprocess.run(command, check=False).returncode == 0
+    assert subprocess.run(command, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False).returncode == 0
 
 
 @pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))
