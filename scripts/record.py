@@ -5,15 +5,19 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mitmproxy import exceptions, http, io
+from mitmproxy import http, io
 
 from addons import capture, recording
+from addons.case import Case
 from addons.conversion import SIDE
+from addons.redaction import Redactor
+from addons.scrubbing import redact
+from converters.errors import RequestError
 from scripts.codex import KNOWN, ROOT, installed
+from scripts.steady import is_same, steady
 
 PROTOCOLS = ("chat", "anthropic")
 
@@ -28,30 +32,46 @@ def flows_of(test: str, version: str, folder: Path) -> list[http.HTTPFlow]:
         return [flow for flow in io.FlowReader(file).stream() if isinstance(flow, http.HTTPFlow)]
 
 
-def record(name: str, row: dict[str, Any], protocol: str, flows: list[http.HTTPFlow]) -> Iterator[str]:
+def record(name: str, row: dict[str, Any], protocol: str, flows: list[http.HTTPFlow]) -> str:
+    """What became of the case.
+
+    Raises:
+        IndexError: the test had no such exchange.
+        ValueError: it can be no case, or holds what cannot be made safe.
+    """
     asked = sorted(
         (flow for flow in flows if flow.metadata.get(SIDE) == "client"), key=lambda flow: flow.request.timestamp_start
     )
     number = row.get("exchange", 1)
-    chosen = asked[number - 1 if number > 0 else number]
-    found = list(recording.exchanges([chosen], flows))
-    private = capture.private(also=[str(ROOT)])
-    yield from capture.save(found, ROOT / "flows", f"{protocol}/{name}!", row["pins"], private)
+    (found,) = recording.exchanges([asked[number - 1 if number > 0 else number]], flows)
+    if isinstance(found, recording.NoCase):
+        raise found
+    folder = ROOT / "flows" / protocol / name
+    earlier = Case.load(folder) if folder.exists() else None
+    recorded = steady(recording.case_of(found, row["pins"]), earlier)
+    made = redact(recorded, Redactor(capture.private(also=[str(ROOT)]))).case
+    if earlier is not None and is_same(made, earlier):
+        return f"{protocol}/{name}: as it was"
+    made.save(folder, replacing=True)
+    return f"{protocol}/{name}: written"
 
 
 def main() -> None:
     rows = tomllib.loads(Path(__file__).with_suffix(".toml").read_text())
     wanted = sys.argv[1:] or list(rows)
+    if unknown := [name for name in wanted if name not in rows]:
+        print(f"{', '.join(unknown)}: not in scripts/record.toml, which has {', '.join(rows)}", file=sys.stderr)
+        sys.exit(2)
     said: dict[tuple[str, str], list[http.HTTPFlow]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in wanted:
             for protocol in rows[name].get("protocols", PROTOCOLS):
                 run = rows[name]["test"].format(p=protocol), rows[name].get("codex", KNOWN)
-                if run not in said:
-                    said[run] = flows_of(*run, Path(folder))
                 try:
-                    print(*record(name, rows[name], protocol, said[run]), sep="\n", flush=True)
-                except (IndexError, exceptions.CommandError) as error:
+                    if run not in said:
+                        said[run] = flows_of(*run, Path(folder))
+                    print(record(name, rows[name], protocol, said[run]), flush=True)
+                except (IndexError, ValueError, RequestError, subprocess.CalledProcessError) as error:
                     sys.exit(f"{protocol}/{name}: {error}")
 
 

@@ -1,0 +1,90 @@
+"""Takes out of a recording what differs from one run of a session to the next by chance: clocks, temporary folders, the
+order in which Codex writes the keys of a map. So that scripts/record shows what changed, and nothing else."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from addons.case import Case, pretty
+from addons.redaction import PLACEHOLDER
+from converters import jsontext
+from converters.jsontext import Json
+
+_CHANCE = (
+    (re.compile(r"(?<=/)tmp[a-z0-9_]{8}\b"), "tmp"),
+    (re.compile(r"(?<=Chunk ID: )[0-9a-f]+"), "000000"),
+    (re.compile(r"(?<=Wall time: )[\d.]+"), "0.0000"),
+    (re.compile(r"(?<=<current_date>)[\d-]+"), "2026-01-01"),
+    (re.compile(r'(_at_unix_ms\\*": ?)\d+'), r"\g<1>0"),
+)
+_MAPS = ("client_metadata",)
+"""What Codex writes in another order each time."""
+
+
+def steady(case: Case, earlier: Case | None) -> Case:
+    """The recording with chance taken out, not redacted yet; its clock is the earlier one's."""
+    notes = case.notes
+    update: dict[str, Any] = {"client_headers": {name: _text(text) for name, text in notes.client_headers.items()}}
+    if earlier is not None:
+        update |= {"now": earlier.notes.now, "recorded": earlier.notes.recorded}
+        if earlier.notes.chunks == notes.chunks:
+            update["times"] = earlier.notes.times
+    request = pretty(jsontext.dumps(_value(jsontext.loads(case.client_request))))
+    return replace(case, notes=notes.model_copy(update=update), client_request=request).renewed()
+
+
+def is_same(one: Case, other: Case) -> bool:
+    """Whether they differ by chance alone: an older recording may still hold some."""
+    return _essence(one) == _essence(other)
+
+
+def _essence(case: Case) -> Any:
+    files = {name: data.decode("utf-8", "replace") for name, data in case.files().items() if name != "case.toml"}
+    notes = case.notes.model_dump(exclude={"now", "recorded", "times", "chunks"})
+    return _bare(notes), {name: _bare(text) for name, text in files.items()}
+
+
+def _bare(value: Any) -> Any:
+    """Without what redaction has counted, for it counts in the order of the text."""
+    match value:
+        case str():
+            text = re.sub(r'("(?:created|completed)_at":)\d+', r"\g<1>0", _text(value))
+            return _bare(loaded) if (loaded := _object(text)) is not None else PLACEHOLDER.sub("PRIVATE", text)
+        case dict():
+            return {key: _bare(one) for key, one in sorted(value.items())}
+        case list():
+            return [_bare(one) for one in value]
+        case _:
+            return value
+
+
+def _value(value: Any) -> Any:
+    match value:
+        case str():
+            return _text(value)
+        case list():
+            return [_value(one) for one in value]
+        case dict():
+            return {key: _sorted(_value(one)) if key in _MAPS else _value(one) for key, one in value.items()}
+        case _:
+            return value
+
+
+def _text(text: str) -> str:
+    for pattern, instead in _CHANCE:
+        text = pattern.sub(instead, text)
+    return text
+
+
+def _sorted(value: Any) -> Any:
+    return dict(sorted(value.items())) if isinstance(value, dict) else value
+
+
+def _object(text: str) -> Json | None:
+    if not text.startswith("{"):
+        return None
+    try:
+        value: Json = jsontext.loads(text)
+    except ValueError:
+        return None
+    return value
