@@ -20,9 +20,13 @@ BASELINE = DATA / f"codex-{KNOWN}.json"
 
 
 def newest() -> str:
-    return subprocess.run(
-        ["npm", "view", "@openai/codex", "version"], check=True, capture_output=True, text=True
-    ).stdout.strip()
+    """Raises SystemExit where nobody tells."""
+    try:
+        asked = subprocess.run(["npm", "view", "@openai/codex", "version"], check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"npm does not tell Codex's newest version ({error}); name one", file=sys.stderr)
+        raise SystemExit(2) from error
+    return asked.stdout.strip()
 
 
 def baseline_text(recording: Recording) -> str:

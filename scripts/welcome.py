@@ -5,12 +5,16 @@ python scripts/welcome.py mitmweb [options of mitmweb]
 
 import argparse
 import os
+import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import codex
 
 from addons import config, keys
+
+_EVERYWHERE = {"": "0.0.0.0", "*": "0.0.0.0"}
 
 
 def options(arguments: list[str]) -> argparse.Namespace:
@@ -32,6 +36,20 @@ def keys_found(routes: config.Routes) -> list[str]:
     """The variables by name, never what they hold."""
     names = dict.fromkeys(name for provider in routes.providers.values() for name in provider.key_env)
     return [name for name in names if keys.read([name], os.environ)]
+
+
+def taken(known: argparse.Namespace) -> Iterator[str]:
+    """mitmproxy tells the first of them with advice for another mode, and the other in a traceback."""
+    ports = {"--listen-port": ("127.0.0.1", known.listen_port)}
+    if known.program == "mitmweb":
+        ports["--web-port"] = (known.web_host, known.web_port)
+    for option, (host, port) in ports.items():
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((_EVERYWHERE.get(host, host), int(port)))
+            except (OSError, OverflowError) as error:
+                yield f"{host}:{port} cannot be listened on ({error}); {option} chooses another port"
 
 
 def token(known: argparse.Namespace) -> dict[str, str]:
@@ -89,9 +107,14 @@ def main() -> None:
     known = options(sys.argv[1:])
     named = getattr(known, "routes", "")
     try:
-        print(welcome(known, config.load(Path(named).expanduser() if named else None)), flush=True)
+        said = welcome(known, config.load(Path(named).expanduser() if named else None))
+    except keys.KeyProblem as error:
+        sys.exit(str(error))
     except (OSError, config.ConfigError) as error:
         sys.exit(f"routes: {error}")
+    if problem := next(taken(known), None):
+        sys.exit(problem)
+    print(said, flush=True)
 
 
 if __name__ == "__main__":
