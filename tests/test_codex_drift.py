@@ -156,3 +156,14 @@ def test_a_report_fails_on_what_has_no_name_and_not_on_what_is_merely_new(capsys
     assert "client_metadata" in told
     assert "lite: it has no such shape" in told
     assert "input[0]: item telepathy" in told
+
+
+def test_a_version_that_npm_cannot_tell_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr("sys.argv", ["codex-drift"])
+    with pytest.raises(SystemExit) as ended:
+        codex_drift.main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("npm does not tell Codex's newest version (")

@@ -1,6 +1,7 @@
 """The rules of the house that no linter knows: where things stand, who may know whom, and how big they may be."""
 
 import ast
+import functools
 import re
 import sys
 import tomllib
@@ -37,9 +38,14 @@ def name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+@functools.cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def imports(path: Path) -> Iterator[str]:
     """The modules that a file imports, by their full names: `from converters import sse` is `converters.sse`."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -92,7 +98,7 @@ def test_functions_fit_on_a_screen() -> None:
     functions = [
         (path, node)
         for path in MODULES
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
     lengths = [(f"{name(path)}: {f.name}", (f.end_lineno or f.lineno) - f.lineno + 1) for path, f in functions]
@@ -117,7 +123,7 @@ def test_no_providers_name_decides_in_code() -> None:
     found = [
         f"{name(path)}:{constant.lineno}: {constant.value!r}"
         for path in MODULES
-        for constant in decisions(ast.parse(path.read_text()))
+        for constant in decisions(tree(path))
         if isinstance(constant.value, str) and companies & set(re.split(r"[^a-z]+", constant.value.lower()))
     ]
     assert found == []

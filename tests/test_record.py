@@ -60,6 +60,7 @@ def test_what_changed_is_not_the_same_and_nothing_else_is_shown(fields: dict[str
     assert sum(one != other for one, other in zip(before, after, strict=True)) == 1
 
 
+@pytest.mark.slow
 def test_a_case_that_there_is_not_is_told() -> None:
     done = subprocess.run([ROOT / "scripts" / "record", "nonsense"], capture_output=True, text=True, check=False)
     assert done.returncode == 2

@@ -31,7 +31,7 @@ def test_many_chunks_stand_in_lines_that_fit_a_screen() -> None:
     [
         ('client = "codex"', 'client = "claude"', "^client: "),
         ('client = "codex"', 'client = "codex"\nstate = 1', "^state: unknown key"),
-        ('client = "codex"', 'client = "codex"\nclient = "codex"', "client"),
+        ('client = "codex"', 'client = "codex"\nclient = "codex"', "line 6"),
         ('client = "codex"', "client = ", "line"),
         ('client = "codex"', 'client = "codex"\n[fault]\nkind = "bad"\nmessage = ""', "^fault.kind: "),
         ("think_tags = false", "think_tag = false", r"^route.dialect.think_tag: .*think_tags"),
