@@ -158,7 +158,7 @@ def open_exchange(
     if without_thinking:
         raw = thoughtless.without_thinking(raw, losses)
     if upstream.protocol == _RESPONSES:
-        opened: Exchange = _Relay(raw, upstream, losses, compact=compact, event_limit=event_limit)
+        opened: Exchange = _Relay(raw, upstream, losses, client=client, compact=compact, event_limit=event_limit)
     else:
         opened = _Conversion(
             wire.read(raw), upstream, losses, now=now, client=client, compact=compact, event_limit=event_limit
@@ -291,7 +291,7 @@ class _Conversion(Exchange):
         try:
             value = jsontext.loads(body)
         except ValueError:
-            said, _ = errors.describe(body)
+            said = errors.describe(body)
             yield Failed(Fault("server", f"{self._who} answered with something that is no stream: {said}"))
         else:
             yield from self._decoder.whole(value)
@@ -315,7 +315,7 @@ class _Relay(Exchange):
     """A Responses upstream: bytes pass as they are; only an end that does not come is told."""
 
     def __init__(
-        self, raw: Json, upstream: Upstream, losses: Losses, *, compact: bool, event_limit: int | None
+        self, raw: Json, upstream: Upstream, losses: Losses, *, client: Client, compact: bool, event_limit: int | None
     ) -> None:
         assert isinstance(upstream.dialect, ResponsesDialect)
         self.path = "/responses/compact" if compact else "/responses"
@@ -324,7 +324,7 @@ class _Relay(Exchange):
         self.stream = raw.get("stream") is True and not compact
         body = relay.body(raw, upstream.dialect, upstream.model, self.losses)
         self.body = jsontext.dumps(upstream.dialect.completed(body))
-        self._who = upstream.who
+        self._who, self._client = upstream.who, client
         self._event_limit = event_limit
         self._watch = relay.Watch(event_limit)
         self._pieces: list[bytes] = []
@@ -368,6 +368,8 @@ class _Relay(Exchange):
         return Answer(200, {"content-type": "application/json"}, b"".join(self._pieces))
 
     def refused(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+        if not errors.is_for_client(status):
+            return errors.answer(errors.read(self._who, status, headers, body), self._client)
         kept = {name: value for name, value in headers.items() if name.lower() in _ERROR_HEADERS}
         return Answer(status, kept, body)
 

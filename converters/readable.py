@@ -80,7 +80,7 @@ def _body(value: Any) -> Iterator[str] | None:
         case {"model": _, "input": str() | list()} if value.get("object") != "response":
             return conversation.lines(value, "responses")
         case {"error": error} if error and not _SAID & value.keys():
-            return block(f"FAILED: {errors.describe(jsontext.dumps(value))[0]}", SHORT, "")
+            return block(f"FAILED: {errors.describe(jsontext.dumps(value))}", SHORT, "")
         case dict() if protocol := _protocol(value, ""):
             return _answer(value, protocol)
         case _:

@@ -50,8 +50,10 @@ def imports(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0 and node.module, f"{name(path)}:{node.lineno}: a relative import"
-            packages = (ROOT / node.module.replace(".", "/")).is_dir()
-            yield from (f"{node.module}.{alias.name}" if packages else node.module for alias in node.names)
+            package = ROOT / node.module.replace(".", "/")
+            for alias in node.names:
+                is_module = (package / f"{alias.name}.py").exists() or (package / alias.name).is_dir()
+                yield f"{node.module}.{alias.name}" if is_module else node.module
 
 
 def texts() -> Iterator[tuple[str, str]]:

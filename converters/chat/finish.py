@@ -50,26 +50,13 @@ def broken(who: str, choice: Json) -> Fault | None:
     return Fault(kind, f"{who} broke the answer off ({why})")
 
 
-# MiniMax: https://platform.minimax.io/docs/api-reference/errorcode
-_BASE_RESP: dict[int, Kind] = {
-    1002: "rate_limited",
-    1004: "auth",
-    1008: "quota",
-    1026: "content_policy",
-    1027: "content_policy",
-    1039: "context_overflow",
-    2013: "bad_request",
-}
-
-
 def error_in(who: str, chunk: Json, *, named_error: bool = False) -> Fault | None:
     """The fault in a 200 answer's chunk or body, in any of the field's forms; `named_error`: the event line said so."""
     if error := chunk.get("error"):
         return errors.from_stream(who, error)
     status: Any = (chunk.get("base_resp") or {}).get("status_code")
     if status:
-        fault = errors.from_stream(who, chunk)
-        return Fault(_BASE_RESP.get(status, fault.kind), fault.message)
+        return errors.from_stream(who, chunk)
     if named_error or chunk.get("object") == "error" or chunk.get("success") is False:
         return errors.from_stream(who, chunk)
     return None

@@ -103,7 +103,7 @@ class Decoder:
         if self._ended:
             return []
         if not self._finish_reason:
-            noise = errors.describe(self._noise)[0] if self._noise else ""
+            noise = errors.describe(self._noise) if self._noise else ""
             heard = f"; its last words: {noise}" if noise else ""
             return self._fail(Fault("cut", f"{self._who} closed the stream in the middle of the answer{heard}"))
         return self._finish()

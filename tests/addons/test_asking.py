@@ -176,7 +176,15 @@ def test_a_target_without_a_version_in_its_paths_is_asked_without_one(house: Hou
 
 @pytest.mark.parametrize(
     ("status", "codex", "other"),
-    [(429, 429, 429), (401, 400, 401), (404, 400, 404), (500, 502, 500), (529, 503, 503), (302, 400, 302)],
+    [
+        (429, 429, 429),
+        (401, 400, 401),
+        (404, 400, 404),
+        (500, 502, 500),
+        (529, 503, 503),
+        (302, 400, 502),
+        (407, 400, 502),
+    ],
 )
 def test_a_refusal_is_told_to_each_client_in_its_way(house: House, status: int, codex: int, other: int) -> None:
     body = b'{"error":{"message":"no such model"}}' if status == 404 else b'{"error":{"message":"sorry"}}'

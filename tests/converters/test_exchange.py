@@ -337,6 +337,13 @@ def test_a_relay_hands_on_errors_and_whole_answers() -> None:
     assert (told.status, told.headers) == (429, {"Retry-After": "3"})
 
 
+@pytest.mark.parametrize("status", [302, 407, 999])
+def test_a_relay_keeps_what_is_said_to_a_proxy_alone(status: int) -> None:
+    told = opened("responses", client="other").refused(status, {"Location": "https://login.example.com"}, b"")
+    assert (told.status, told.headers) == (502, {"content-type": "application/json"})
+    assert b"Acme answered %d" % status in told.body
+
+
 SIGNATURE = (
     b'{"error":{"type":"invalid_request_error","message":"messages.1: Invalid `signature` in `thinking` block"}}'
 )

@@ -54,7 +54,7 @@ def test_other_ends_are_none(choice: Any) -> None:
         ({"error": {"message": "slow down", "code": 429}}, "rate_limited"),
         ({"error": "out of credits"}, "quota"),
         ({"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}, "quota"),
-        ({"base_resp": {"status_code": 1039, "status_msg": "too long"}}, "context_overflow"),
+        ({"base_resp": {"status_code": 1039, "status_msg": "token limit"}}, "rate_limited"),
         ({"base_resp": {"status_code": 9999, "status_msg": "odd"}}, "server"),
         ({"code": 500, "msg": "busy", "success": False}, "server"),
         ({"object": "error", "message": "bad", "code": 400}, "bad_request"),

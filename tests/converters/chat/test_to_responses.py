@@ -347,7 +347,7 @@ def test_a_whole_body_that_says_nothing_is_a_cut() -> None:
         ({"error": {"message": "Provider returned error", "code": 502}}, "server"),
         ({"code": 1113, "msg": "Insufficient balance", "success": False}, "quota"),
         ({"choices": None, "base_resp": {"status_code": 1002, "status_msg": "rate limit"}}, "rate_limited"),
-        (answer({"content": "x"}, base_resp={"status_code": 1039, "status_msg": "tokens"}), "context_overflow"),
+        (answer({"content": "x"}, base_resp={"status_code": 1039, "status_msg": "tokens"}), "rate_limited"),
         ({"detail": "Unauthorized"}, "auth"),
         ({"choices": []}, "server"),
         ([], "server"),

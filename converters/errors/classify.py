@@ -1,0 +1,95 @@
+"""The kind of fault in an upstream's error: by its status and its codes first, by narrow words last."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from converters.errors import words
+from converters.errors.codes import kind_of, weak_kind_of
+from converters.errors.error_body import ErrorBody, read_body, read_value
+from converters.errors.fault import Fault, Kind
+from converters.errors.retry_after import retry_after
+
+_STATUS: dict[int, Kind] = {
+    401: "auth",
+    402: "quota",
+    403: "auth",
+    407: "auth",
+    408: "timeout",
+    429: "rate_limited",
+    451: "content_policy",
+    498: "overloaded",
+    503: "overloaded",
+    504: "timeout",
+    521: "unreachable",
+    522: "timeout",
+    523: "unreachable",
+    524: "timeout",
+    529: "overloaded",
+}
+_LONGEST_WAIT = 3600
+"""Seconds that a client may be sent to wait; a limit that lasts longer is told like a used-up quota."""
+
+
+def read(who: str, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
+    """The fault in an upstream's HTTP error answer; `who` is how the user knows the provider."""
+    return _fault(who, status, headers, read_body(body))
+
+
+def from_stream(who: str, error: Any) -> Fault:
+    """The fault in an error object that came within a 200 answer."""
+    said = read_value(error)
+    if said.status is not None:
+        return _fault(who, said.status, {}, said)
+    wait = retry_after({}, said.wait, said.message)
+    return Fault(_kind_without_status(said), f"{who}: {said.message}", None, wait)
+
+
+def blames_thinking(status: int, body: bytes) -> bool:
+    """Whether an upstream's error answer says that earlier thinking, which went back to it, is not its own."""
+    if status not in (400, 404):
+        return False
+    said = read_body(body)
+    return words.THINKING.search(f"{' '.join(said.codes)} {said.message}") is not None
+
+
+def _fault(who: str, status: int, headers: Mapping[str, str], said: ErrorBody) -> Fault:
+    wait = retry_after(headers, said.wait, said.message)
+    kind = _kind(status, said, told_a_wait=wait is not None)
+    note = _redirection(headers) if 300 <= status < 400 else ""
+    if kind == "rate_limited" and isinstance(wait, int) and wait > _LONGEST_WAIT:
+        kind, note = "quota", f" (come back in {math.ceil(wait / 3600)} h)"
+    return Fault(kind, f"{who} answered {status}{note}: {said.message}", status, wait)
+
+
+def _kind(status: int, said: ErrorBody, *, told_a_wait: bool) -> Kind:
+    if 300 <= status < 400:
+        return "bad_request"  # of a wrong address, which no retry makes right
+    if not 400 <= status < 600:
+        return _kind_without_status(said)
+    # An overflow hides behind any status, also that of a rate limit: no wait makes such a request small enough.
+    if status == 413 or words.OVERFLOW.search(said.message):
+        return "context_overflow"
+    kind = kind_of(said.codes)
+    if kind == "rate_limited" or (kind is None and status == 429):
+        # Whatever it says of plans and billing, an upstream that tells when to come back has not closed the account.
+        return "rate_limited" if told_a_wait or not words.QUOTA.search(said.message) else "quota"
+    return kind or words.kind_beside(status, said.message) or _kind_by_status(status, said)
+
+
+def _kind_by_status(status: int, said: ErrorBody) -> Kind:
+    if status == 500 and (weak := weak_kind_of(said.codes)):
+        return weak  # some call a refusal so; it would be repeated in vain
+    return _STATUS.get(status) or ("server" if status >= 500 else "bad_request")
+
+
+def _kind_without_status(said: ErrorBody) -> Kind:
+    if words.OVERFLOW.search(said.message):
+        return "context_overflow"
+    return kind_of(said.codes) or words.kind_alone(said.message) or weak_kind_of(said.codes) or "server"
+
+
+def _redirection(headers: Mapping[str, str]) -> str:
+    """Where a redirect leads, without its query, which may hold a secret."""
+    where = next((value for name, value in headers.items() if name.lower() == "location"), "")
+    return f" and points to {where[:200].partition('?')[0]}" if where else ""

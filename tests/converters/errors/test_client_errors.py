@@ -1,0 +1,105 @@
+"""What each sort of client is told of a fault."""
+
+import pytest
+
+from converters import errors, jsontext, sse
+from converters.errors import Client, Fault, Kind, RequestError
+
+
+# What Codex does with a status and code: shows and stops (400 with a code it knows), or waits and retries.
+@pytest.mark.parametrize(
+    ("kind", "status", "code"),
+    [
+        ("bad_request", 400, "invalid_prompt"),
+        ("auth", 400, "invalid_prompt"),
+        ("quota", 400, "invalid_prompt"),
+        ("model_not_found", 400, "model_not_found"),
+        ("content_policy", 400, "content_policy_violation"),
+        ("context_overflow", 400, "context_length_exceeded"),
+    ],
+)
+def test_what_cannot_be_cured_is_told_to_codex_at_once(kind: Kind, status: int, code: str) -> None:
+    told = errors.answer(Fault(kind, "why", 403), "codex")
+    assert told.status == status
+    assert jsontext.loads(told.body)["error"]["code"] == code
+    assert "retry-after" not in told.headers
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        ("bad_request", "invalid_prompt"),
+        ("model_not_found", "invalid_prompt"),
+        ("context_overflow", "context_length_exceeded"),
+        ("rate_limited", "rate_limit_exceeded"),
+    ],
+)
+def test_an_older_codex_is_told_within_a_stream_what_it_would_not_read_in_a_status(kind: Kind, code: str) -> None:
+    told = errors.answer(Fault(kind, "why"), "older-codex")
+    assert (told.status, told.headers["content-type"]) == (200, "text/event-stream")
+    [message] = sse.Parser().feed(told.body)
+    failed = jsontext.loads(message.data)
+    assert (failed["type"], failed["response"]["error"]["code"]) == ("response.failed", code)
+    assert "why" in failed["response"]["error"]["message"]
+
+
+def test_an_older_codex_is_told_by_a_status_what_it_retries_anyway() -> None:
+    assert errors.answer(Fault("overloaded", "why"), "older-codex").status == 503
+
+
+def test_an_older_codex_is_told_within_a_stream_what_cannot_be_converted() -> None:
+    told = errors.refusal(RequestError("is not text", param="input[3].content"), "older-codex")
+    assert told.status == 200
+    assert b'"message":"input[3].content: is not text"' in told.body
+
+
+@pytest.mark.parametrize(("kind", "status"), [("rate_limited", 429), ("overloaded", 503)])
+def test_what_needs_time_says_how_much(kind: Kind, status: int) -> None:
+    assert errors.answer(Fault(kind, "why", retry_after=17), "codex").headers["retry-after"] == "17"
+    told = errors.answer(Fault(kind, "why"), "codex")
+    assert told.status == status
+    assert int(told.headers["retry-after"]) > 0
+
+
+def test_other_clients_get_the_upstreams_own_status() -> None:
+    assert errors.answer(Fault("auth", "why", 403), "other").status == 403
+    assert errors.answer(Fault("bad_request", "why", 422), "other").status == 422
+    assert "retry-after" not in errors.answer(Fault("rate_limited", "why", 429), "other").headers
+
+
+def test_codex_reads_the_wait_from_the_text_within_a_stream() -> None:
+    told = errors.in_stream(Fault("rate_limited", "slow", retry_after=9), "codex")
+    assert told["code"] == "rate_limit_exceeded"
+    assert "try again in 9s" in told["message"]
+
+
+def test_a_request_that_cannot_be_converted_is_refused_with_its_place() -> None:
+    told = errors.refusal(RequestError("is not text", param="input[3].content"), "codex")
+    error = jsontext.loads(told.body)["error"]
+    assert told.status == 400
+    assert (error["code"], error["param"]) == ("invalid_prompt", "input[3].content")
+    assert error["message"] == "input[3].content: is not text"
+
+
+@pytest.mark.parametrize("status", [100, 302, 307, 407, 600, 999])
+@pytest.mark.parametrize("client", ["codex", "older-codex", "other"])
+def test_no_client_is_told_a_status_that_is_not_for_it(status: int, client: Client) -> None:
+    told = errors.answer(errors.read("Acme", status, {}, b"go away"), client)
+    assert told.status in (200, 400, 502)
+    assert b"Acme answered %d" % status in told.body
+    assert client != "other" or told.status == 502
+
+
+def test_what_a_client_is_told_is_one_readable_line() -> None:
+    told = errors.answer(errors.read("Acme", 400, {}, b"no\n\x1b[31m" + b"x" * 100_000), "codex")
+    message = jsontext.loads(told.body)["error"]["message"]
+    assert message.startswith("Acme answered 400: no [31mxxx")
+    assert message.isprintable()
+    assert len(message) <= 1000
+
+
+def test_our_own_words_keep_their_lines_and_nothing_worse() -> None:
+    refused = errors.refusal(RequestError("no\n  \x1b[2Jmodel" + "x" * 10**6, param="model"), "other")
+    message = jsontext.loads(refused.body)["error"]["message"]
+    assert message.startswith("model: no\n   [2Jmodelxxx")
+    assert len(message) <= 4000
