@@ -1,0 +1,50 @@
+"""That what is no end is not taken for one."""
+
+import pytest
+
+from tests.faults.clients import Answer
+from tests.faults.judge import Wrong, got
+
+COMPLETED = b'event: response.completed\ndata: {"type":"response.completed","response":{}}\n\n'
+DELTA = b'data: {"type":"response.output_text.delta","delta":"x"}\n\n'
+
+
+def answer(body: bytes, status: int = 200, *, complete: bool = True) -> Answer:
+    return Answer(status, {}, body, complete)
+
+
+@pytest.mark.parametrize(
+    ("read", "stream"),
+    [
+        (answer(DELTA + COMPLETED, complete=False), True),
+        (answer(b"", 0, complete=False), True),
+        (answer(DELTA), True),
+        (answer(b""), True),
+        (answer(COMPLETED + COMPLETED), True),
+        (answer(COMPLETED + DELTA), True),
+        (answer(b'{"hello":1}'), False),
+        (answer(b"<html>"), False),
+        (answer(b"", 204), False),
+        (answer(b"", 302), True),
+        (answer(b'{"error":{"message":"x"}}', 407), True),
+        (answer(b'{"error":{"message":"x"}}', 999), True),
+        (answer(b"<html>", 502), True),
+        (answer(b'{"error":{"message":"two\\nlines"}}', 502), True),
+        (answer(b'{"error":{"message":"%b"}}' % (b"x" * 1001), 502), True),
+    ],
+)
+def test_what_is_no_end_is_told(read: Answer, stream: bool) -> None:
+    with pytest.raises((Wrong, ValueError)):
+        got(read, stream=stream, relay=False)
+
+
+def test_an_end_is_named() -> None:
+    assert got(answer(DELTA + COMPLETED), stream=True, relay=False) == "completed"
+    assert got(answer(b'{"object":"response","status":"incomplete"}'), stream=False, relay=False) == "incomplete"
+    assert got(answer(b'{"error":{"message":"x"}}', 502), stream=False, relay=False) == "502"
+
+
+def test_what_is_handed_on_is_the_provider_s_own() -> None:
+    assert got(answer(b"<html>", 502), stream=True, relay=True) == "502"
+    assert got(answer(b"<html>"), stream=False, relay=True) == "as it is"
+    assert got(answer(COMPLETED.replace(b"\n", b"\r") + b"data: {half"), stream=True, relay=True) == "completed"
