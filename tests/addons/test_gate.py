@@ -141,14 +141,17 @@ def test_who_is_refused_gets_the_answer_though_a_large_body_would_be_streamed(to
     assert Message(stage.to_client).status == 401
 
 
-@pytest.mark.parametrize("mode", ["reverse:http://h:1@:9000", "regular@:8080", "regular@*:8080", "regular@0:80"])
+REVERSE = "reverse:http://h:1"
+
+
+@pytest.mark.parametrize("mode", [f"{REVERSE}@:9000", "regular@:8080", "regular@*:8080", "regular@0:80"])
 def test_a_mode_that_names_no_address_listens_on_all(mode: str) -> None:
     gate = Gate()
     with taddons.context(gate) as context, pytest.raises(exceptions.OptionsError, match="client_token_env"):
         context.configure(gate, mode=[mode])
 
 
-@pytest.mark.parametrize("mode", ["regular@8080", "regular@localhost:1", "regular@::1:1", "reverse:http://h:1@127.1:9"])
+@pytest.mark.parametrize("mode", ["regular@8080", "regular@localhost:1", "regular@::1:1", f"{REVERSE}@127.1:9"])
 def test_a_mode_on_loopback_needs_no_token(mode: str) -> None:
     gate = Gate()
     with taddons.context(gate) as context:
