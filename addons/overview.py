@@ -40,7 +40,7 @@ def _never_offered(routes: Routes) -> Iterator[str]:
 def _in_the_clear(routes: Routes) -> Iterator[str]:
     for name, provider in routes.providers.items():
         parts = urlsplit(provider.base_url)
-        if parts.scheme == "http" and not _is_near(parts.hostname or "") and provider.auth != "none":
+        if parts.scheme == "http" and not _is_near(parts.hostname or "") and provider.sends_credentials():
             yield f"providers.{name}.base_url: credentials would travel unencrypted; use https"
 
 
@@ -88,7 +88,7 @@ def _how(provider: Provider, environ: Mapping[str, str]) -> str:
 
 def _key(provider: Provider, environ: Mapping[str, str]) -> str:
     if not provider.needs_key():
-        return "no key needed" if provider.auth == "none" else "the client's own credentials"
+        return "the client's own credentials" if provider.auth == "client" else "no key needed"
     try:
         able = [name for name in provider.key_env if keys.read((name,), environ)]
     except KeyProblem as problem:

@@ -3,13 +3,15 @@
 [providers.deepseek]
 protocol = "chat"                            # responses | chat | anthropic
 base_url = "https://api.deepseek.com"
-key_env  = ["DEEPSEEK_API_KEY"]              # the first that is set; [] hands on the client's own
+key_env  = ["DEEPSEEK_API_KEY"]              # names of variables, see addons/keys.py; the first that is set
 dialect  = { reasoning_back = "exact" }      # flags of converters/dialect.py
 models   = { "deepseek-v4-pro" = { context = 1_000_000, output = 384_000 } }
 
 [[providers.deepseek.variants]]              # what some models differ in; all that match count, the later wins
 models   = ["deepseek-chat"]
 dialect  = { effort = "none" }
+
+A provider without key_env gets no credentials at all, unless it says `auth = "client"`: then it gets the client's own.
 """
 
 import re
@@ -54,7 +56,7 @@ _OURS_TO_SET = {
 class Table(BaseModel):
     """A table of our own TOML: a key that it does not know is a typo."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 def _listed(value: Any) -> Any:
@@ -72,14 +74,17 @@ def _sound(glob: str) -> str:
 type Glob = Annotated[str, AfterValidator(_sound)]
 type Globs = Annotated[tuple[Glob, ...], BeforeValidator(_listed), Field(min_length=1)]
 type Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+type Variables = Annotated[tuple[Annotated[str, AfterValidator(keys.variable)], ...], BeforeValidator(_listed)]
 
 
 def _allowed(headers: dict[str, str]) -> dict[str, str]:
     for name, value in headers.items():
         if name.lower() in _OURS_TO_SET:
             raise ValueError(f"'{name}' is set by the proxy itself; for a key see key_env and auth")
-        if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name) or not value.isprintable() or not value.isascii():
-            raise ValueError(f"'{name}' is no header that HTTP can carry")
+        if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
+            raise ValueError("a name in it is no header that HTTP can carry")  # it may be a pasted `Name: value`
+        if not value.isprintable() or not value.isascii():
+            raise ValueError(f"'{name}' has a value that is no header that HTTP can carry")
     return headers
 
 
@@ -113,11 +118,11 @@ class Provider(Table):
 
     protocol: str
     base_url: Annotated[str, AfterValidator(normalised)]
-    key_env: Names = ()
+    key_env: Variables = ()
     hosts: Names = ()
     """Where else the company answers, beside `base_url`: what passes through to there needs no key of ours."""
     auth: Auth | None = None
-    headers: Annotated[dict[str, str], AfterValidator(_allowed)] = Field(default_factory=dict)
+    headers: Annotated[dict[str, str], AfterValidator(_allowed)] = Field(default_factory=dict, repr=False)
     dialect: dict[str, Any] = Field(default_factory=dict)
     models: dict[str, Model] = Field(default_factory=dict)
     variants: tuple[Variant, ...] = ()
@@ -129,7 +134,9 @@ class Provider(Table):
     @model_validator(mode="after")
     def _auth_fits_key_env(self) -> Self:
         if self.auth in _WITHOUT_KEY and self.key_env:
-            raise ValueError(f'auth = "{self.auth}" needs no key_env; leave one of them out')
+            raise ValueError(
+                f'auth = "{self.auth}" needs no key_env; leave one of them out, a shipped one by key_env = []'
+            )
         if self.auth in ("bearer", "x-api-key") and not self.key_env:
             raise ValueError(f'auth = "{self.auth}" needs the name of a variable in key_env')
         return self
@@ -145,6 +152,10 @@ class Provider(Table):
         """Whether this host is the provider's own, or a part of it (`eu.api.openai.com`)."""
         own = (urlsplit(self.base_url).hostname or "", *self.hosts)
         return any(f".{host.lower()}".endswith(f".{one.lower()}") for one in own)
+
+    def sends_credentials(self) -> bool:
+        """Whether a key, or the client's own credentials, go to its address."""
+        return self.needs_key() or self.auth == "client"
 
     def upstream_name(self, provider: str, asked: str) -> str:
         """How this provider calls the model that a client asks for.
@@ -191,7 +202,7 @@ class Provider(Table):
                 protocol, flags = variant.protocol, {}
             if protocol == (variant.protocol or self.protocol):
                 flags |= variant.dialect
-        auth = auth or (_DEFAULT_AUTH.get(protocol, "bearer") if self.key_env else "client")
+        auth = auth or (_DEFAULT_AUTH.get(protocol, "bearer") if self.key_env else "none")
         return protocol, auth, DIALECTS[protocol].model_validate(_with_known(protocol, flags, row))
 
 

@@ -79,14 +79,17 @@ def normalised(url: str) -> str:
     Raises:
         ValueError: not an http(s) address, or one with more in it than an address.
     """
-    parts = urlsplit(url.strip())
+    try:
+        parts = urlsplit(url.strip())
+        _ = parts.port
+    except ValueError:  # whose text repeats what may be a key
+        raise ValueError("not an address; it must look like https://host/path or https://host:port/path") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("not an address; it must look like https://host/path")
     if parts.username or parts.password:
         raise ValueError("holds credentials; keys belong into the environment, see key_env")
     if parts.query or parts.fragment:
         raise ValueError("a base address has no ? or #")
-    _ = parts.port  # raises ValueError where it is no number
     path = re.sub(r"/{2,}", "/", parts.path).rstrip("/")
     path = _DOUBLED_VERSION.sub(r"\1", _TAIL.sub("", path))
     return f"{parts.scheme}://{parts.netloc}{path}"

@@ -167,6 +167,34 @@ def test_a_mistake_is_told_by_its_place(text: str, line: str) -> None:
     assert str(refused.value) == "; ".join(refused.value.lines)
 
 
+PASTED = "sk-canary-1234567890abcdef"  # pragma: allowlist secret
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        (f'key_env = "{PASTED}"', "providers.x.key_env[0]"),
+        (f'key_env = ["ACME_KEY", "{PASTED}"]', "providers.x.key_env[1]"),
+        (f'auth = "{PASTED}"', "providers.x.auth"),
+        (f'idle = "{PASTED}"', "providers.x.idle"),
+        (f'headers = {{ "Authorization {PASTED}" = "x" }}', "providers.x.headers"),
+        (f'headers = {{ X-Api-Token = "{PASTED}\\n" }}', "providers.x.headers"),
+        (f'base_url = "https://h:{PASTED}/"', "providers.x.base_url"),
+        (f'base_url = "https://h/?key={PASTED}"', "providers.x.base_url"),
+        (f'protocol = "{PASTED}"', "providers.x.protocol"),
+        (f'dialect = {{ effort = "{PASTED}" }}', "providers.x.dialect.effort"),
+    ],
+)
+def test_a_key_that_was_pasted_into_the_file_is_refused_and_not_repeated(line: str, place: str) -> None:
+    good = {"protocol": 'protocol = "chat"', "base_url": 'base_url = "https://h"'}
+    rest = [text for key, text in good.items() if not line.startswith(key)]
+    with pytest.raises(ConfigError) as refused:
+        config.parse("\n".join(["[providers.x]", *rest, line]))
+    (told,) = refused.value.lines
+    assert told.startswith(f"{place}: ")
+    assert "canary" not in told
+
+
 def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
     path = tmp_path / "routes.toml"
     path.write_bytes(b'[[routes]]\nmodels = ["\xff"]')

@@ -44,8 +44,48 @@ def test_a_key_file_that_others_can_read_is_refused(key_file: Path, mode: int) -
 
 
 def test_a_key_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(keys.KeyProblem, match=r"A_FILE: .* cannot be read"):
+    with pytest.raises(keys.KeyProblem, match=r"A_FILE: the file that it names cannot be read"):
         keys.read(["A"], {"A_FILE": str(tmp_path / "none")})
+
+
+@pytest.mark.parametrize("pasted", ["sk-canary-1234", "~canary/key", "/nowhere/canary", "canary" * 1000])
+def test_a_key_in_the_place_of_a_files_name_is_not_repeated(pasted: str) -> None:
+    with pytest.raises(keys.KeyProblem) as refused:
+        keys.read(["A"], {"A_FILE": pasted})
+    assert "canary" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["K", "_", "ACME_API_KEY", "GOOGLE_GENERATIVE_AI_API_KEY", "KEY_2", "E2E_KEY", "A" * 24, "X_" * 32]
+)
+def test_a_variables_name_is_taken(name: str) -> None:
+    assert keys.variable(name) == name
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        *("sk-ant-api03-abcdef", "gsk_abc", "AKIAIOSFODNN7EXAMPLE", "DA39A3EE5E6B4B0D3255BFEF95601890AFD80709"),
+        *("da39a3ee5e6b4b0d3255bfef95601890afd80709", "0123456789", "AIzaSyA-1234", "Bearer X", "acme_key", "Acme_Key"),
+        *(
+            "",
+            " ",
+            "A B",
+            "A=B",
+            "A\nB",
+            "É",
+            "$ACME_KEY",
+            "X_" * 33,
+            "KEY_" + "A1" * 8,
+            "A" * 25,
+            "MZXW6YTBOI2345ABCDEF",
+        ),
+    ],
+)
+def test_what_may_be_a_key_is_no_variables_name_and_is_not_repeated(pasted: str) -> None:
+    with pytest.raises(ValueError, match="is no name of an environment variable") as refused:
+        keys.variable(pasted)
+    assert len(pasted) < 5 or pasted not in str(refused.value)
 
 
 @pytest.mark.parametrize("key", ["two words", "a\nb: c", "ключ", "a\x00b"])

@@ -15,6 +15,7 @@ providers = ["openai"]
 
 [providers.openai]
 key_env = []
+auth = "client"
 """
 
 
@@ -33,7 +34,8 @@ def test_without_routes_those_with_a_key_are_told_first_and_the_others_in_one_li
     assert first.startswith("deepseek-v4-pro, ")
     assert first.endswith(", deepseek/* -> deepseek: chat at https://api.deepseek.com/v1, DEEPSEEK_API_KEY set")
     assert any(
-        "-> zai: " in line and line.endswith("ZAI_API_KEY_FILE: /nowhere cannot be read (FileNotFoundError)")
+        "-> zai: " in line
+        and line.endswith("ZAI_API_KEY_FILE: the file that it names cannot be read (FileNotFoundError)")
         for line in middle
     )
     assert any(line == "ollama/* -> ollama: chat at http://127.0.0.1:11434/v1, no key needed" for line in middle)
@@ -54,6 +56,7 @@ def test_credentials_in_the_clear_are_told_but_not_on_ones_own_network() -> None
     text = "".join(
         table.format(f"p{i}", host) for i, host in enumerate(("far.example", "localhost", "10.0.0.2", "gpu"))
     )
+    text += '[providers.keyless]\nprotocol = "chat"\nbase_url = "http://far.example/v1"\n'
     assert oddities(config.parse(text)) == ["providers.p0.base_url: credentials would travel unencrypted; use https"]
 
 

@@ -41,8 +41,10 @@ def test_a_target_holds_what_the_table_says() -> None:
         ({"protocol": "responses"}, "bearer"),
         ({"protocol": "anthropic"}, "x-api-key"),
         ({"protocol": "anthropic", "auth": "bearer"}, "bearer"),
-        ({"key_env": []}, "client"),
+        ({"key_env": []}, "none"),
         ({"key_env": [], "auth": "none"}, "none"),
+        ({"key_env": [], "auth": "client"}, "client"),
+        ({"key_env": [], "protocol": "anthropic"}, "none"),
     ],
 )
 def test_how_a_provider_is_paid_follows_from_protocol_and_keys(table: dict[str, Any], auth: str) -> None:

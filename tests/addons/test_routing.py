@@ -110,9 +110,11 @@ def test_a_provider_of_ones_own_stands_before_the_shipped() -> None:
 
 
 def test_a_provider_that_takes_the_clients_credentials_needs_no_key() -> None:
-    routes = config.parse('[[routes]]\nmodels = "gpt-*"\nproviders = "openai"\n[providers.openai]\nkey_env = []')
-    (target,) = routes.targets("gpt-5.5", {})
+    text = '[[routes]]\nmodels = "gpt-*"\nproviders = "openai"\n[providers.openai]\nkey_env = []\n'
+    (target,) = config.parse(text + 'auth = "client"').targets("gpt-5.5", {})
     assert target.own_credentials and target.credentials() == {}
+    (target,) = config.parse(text).targets("gpt-5.5", {"OPENAI_API_KEY": "k"})
+    assert not target.own_credentials and target.credentials() == {}
 
 
 def test_a_key_file_open_to_others_is_told_and_lists_nothing(tmp_path: Path) -> None:

@@ -66,7 +66,8 @@ def test_a_slash_at_the_end_says_that_there_is_no_version() -> None:
         ("https://user:secret@h/v1", "holds credentials"),  # pragma: allowlist secret
         ("https://h/v1?key=secret", "no [?] or #"),
         ("https://h/v1#x", "no [?] or #"),
-        ("https://h:eighty/v1", "[Pp]ort"),
+        ("https://h:secret/v1", "must look like https"),
+        ("https://[secret/v1", "must look like https"),
     ],
 )
 def test_what_is_no_base_address_is_refused(url: str, why: str) -> None:
