@@ -66,21 +66,24 @@ def ask(conversion: Conversion, target: Target, question: exchange.Exchange) -> 
     """Sets the conversion's next attempt."""
     flow = conversion.flow
     forwarded, own = _forwarded(flow) if target.own_credentials else ({}, {})
+    shown, secret = target.shown_headers()
     headers = {
         "user-agent": _USER_AGENT,
         **forwarded,
         "content-type": "application/json",
         "accept": "text/event-stream" if question.stream else "application/json, text/event-stream",
         **question.headers,
-        **{name.lower(): value for name, value in target.headers.items()},
+        **shown,
     }
     url = target.url(question.path)
     attempt = http.HTTPFlow(flow.client_conn, connection.Server(address=None))
     fields = [(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in headers.items()]
     attempt.request = http.Request.make("POST", url, question.body, fields)
+    if own:  # not to be had again when somebody replays the attempt
+        withheld.keep(attempt, {name: withheld.Secret.of(value) for name, value in own.items()})
     conversion.attempt = attempt
     conversion.answer = question
-    conversion.credentials = own | target.credentials()
+    conversion.credentials = own | secret | target.credentials()
     conversion.who = target.upstream.who
     conversion.connect, conversion.first_byte = target.connect, target.first_byte
     conversion.idle, conversion.progress = target.idle, target.progress
@@ -90,7 +93,11 @@ def _forwarded(flow: http.HTTPFlow) -> tuple[dict[str, str], dict[str, str]]:
     """The client's own headers for a provider that takes its credentials, and these apart, see `withheld`."""
     headers = flow.request.headers
     stay = _OWN_TO_THE_CLIENT | {name.strip().lower() for name in headers.get("connection", "").split(",")}
-    shown = {name.lower(): value for name, value in headers.items() if name.lower() not in stay | withheld.SECRET}
+    shown = {
+        name.lower(): value
+        for name, value in headers.items()
+        if name.lower() not in stay and not withheld.is_secret(name)
+    }
     return shown, {name: value for name, value in withheld.credentials(flow).items() if name not in stay}
 
 

@@ -24,6 +24,7 @@ from mitmproxy.addonmanager import Loader
 from addons import loading, recording
 from addons.conversion import EXCHANGE, SIDE, is_attempt
 from addons.keeper import Keeper, Task
+from addons.printable import printable
 from addons.recording import BareSide, Exchanged, NoCase
 from addons.redaction import Private, Redactor, secrets_of
 from addons.scrubbing import Redacted, Unsafe, redact
@@ -87,7 +88,7 @@ class Capture:
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if self._keeper is not None and is_attempt(flow):
-            self._attempts[str(flow.metadata[EXCHANGE])] = flow  # a later attempt takes an earlier one's place
+            self._attempts[str(flow.metadata.get(EXCHANGE))] = flow  # a later attempt takes an earlier one's place
 
     def response(self, flow: http.HTTPFlow) -> None:
         if self._keeper is None or flow.metadata.get(SIDE) != "client":
@@ -116,7 +117,7 @@ class Capture:
     def _save(self, flows: Sequence[flow.Flow], name: str, pins: str, *, wrong: bool = False) -> Sequence[str]:
         found = list(self._exchanges(flows))
         written = list(save(found, self._folder(), name, pins, self._private(), wrong=wrong))
-        logger.info("%s", "\n".join(written))
+        logger.info("%s", "\n".join(map(printable, written)))
         return written
 
     def _exchanges(self, chosen: Sequence[flow.Flow]) -> Iterator[Exchanged | NoCase]:
@@ -233,4 +234,4 @@ def _name(client: http.HTTPFlow) -> str:
 
 
 def _complain(problem: str) -> None:
-    logger.warning("capture_all: %s", problem)
+    logger.warning("capture_all: %s", printable(problem))

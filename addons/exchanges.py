@@ -17,6 +17,7 @@ from mitmproxy.addonmanager import Loader
 
 from addons import addresses, asking, compression, config, layer, loading
 from addons.conversion import WHOLE, Conversion, is_attempt
+from addons.printable import printable
 from addons.sides import Sides
 from addons.surface import endpoint
 from addons.target import Target
@@ -118,7 +119,7 @@ class Exchanges:
         target = routed or asking.reverse_target(request, raw)
         if routed is None:
             _pass(conversion)
-            logger.info("%s passes through to %s", model, request.host)
+            logger.info("%s passes through to %s", printable(model, 100), request.host)
         if target is None:
             return
         _refuse_ourselves(*target.address)
@@ -186,4 +187,4 @@ def _bug(error: Exception) -> str:
 
 
 def _lost(question: exchange.Exchange) -> str:
-    return f", lost: {question.losses.told()}" if question.losses else ""
+    return printable(f", lost: {question.losses.told()}", 2000) if question.losses else ""

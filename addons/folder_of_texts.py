@@ -1,7 +1,8 @@
 """A folder of files that is there as a whole or not at all, also when the machine stops in the middle of writing it.
 
 It is written under a hidden name beside its place, brought to disk, and renamed. What a crash leaves behind has a
-hidden name, which `sweep` removes.
+hidden name, which `sweep` removes. Nobody but its owner can read it, and no symbolic link is followed: what one points
+to is neither written nor removed.
 """
 
 import os
@@ -10,6 +11,8 @@ from pathlib import Path
 from uuid import uuid4
 
 _UNFINISHED = ".unfinished-"
+_OWNERS_FOLDER = 0o700
+_OWNERS_FILE = 0o600
 
 
 def read(folder: Path) -> dict[str, bytes]:
@@ -19,32 +22,49 @@ def read(folder: Path) -> dict[str, bytes]:
 
 def write(folder: Path, files: dict[str, bytes], *, replacing: bool = False) -> None:
     """Raises FileExistsError where there is something that is not to be replaced."""
-    if folder.exists() and not replacing:
+    if os.path.lexists(folder) and not replacing:
         raise FileExistsError(f"{folder} exists")
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(_OWNERS_FOLDER, parents=True, exist_ok=True)
     unfinished = _hidden(folder)
-    unfinished.mkdir()
+    unfinished.mkdir(_OWNERS_FOLDER)
     try:
         for name, data in files.items():
-            _write_to_disk(unfinished / name, data)
+            write_file(unfinished / name, data)
         _bring_to_disk(unfinished)
         _put_in_place(unfinished, folder)
         _bring_to_disk(folder.parent)
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        _discard(unfinished)
 
 
 def remove(folder: Path) -> None:
     """Removes it as a whole: a reader finds all of it or nothing."""
     gone = _hidden(folder)
     folder.rename(gone)
-    shutil.rmtree(gone, ignore_errors=True)
+    _discard(gone)
 
 
 def sweep(parent: Path) -> None:
     """Removes what writers left that were killed. Only where nobody is writing."""
     for left in parent.glob(f"{_UNFINISHED}*") if parent.is_dir() else ():
-        shutil.rmtree(left, ignore_errors=True)
+        _discard(left)
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """A new file that nobody but its owner can read, brought to disk. Raises FileExistsError if there is anything."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL  # which does not follow a link
+    with os.fdopen(os.open(path, flags, _OWNERS_FILE), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _discard(folder: Path) -> None:
+    """Of a link, the link alone."""
+    if folder.is_symlink():
+        folder.unlink(missing_ok=True)
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _hidden(folder: Path) -> Path:
@@ -53,17 +73,10 @@ def _hidden(folder: Path) -> Path:
 
 def _put_in_place(unfinished: Path, folder: Path) -> None:
     old = _hidden(folder)
-    if folder.exists():
+    if os.path.lexists(folder):
         folder.rename(old)
     unfinished.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _write_to_disk(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    _discard(old)
 
 
 def _bring_to_disk(folder: Path) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import hmac
 import logging
 import os
-import re
 import socket
 from collections.abc import Sequence
 
@@ -16,9 +15,10 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.proxy.mode_specs import ProxyMode
 
-from addons import addresses, asking, authority, loading, loops, origins, withheld
+from addons import addresses, asking, authority, keys, loading, loops, origins, withheld
 from addons.conversion import is_attempt
 from addons.exchanges import is_question
+from addons.printable import printable
 
 logger = logging.getLogger(__name__)
 
@@ -64,8 +64,8 @@ class Gate:
 
     @loading.one_line()
     def configure(self, updated: set[str]) -> None:
-        if "client_token_env" in updated and ctx.options.client_token_env and not self._token():
-            raise exceptions.OptionsError(f"client_token_env: {_unset(ctx.options.client_token_env)}")
+        if "client_token_env" in updated and ctx.options.client_token_env:
+            _check_token(ctx.options.client_token_env)
         if updated & {"client_token_env", "listen_host", "mode"}:
             open_to_all = [host for host in _listen_hosts() if not addresses.is_loopback(host)]
             if open_to_all and not self._token():
@@ -106,7 +106,7 @@ class Gate:
         if names is not None or is_question(request):
             reached_on = flow.client_conn.sockname[0] if flow.client_conn.sockname else ""
             if why := self._allowed.why_not(request, names, [reached_on, *_listen_hosts()]):
-                logger.warning("refused: %s", why)
+                logger.warning("refused: %s", printable(why))
                 return _forbidden(request, why)
             if self._allowed.is_origin(request) and (answer := origins.preflight(request)):
                 return answer
@@ -139,10 +139,13 @@ def _answer(status: int, message: str, code: str, kind: str = "invalid_request_e
     return http.Response.make(status, orjson.dumps({"error": error}), {"content-type": "application/json"})
 
 
-def _unset(variable: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", variable):
-        return "wants the name of a variable, and what it got is none"  # but maybe the token itself
-    return f"the variable {variable} is not set or empty"
+def _check_token(variable: str) -> None:
+    try:
+        keys.variable(variable)
+    except ValueError as error:
+        raise exceptions.OptionsError(f"client_token_env: {error}") from None
+    if not os.environ.get(variable):
+        raise exceptions.OptionsError(f"client_token_env: the variable {variable} is not set or empty")
 
 
 def _tokens(flow: http.HTTPFlow) -> tuple[str, str]:

@@ -1,10 +1,15 @@
-"""A folder that keeps the last exchanges as cases, and never more than it may: the oldest go first."""
+"""A folder that keeps the last exchanges as cases, and never more than it may: the oldest go first.
 
+What they say is somebody's work: only its owner can read it. Only what we wrote is counted and removed; what a symbolic
+link in the folder points to is left alone.
+"""
+
+import os
 import re
 import sys
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +20,8 @@ from addons import folder_of_texts
 from addons.case import Case
 
 _LOCK = ".lock"
-_KEPT = re.compile(r"\d{8}-\d{6}-")
+_KEPT = re.compile(r"\d{8}-\d{6}-\d{6}-[\w-]{8,}")
+_OWNERS_FOLDER = 0o700
 
 
 class _Kept(NamedTuple):
@@ -26,16 +32,17 @@ class _Kept(NamedTuple):
 
 def prepare(folder: Path) -> None:
     """Makes the folder one that git does not see: it will hold somebody's work. Raises OSError where it cannot."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / _LOCK).touch()
-    if not (folder / ".gitignore").exists():
-        (folder / ".gitignore").write_text("*\n")
+    folder.mkdir(_OWNERS_FOLDER, parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        folder_of_texts.write_file(folder / _LOCK, b"")
+    with suppress(FileExistsError):
+        folder_of_texts.write_file(folder / ".gitignore", b"*\n")
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Waits until no other process writes into the folder."""
-    with (folder / _LOCK).open("wb") as lock:
+    with os.fdopen(os.open(folder / _LOCK, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)), "wb") as lock:
         if sys.platform != "win32":  # it has no flock
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -48,8 +55,10 @@ class Shelf:
         self._folder, self._most_bytes, self._most = folder, most_bytes, most
         for protocol in self._protocols():
             folder_of_texts.sweep(protocol)
-        found = [_Kept(one.name, one, _size(one)) for protocol in self._protocols() for one in protocol.iterdir()]
-        self._kept = deque(sorted(one for one in found if _KEPT.match(one.name)))
+        ours = [one for protocol in self._protocols() for one in protocol.iterdir() if _is_kept(one)]
+        for one in ours:  # an earlier version let others read them
+            one.chmod(_OWNERS_FOLDER)
+        self._kept = deque(sorted(_Kept(one.name, one, _size(one)) for one in ours))
         self._total = sum(one.size for one in self._kept)
         self._make_room()
 
@@ -60,6 +69,8 @@ class Shelf:
             OSError: it cannot be written.
         """
         folder = self._folder / case.notes.route.protocol / name
+        if folder.parent.is_symlink():
+            raise OSError(f"{folder.parent} is a symbolic link")
         files = case.files()
         folder_of_texts.write(folder, files)
         self._kept.append(_Kept(name, folder, sum(map(len, files.values()))))
@@ -71,12 +82,20 @@ class Shelf:
         while self._kept and (len(self._kept) > self._most or self._total > self._most_bytes):
             oldest = self._kept.popleft()
             self._total -= oldest.size
-            if oldest.folder.exists():
+            if _is_kept(oldest.folder) and not oldest.folder.parent.is_symlink():
                 folder_of_texts.remove(oldest.folder)
 
     def _protocols(self) -> list[Path]:
-        return [path for path in self._folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+        return [path for path in self._folder.iterdir() if _is_folder(path) and not path.name.startswith(".")]
+
+
+def _is_kept(path: Path) -> bool:
+    return bool(_KEPT.fullmatch(path.name)) and _is_folder(path)
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.iterdir()) if folder.is_dir() else 0
+    return sum(path.lstat().st_size for path in folder.iterdir())

@@ -2,9 +2,9 @@
 
 For a variable `X_KEY` that is not set, `X_KEY_FILE` may name such a file (mode 0600), as secret stores lay them out.
 
-What a user writes where a variable's name belongs may be the key itself, so it is checked before it is used, and what is
-no name is never repeated. A name is in capitals, begins with a letter or `_`, has at most 64 characters, and no word in
-it (between `_`) looks like a key: none is longer than 24 characters, or than 15 if it mixes letters and digits. So
+What a user writes where a variable's name belongs may be the key itself, so it is checked before it is used, and what
+is no name is never repeated. A name is in capitals, begins with a letter or `_`, has at most 64 characters, and no word
+in it (between `_`) looks like a key: none is longer than 24 characters, or than 15 if it mixes letters and digits. So
 `AKIA...`, 40 hexadecimal digits and `gsk_...` are none.
 """
 
@@ -39,8 +39,8 @@ def variable(name: str) -> str:
     """
     if not _NAME.fullmatch(name) or any(map(_looks_like_a_key, name.split("_"))):
         raise ValueError(
-            "is no name of an environment variable: capitals, digits and _, such as ACME_API_KEY; the key itself belongs"
-            " into that variable"
+            "is no name of an environment variable: capitals, digits and _, such as ACME_API_KEY; the key itself"
+            " belongs into that variable"
         )
     return name
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from addons.case import Case, CaseError
+from addons.printable import printable
 from addons.redaction import Redactor
 from converters import exchange
 from converters.errors import RequestError
@@ -114,6 +115,6 @@ def _explained(asked: Gist, cases: list[Recorded], compact: bool) -> Iterator[st
     for one in sorted(cases, key=lambda one: asked.likeness(one.gist), reverse=True)[:_NEAREST]:
         differences = one.gist.differences(asked)
         yield f"  {one.name}"
-        yield from (f"    {line}" for line in differences[:_MOST_DIFFERENCES])
+        yield from (f"    {printable(line)}" for line in differences[:_MOST_DIFFERENCES])
         if (more := len(differences) - _MOST_DIFFERENCES) > 0:
             yield f"    ... and {more} more"

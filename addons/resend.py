@@ -17,6 +17,7 @@ from mitmproxy import command, connection, ctx, exceptions, hooks, http, types
 from addons.case import Case, CaseError
 from addons.conversion import EXCHANGE, is_attempt
 from addons.keys import KeyProblem
+from addons.printable import printable
 from addons.routes_file import RoutesFile
 from addons.routing import Routes
 from converters.shape import Shape
@@ -54,16 +55,16 @@ class Resend:
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if is_attempt(flow):
-            asking = next((one for one in self._sent if one.id == flow.metadata[EXCHANGE]), None)
+            asking = next((one for one in self._sent if one.id == flow.metadata.get(EXCHANGE)), None)
             if asking is not None:
                 self._attempts[asking] = flow
 
     def response(self, flow: http.HTTPFlow) -> None:
         if (case := self._sent.pop(flow, None)) is not None:
             lines = list(differences(case, flow, self._attempts.pop(flow, None)))
-            flow.comment = lines[0]
+            flow.comment = printable(lines[0])
             ctx.master.addons.trigger(hooks.UpdateHook([flow]))
-            logger.info("replay: %s", "\n".join(lines[:_MOST_LINES]))
+            logger.info("replay: %s", "\n".join(map(printable, lines[:_MOST_LINES])))
 
     def error(self, flow: http.HTTPFlow) -> None:
         self.response(flow)

@@ -25,6 +25,7 @@ from mitmproxy.addonmanager import Loader
 
 from addons import config, loading, memory, overview
 from addons.capture import Capture
+from addons.client_replay import ClientReplay
 from addons.exchanges import Exchanges
 from addons.gate import Gate
 from addons.health import Health
@@ -116,5 +117,6 @@ with loading.one_line():
         _route,
         Capture(_routes.keys),
         Resend(_routes),
+        ClientReplay(_routes),
         loading.Options(),
     ]

@@ -8,7 +8,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from addons import config, keys
+from addons import config, keys, withheld
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,8 @@ class RoutesFile:
         for name in sorted(names):
             with suppress(keys.KeyProblem):  # a key that cannot be read is not used either
                 found += keys.read([name], environ)
-        return tuple(found)
+        headers = [one for provider in self.current.providers.values() for one in provider.headers.items()]
+        return (*found, *(value for name, value in headers if not withheld.is_harmless(name)))
 
     def refresh(self) -> None:
         """Reads the file again if it changed since it was last looked at."""

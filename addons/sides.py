@@ -21,6 +21,7 @@ from mitmproxy.addons.view import View
 
 from addons import page
 from addons.conversion import (
+    CHUNKS,
     CLIENT,
     EXCHANGE,
     LOSSES,
@@ -32,6 +33,7 @@ from addons.conversion import (
     Conversion,
     is_attempt,
 )
+from addons.printable import printable
 from converters.errors import Client
 from converters.exchange import Exchange, Upstream
 from converters.jsontext import Json
@@ -64,7 +66,9 @@ class Sides:
         self._questions[asking] = question
         asking.metadata |= {EXCHANGE: asking.id, SIDE: "client", MODEL: model, CLIENT: client}
         asking.metadata[LOSSES] = question.losses.total
-        asking.comment = f"{_short(asking.id)}: {model} -> {upstream.who} {upstream.model} ({upstream.protocol})"
+        asking.comment = printable(
+            f"{_short(asking.id)}: {model} -> {upstream.who} {upstream.model} ({upstream.protocol})"
+        )
         route = {
             "who": upstream.who,
             "protocol": upstream.protocol,
@@ -77,7 +81,18 @@ class Sides:
         }
         attempt.metadata |= {PROVIDER: upstream.who, ROUTE: orjson.dumps(route).decode()}
         number = len(conversion.attempts) + 1
-        attempt.comment = f"{_short(asking.id)}, attempt {number}: {upstream.who} {upstream.model}"
+        attempt.comment = printable(f"{_short(asking.id)}, attempt {number}: {upstream.who} {upstream.model}")
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """What is sent again is told anew."""
+        if flow.is_replay != "request" or SIDE not in flow.metadata:
+            return
+        flow.marked = "" if flow.marked in (FAILED, LOST) else flow.marked
+        flow.comment = ""
+        if is_attempt(flow):
+            flow.metadata.pop(CHUNKS, None)
+            flow.metadata.pop(TIMES, None)
+            flow.comment = printable(f"{_short(flow.metadata.get(EXCHANGE))}, replayed: {flow.metadata.get(PROVIDER)}")
 
     def response(self, flow: http.HTTPFlow) -> None:
         if is_attempt(flow):
@@ -97,7 +112,7 @@ class Sides:
         lost = f"lost {question.losses.told()}" if question.losses else ""
         said = [_status(flow), _duration(flow), _tokens(question.usage), lost, failure]
         _say(flow, said, FAILED if failure else LOST if lost else "")
-        logger.info("%s", flow.comment)
+        logger.info("%s", printable(flow.comment, 2000))
 
     @command.command("exchange.flows")
     def flows(self, one: flow.Flow) -> Sequence[str]:
@@ -141,7 +156,7 @@ def _jump(here: flow.Flow, there: flow.Flow) -> None:
 
 
 def _say(flow: http.HTTPFlow, words: list[str], marker: str) -> None:
-    flow.comment = ", ".join(word for word in (flow.comment, *words) if word)
+    flow.comment = ", ".join(printable(word) for word in (flow.comment, *words) if word)
     flow.marked = marker or flow.marked
     if ctx.master.addons.get("view"):
         ctx.master.addons.trigger(hooks.UpdateHook([flow]))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
 
+from addons import withheld
 from converters.exchange import Upstream
 
 type Auth = Literal["bearer", "x-api-key", "client", "none"]
@@ -61,6 +62,12 @@ class Target:
         if key is None or self.auth in ("client", "none"):
             return {}
         return {"x-api-key": key} if self.auth == "x-api-key" else {"authorization": f"Bearer {key}"}
+
+    def shown_headers(self) -> tuple[dict[str, str], dict[str, str]]:
+        """The provider's own headers: those that may be seen, and those that are for the wire only."""
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        shown = {name: value for name, value in headers.items() if withheld.is_harmless(name)}
+        return shown, {name: value for name, value in headers.items() if name not in shown}
 
     def url(self, path: str) -> str:
         """The address of an endpoint such as `/chat/completions`, with one version in it, whoever left it out.

@@ -19,6 +19,7 @@ Until the answer has something to say the client has read nothing, not even a st
     client_side.py  what the client reads, and whether it is still there
     request_size.py a request is read to its limit
     discreet.py     no flow holds a secret
+    debug_log.py    no line of `proxy_debug` does
     attempt.py      one attempt's request and body
 """
 
@@ -27,11 +28,12 @@ from inspect import get_annotations
 from mitmproxy import version
 from mitmproxy.addonmanager import AddonManager
 from mitmproxy.http import MessageData
+from mitmproxy.proxy.layer import Layer
 from mitmproxy.proxy.layers import http as internals
 from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
 from mitmproxy.proxy.layers.http._http1 import Http1Connection
 
-from addons.layer import hooks, http1, messages, one_write
+from addons.layer import debug_log, hooks, http1, messages, one_write
 from addons.layer.stream import ExchangeStream, NextAttemptHook
 
 __all__ = ["NextAttemptHook", "install"]
@@ -55,6 +57,7 @@ _RELIED_ON: dict[type, tuple[str, ...]] = {
     ),
     HttpLayer: ("make_stream", "streams", "connections", "waiting_for_establishment"),
     Http1Connection: ("read_headers", "read_body", "send", "done", "body_reader", "buf", "state"),
+    Layer: ("_Layer__debug",),
     AddonManager: ("invoke_addon", "trigger_event"),
 }
 
@@ -70,6 +73,7 @@ def install() -> None:
     HttpLayer._handle_event = one_write.handle_event  # type: ignore[method-assign]  # these are the point
     if __debug__:
         MessageData.__post_init__ = messages.check  # type: ignore[method-assign]
+    Layer._Layer__debug = debug_log.debug  # type: ignore[attr-defined]
     AddonManager.trigger_event = hooks.trigger_event  # type: ignore[method-assign]
     internals.HttpStream = ExchangeStream  # type: ignore[misc]
     for end in (http1.Http1Client, http1.Http1Server):

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from mitmproxy import connection, flow, http
 from mitmproxy.net.http import url
 
-from addons import live_bodies
+from addons import compression, live_bodies, withheld
+from addons.asking import MOST_OF_AN_ERROR
 from addons.compression import Decoder, Undecodable
 from addons.conversion import CHUNKS, EXCHANGE, SIDE, TIMES, Answering, Conversion
 from addons.layer.clock import Clock
+from addons.masking import Mask, StreamMask, values
+from addons.printable import printable
 from converters.errors import Fault, Kind
 
 _OF_ONE_HOP = ("connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect", "content-length")
@@ -31,36 +34,64 @@ class Attempt:
     limit: int = 1 << 28
     upstream: connection.Server | None = None
     raw: bytearray = field(default_factory=bytearray)
-    """The body as it came: cut, encoded, whatever."""
+    """The body as it came: cut, encoded, whatever; but for credentials, which are masked."""
     unread: list[bytes] = field(default_factory=list)
-    """What came of the body, decoded, and was not yet converted."""
+    """What came of the body, decoded and masked, and was not yet converted."""
+    mask: Mask = field(init=False)
+    """Of the credentials that were sent."""
     _decoder: Decoder | None = None
     _progress: int = 0
     _sizes: array[int] = field(default_factory=lambda: array("I"))
     _times: array[int] = field(default_factory=lambda: array("I"))  # milliseconds
+    _sent: withheld.Secrets = field(default_factory=dict, repr=False)
+    _place: withheld.Place | None = None
+    _stream_mask: StreamMask = field(init=False)
 
     def __post_init__(self) -> None:
         self.clock = Clock(self.conversion)
+        self.mask = self._mask_of(is_error=False)
+        self._stream_mask = StreamMask(self.mask)
 
     def start(self) -> None:
-        """Enters the attempt in the books, before its first hook."""
+        """Enters the attempt in the books, before its first hook: as it will be sent, but for the credentials."""
         self.conversion.attempts.append(self.flow)
         self.flow.metadata |= {EXCHANGE: self.conversion.flow.id, SIDE: "upstream"}
         self.flow.live = True
+        request = self.flow.request
+        request.headers.setdefault("host", url.hostport(request.scheme, request.host, request.port))
+        request.headers["accept-encoding"] = "identity"
+        self._sent = withheld.hide(request, self.conversion.credentials)
+        self._place = withheld.Place.of(request)
 
     def on_the_wire(self, *, keep_alive: bool) -> http.Request:
-        """The request as it is sent: only here are the credentials. Its body may have been edited meanwhile."""
-        request = self.flow.request.copy()
+        """The request as it is sent: only here are the credentials, and only if it goes where it was meant to go.
+
+        It may have been edited meanwhile.
+        """
+        is_at_home = self._place is not None and self._place.has(self.flow.request)
+        request, _ = withheld.restored(self.flow.request, self._sent if is_at_home else {})
         for name in _OF_ONE_HOP:
             request.headers.pop(name, None)
-        request.headers.update({"accept-encoding": "identity"} | self.conversion.credentials)
-        request.headers.setdefault("host", url.hostport(request.scheme, request.host, request.port))
         request.http_version, request.authority = "HTTP/1.1", ""
         if not keep_alive:
             request.headers["connection"] = "close"
         if request.raw_content:
             request.headers["content-length"] = str(len(request.raw_content))
         return request
+
+    def read_head(self, response: http.Response) -> http.Response:
+        """The answer's head, without what it repeats of the credentials."""
+        strict = self._mask_of(is_error=True)
+        withheld.mask(response, strict)
+        if self._is_error(response):
+            self._stream_mask = StreamMask(strict)
+        return response
+
+    def _is_error(self, response: http.Response) -> bool:
+        return response.status_code >= 300
+
+    def _mask_of(self, *, is_error: bool) -> Mask:
+        return Mask(values(self.conversion.credentials.items()), is_error=is_error)
 
     def open_answer(self, content_encoding: str) -> None:
         """Raises Undecodable if nobody knows the encoding."""
@@ -75,12 +106,20 @@ class Attempt:
             Undecodable: it is not what the answer's head said.
         """
         heard = self.clock.heard()
-        self.raw += data
         self._sizes.append(len(data))
         self._times.append(round((heard - self.clock.began) * 1000))
+        shown = data if self._decoder else self._stream_mask.feed(data)
+        self.raw += shown
         if len(self.raw) > self.limit:
             raise TooLarge(self._too_large)
-        self.unread.append(self._decode(data) if self._decoder else data)
+        self.unread.append(self._stream_mask.feed(self._decode(data)) if self._decoder else shown)
+
+    def flush(self) -> None:
+        """Nothing more comes: what might have become a credential is none."""
+        rest = self._stream_mask.close()
+        self.unread.append(rest)
+        if self._decoder is None:
+            self.raw += rest
 
     def _decode(self, data: bytes) -> bytes:
         assert self._decoder is not None
@@ -121,9 +160,19 @@ class Attempt:
         self.flow.live = False
         live_bodies.ended(self.flow)
         if error is not None:
-            self.flow.error = self.flow.error or flow.Error(error)
+            self.flow.error = self.flow.error or flow.Error(printable(error))
         if self.flow.response is not None:
-            self.flow.response.raw_content = bytes(self.raw)
+            self.flush()
+            self.flow.response.raw_content = self._body(self.flow.response)
             self.raw.clear()
             self.flow.metadata |= {CHUNKS: self._sizes.tolist(), TIMES: self._times.tolist()}
             self.flow.response.timestamp_end = time.time()
+
+    def _body(self, response: http.Response) -> bytes:
+        """As it came, but for one that is encoded and repeats a credential, or may."""
+        encoding = response.headers.get("content-encoding", "")
+        if not encoding or not (self._is_error(response) or self._stream_mask.found):
+            return bytes(self.raw)
+        del response.headers["content-encoding"]
+        limit = MOST_OF_AN_ERROR if self._is_error(response) else self.limit
+        return self._stream_mask.mask(compression.beginning(bytes(self.raw), encoding, limit=limit))

@@ -1,32 +1,45 @@
-"""What passes by the flows: secrets of headers, taken out before any hook sees them and put back on the wire, the names
+"""What passes by the flows: secrets of heads, taken out before any hook sees them and put back on the wire, the names
 under which the client addressed us, and the marks by which we know our own requests again.
+
+What an upstream repeats of the secrets stands masked in the flow, and reaches the client that sent them as it is.
 """
 
-from mitmproxy.proxy import events
+from logging import WARNING
+
+from mitmproxy import http
+from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import HTTPMode, HttpStream, SendHttp
 from mitmproxy.proxy.layers.http import _events as said
+from mitmproxy.proxy.layers.http import _hooks as hooks
 from mitmproxy.proxy.mode_specs import ReverseMode
 
 from addons import authority, loops, withheld
+from addons.layer.one_write import ReadOver
+from addons.masking import Mask
 
 
 class DiscreetStream(HttpStream):
-    """An `HttpStream` whose flow holds no credentials and no cookies, whichever way its request goes."""
+    """An `HttpStream` whose flow holds no credentials and no cookies, whichever way its request goes.
+
+    This is about the stream's own request and answer; what is an attempt's, `Attempt` knows.
+    """
 
     _asked = withheld.NOTHING
     _answered = withheld.NOTHING
     _names: authority.Names | None = None
+    _bodies: tuple[bytes, bytes] | None = None
+    """The answer's body as the flow shows it, and as it is; None where that is the same."""
 
     def handle_event(self, event: events.Event) -> CommandGenerator[None]:
         if isinstance(event, said.RequestHeaders):
-            self._asked = withheld.take(event.request.headers)
+            self._asked = withheld.take(event.request)
             self._names = authority.read(event.request) if self._is_for_us(event) else None
         elif isinstance(event, said.ResponseHeaders):
-            self._answered = withheld.take(event.response.headers)
-        commands = super().handle_event(event)
+            self._take_from_answer(event)
+        handled = super().handle_event(event)
         # Heads are sent when heads came or hooks are over: most events are pieces of a body, and are let through.
-        return commands if isinstance(event, said.ResponseData) else self._with_secrets(commands)
+        return handled if isinstance(event, said.ResponseData | ReadOver) else self._with_secrets(handled)
 
     def _is_for_us(self, event: said.RequestHeaders) -> bool:
         """Whether the client takes us for the server. In other modes it names the server in its request, or before."""
@@ -34,18 +47,61 @@ class DiscreetStream(HttpStream):
             return True
         return self.mode is not HTTPMode.transparent and not event.request.host
 
-    def _with_secrets(self, commands: CommandGenerator[None]) -> CommandGenerator[None]:
-        for command in commands:
-            # The flow is made when the request's head is read; before it and after its end come log lines at most.
-            if "flow" in vars(self):
-                withheld.keep(self.flow, self._asked)
-                if self._names is not None:
-                    authority.keep(self.flow, self._names)
-                    self._names = None
-            if isinstance(command, SendHttp):
+    def _take_from_answer(self, event: said.ResponseHeaders) -> None:
+        taken = withheld.take(event.response)
+        if event.stream_id == self.stream_id:
+            self._answered = {**withheld.mask(event.response, self._mask(is_error=True)), **taken}
+
+    def _with_secrets(self, handled: CommandGenerator[None]) -> CommandGenerator[None]:
+        for command in handled:
+            if isinstance(command, commands.StartHook):
+                self._before_hook(command)
+            elif isinstance(command, SendHttp):
+                if command.event.stream_id == self.stream_id:
+                    yield from self._sending(command.event)
                 if isinstance(command.event, said.RequestHeaders):
-                    command.event.request = withheld.restored(command.event.request, self._asked)
                     loops.mark(command.event.request, loops.marks(self.flow.request))
-                elif isinstance(command.event, said.ResponseHeaders):
-                    command.event.response = withheld.restored(command.event.response, self._answered)
             yield command
+
+    def _before_hook(self, hook: commands.StartHook) -> None:
+        # The flow is made when the request's head is read, and the first hook is what comes next.
+        if self._asked:
+            withheld.keep(self.flow, self._asked)
+            self._asked = withheld.NOTHING
+        if self._names is not None:
+            authority.keep(self.flow, self._names)
+            self._names = None
+        if isinstance(hook, hooks.HttpResponseHook) and hook.flow is self.flow:
+            self._mask_body(self.flow)
+
+    def _sending(self, event: said.HttpEvent) -> CommandGenerator[None]:
+        if isinstance(event, said.RequestHeaders):
+            known = withheld.of(self.flow)  # an addon may lead a live request elsewhere
+            if self.flow.is_replay == "request":
+                known = withheld.for_this_place(self.flow, event.request, self.context.server.sni)
+            event.request, missing = withheld.restored(event.request, known)
+            if missing:
+                what = f"sent without {', '.join(sorted(missing))}: withheld, and not known for this address"
+                yield commands.Log(f"{event.request.host}: {what}", WARNING)
+        elif isinstance(event, said.ResponseHeaders):
+            event.response, _ = withheld.restored(event.response, self._answered)
+            if self._bodies and event.response.raw_content == self._bodies[0]:
+                event.response.raw_content = self._bodies[1]
+                if "content-length" in event.response.headers:
+                    event.response.headers["content-length"] = str(len(self._bodies[1]))
+        elif isinstance(event, said.ResponseData) and self._bodies and event.data == self._bodies[0]:
+            event.data = self._bodies[1]
+
+    def _mask(self, *, is_error: bool) -> Mask:
+        return Mask(withheld.values(self.flow), is_error=is_error)
+
+    def _mask_body(self, flow: http.HTTPFlow) -> None:
+        response = flow.response
+        if response is None or not response.raw_content or not withheld.of(flow):
+            return
+        real = response.raw_content
+        body = response.get_content(strict=False) or b""
+        masked = self._mask(is_error=response.status_code >= 400)(body)
+        if masked is not body:
+            response.content = masked
+            self._bodies = response.raw_content or b"", real

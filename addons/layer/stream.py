@@ -204,7 +204,7 @@ class ExchangeStream(SafeStream):
     def state_attempt_headers(self, event: said.HttpEvent) -> CommandGenerator[None]:
         assert isinstance(event, said.ResponseHeaders)
         attempt = self._in_progress
-        attempt.flow.response = event.response
+        attempt.flow.response = attempt.read_head(event.response)
         yield hooks.HttpResponseHeadersHook(attempt.flow)
         if (yield from self.over()):
             return
@@ -256,6 +256,7 @@ class ExchangeStream(SafeStream):
             attempt.receive_trailers(event.trailers)
 
     def _complete(self, attempt: Attempt) -> CommandGenerator[None]:
+        attempt.flush()
         yield from self._convert()
         if self._attempt is attempt:
             yield from self._conclude(attempt, attempt.answer.close())
@@ -267,7 +268,9 @@ class ExchangeStream(SafeStream):
         whole = attempt.answer.whole()
         yield from self._close(attempt)
         if not (yield from self.over()):
-            self.flow.response = http.Response.make(whole.status, whole.body, self.conversion.headers | whole.headers)
+            self.flow.response = http.Response.make(
+                whole.status, attempt.mask(whole.body), self.conversion.headers | whole.headers
+            )
             yield from self.respond()
 
     @property
@@ -286,7 +289,7 @@ class ExchangeStream(SafeStream):
 
     def _tell(self, attempt: Attempt, chunks: list[bytes]) -> CommandGenerator[None]:
         if attempt.answer.stream:
-            yield from self.say(b"".join(chunks))
+            yield from self.say(attempt.mask(b"".join(chunks)))
 
     # --- how things end ---
 
@@ -324,6 +327,7 @@ class ExchangeStream(SafeStream):
         """The upstream fails: a clean end if the client has read something, another attempt if not."""
         attempt = self._in_progress
         fault = attempt.fault(kind, what, status)
+        attempt.flush()
         yield from self._convert()
         if self._attempt is not attempt:
             return

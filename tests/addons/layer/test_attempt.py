@@ -1,6 +1,8 @@
+import base64
 import gzip
 
 import pytest
+from mitmproxy import http
 
 from addons.compression import Undecodable
 from addons.conversion import EXCHANGE, SIDE, Conversion
@@ -16,6 +18,12 @@ def make(**settings: object) -> Attempt:
     return Attempt(attempt(), Loud(), conversion, -1)
 
 
+def started(**settings: object) -> Attempt:
+    one = make(**settings)
+    one.start()
+    return one
+
+
 def test_it_is_entered_in_the_books() -> None:
     one = make()
     one.start()
@@ -25,13 +33,93 @@ def test_it_is_entered_in_the_books() -> None:
 
 
 def test_credentials_replace_the_placeholder_on_a_copy() -> None:
-    one = make(credentials={"Authorization": "Bearer sk-1"})
+    one = started(credentials={"Authorization": "Bearer sk-1"})
     assert one.on_the_wire(keep_alive=True).headers.get_all("authorization") == ["Bearer sk-1"]
-    assert one.flow.request.headers["authorization"] == "Bearer <key>"
+    assert one.flow.request.headers["authorization"] == "Bearer <withheld>"
+
+
+def test_a_credential_that_a_user_edited_or_removed_stays_so() -> None:
+    one = started(credentials={"authorization": "Bearer sk-1", "x-api-token": "t0ken"})
+    one.flow.request.headers["authorization"] = "Bearer mine"
+    del one.flow.request.headers["x-api-token"]
+    sent = one.on_the_wire(keep_alive=True).headers
+    assert sent["authorization"] == "Bearer mine"
+    assert "x-api-token" not in sent
+
+
+@pytest.mark.parametrize(
+    ("part", "elsewhere"), [("host", "evil"), ("port", 2), ("scheme", "https"), ("host_header", "evil")]
+)
+def test_credentials_go_nowhere_but_where_they_were_meant_for(part: str, elsewhere: object) -> None:
+    one = started(credentials={"authorization": "Bearer sk-1"})
+    setattr(one.flow.request, part, elsewhere)
+    sent = one.on_the_wire(keep_alive=True).headers
+    assert "authorization" not in sent
+
+
+KEY = "sk-1234567890-abcdefghij"  # pragma: allowlist secret
+
+
+def heard(*pieces: bytes, status: int = 200, encoding: str = "") -> Attempt:
+    """An attempt that got this answer, to its end."""
+    one = started(credentials={"authorization": f"Bearer {KEY}"})
+    headers = {"x-seen": f"[{KEY}]"} | ({"content-encoding": encoding} if encoding else {})
+    one.flow.response = one.read_head(http.Response.make(status, b"", headers))
+    one.flow.response.reason = KEY
+    if status == 200:
+        one.open_answer(encoding)
+    for piece in pieces:
+        one.receive(piece)
+    one.flush()
+    return one
+
+
+@pytest.mark.parametrize("cut", [1, 2, 7, 25, 100])
+def test_an_answer_that_repeats_the_key_is_told_and_kept_without_it(cut: int) -> None:
+    body = f"data: you sent {KEY}, or {base64.b64encode(KEY.encode()).decode()} sk-12".encode()
+    one = heard(*(body[start : start + cut] for start in range(0, len(body), cut)))
+    (told,) = one.read()
+    one.end(None)
+    assert one.flow.response and one.flow.response.raw_content
+    kept = one.flow.response.raw_content
+    assert told == kept.replace(b"-", b"").upper()
+    assert kept.startswith(b"data: you sent ************************, or ****") and kept.endswith(b"** sk-12")
+    assert len(kept) == len(body)
+    assert one.flow.response.headers["x-seen"] == "[************************]"
+
+
+def test_what_is_no_key_waits_for_nobody() -> None:
+    one = started(credentials={"authorization": f"Bearer {KEY}"})
+    one.receive(b"data: sk-1 or sk-\n")
+    assert one.read() == [b"DATA: SK1 OR SK\n"]
+
+
+@pytest.mark.parametrize("status", [200, 401])
+def test_an_encoded_answer_is_kept_without_the_key_too(status: int) -> None:
+    one = heard(gzip.compress(f"no {KEY} here".encode()), status=status, encoding="gzip")
+    one.end(None)
+    assert one.flow.response and one.flow.response.content == b"no ************************ here"
+
+
+def test_an_encoded_answer_without_the_key_is_kept_as_it_came() -> None:
+    packed = gzip.compress(b"hello")
+    one = heard(packed, encoding="gzip")
+    one.end(None)
+    assert one.flow.response and one.flow.response.raw_content == packed
+
+
+def test_an_error_is_freed_from_a_short_key_and_an_answer_is_left_as_it_is() -> None:
+    for status, kept in ((200, b"the word lm-studio"), (400, b"the word *********")):
+        one = started(credentials={"x-api-key": "lm-studio"})
+        one.flow.response = one.read_head(http.Response.make(status))
+        one.receive(b"the word lm-studio")
+        one.end(None)
+        assert one.flow.response.raw_content == kept
 
 
 def test_an_address_names_the_host_unless_a_header_does() -> None:
-    one = make()
+    one = started()
+    assert one.flow.request.headers["host"] == "upstream:1"
     assert one.on_the_wire(keep_alive=True).headers["host"] == "upstream:1"
     one.flow.request.headers["host"] = "elsewhere"
     assert one.on_the_wire(keep_alive=True).headers["host"] == "elsewhere"
