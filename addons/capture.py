@@ -21,12 +21,12 @@ from weakref import WeakValueDictionary
 from mitmproxy import command, ctx, exceptions, flow, http
 from mitmproxy.addonmanager import Loader
 
-from addons import loading, recording
+from addons import loading, recording, withheld
 from addons.conversion import EXCHANGE, SIDE, is_attempt
 from addons.keeper import Keeper, Task
 from addons.printable import printable
 from addons.recording import BareSide, Exchanged, NoCase
-from addons.redaction import Private, Redactor, secrets_of
+from addons.redaction import SHORTEST_SECRET, Private, Redactor, secrets_of
 from addons.scrubbing import Redacted, Unsafe, redact
 from converters.errors import RequestError
 from converters.exchange import DIALECTS
@@ -99,7 +99,8 @@ class Capture:
         if self._keeper.outstanding >= _MOST_WAITING:
             logger.warning("capture_all: an exchange was left out, too many wait to be redacted")
             return
-        self._keeper.put(Task(_for_another_process(flow, attempt), _name(flow), self._recent()))
+        known = _knowing(self._recent(), [flow, attempt])
+        self._keeper.put(Task(_for_another_process(flow, attempt), _name(flow), known))
 
     # --- by command ---
 
@@ -116,7 +117,8 @@ class Capture:
 
     def _save(self, flows: Sequence[flow.Flow], name: str, pins: str, *, wrong: bool = False) -> Sequence[str]:
         found = list(self._exchanges(flows))
-        written = list(save(found, self._folder(), name, pins, self._private(), wrong=wrong))
+        sides = [side for one in found if isinstance(one, Exchanged) for side in (one.client, one.attempt)]
+        written = list(save(found, self._folder(), name, pins, _knowing(self._private(), sides), wrong=wrong))
         logger.info("%s", "\n".join(map(printable, written)))
         return written
 
@@ -149,6 +151,13 @@ class Capture:
 def private(keys: Iterable[str] = (), also: Iterable[str] = ()) -> Private:
     """What is private on this machine."""
     return Private((*secrets_of(os.environ), *keys), tuple(also), _names(), (str(Path.home()),))
+
+
+def _knowing(known: Private, sides: Iterable[object]) -> Private:
+    """And what the clients of these flows sent as their credentials, which an upstream may have repeated."""
+    flows = [one for one in sides if isinstance(one, http.HTTPFlow)]
+    sent = {value for one in flows for value in withheld.values(one) if len(value) >= SHORTEST_SECRET}
+    return replace(known, secrets=tuple(dict.fromkeys((*known.secrets, *sorted(sent)))))
 
 
 @cache

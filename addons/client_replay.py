@@ -40,10 +40,12 @@ class ClientReplay:
         if target is None or target.own_credentials:
             return
         _, secret = target.shown_headers()
-        credentials = secret | target.credentials()
-        self._lent[flow] = list(credentials)
+        own = withheld.of(flow)  # of a user who has edited the flow
         place = Place.at(target.base_url)
-        withheld.keep(flow, {name: Secret.of(value, place) for name, value in credentials.items()})
+        credentials = secret | target.credentials()
+        lent = {name: Secret.of(value, place) for name, value in credentials.items() if name not in own}
+        self._lent[flow] = list(lent)
+        withheld.keep(flow, lent)
 
     def response(self, flow: http.HTTPFlow) -> None:
         """Keys are not kept; the next replay reads them again."""

@@ -28,7 +28,7 @@ from urllib.parse import quote
 
 from converters import seal
 
-_SHORTEST_SECRET = 8  # of what the environment holds: a shorter value would be found in any text
+SHORTEST_SECRET = 8  # of what the environment holds: a shorter value would be found in any text
 _SHORTEST_NAME = 4
 _EVERYBODY = {"root", "user", "admin", "ubuntu", "debian", "runner", "localhost", "home", "codex", "main", "test"}
 
@@ -67,7 +67,7 @@ class Private:
 def secrets_of(environ: Mapping[str, str]) -> Iterator[str]:
     """The values of variables that are named like secrets."""
     for name, value in environ.items():
-        if _SECRET_NAME.search(name) and len(value.strip()) >= _SHORTEST_SECRET:
+        if _SECRET_NAME.search(name) and len(value.strip()) >= SHORTEST_SECRET:
             yield value.strip()
 
 

@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from mitmproxy import http
 from mitmproxy.net.http import url
 
+from addons import masking
 from addons.masking import Mask
 
 PLACEHOLDER = "<withheld>"
@@ -70,11 +71,12 @@ class Place(NamedTuple):
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         return cls(parts.scheme, host, port, frozenset({host}), parts.path.rstrip("/"))
 
-    def has(self, request: http.Request) -> bool:
+    def has(self, request: http.Request, sni: str | None = None) -> bool:
+        """`sni`: the name that TLS asks for, if it is encrypted already."""
         path = request.path.partition("?")[0]
         return (
             (request.scheme, request.host.lower(), request.port) == (self.scheme, self.host, self.port)
-            and _names(request) <= self.names  # a shared front door goes by the name
+            and _names(request) | ({sni} if sni else set()) <= self.names  # a shared front door goes by the name
             and (not self.path or (f"{path}/".startswith(f"{self.path}/") and not _STEPS.search(path)))
         )
 
@@ -179,6 +181,13 @@ def _hidden_parameter(parameter: str) -> str:
     return f"{name}={PLACEHOLDER}" if is_there and value and is_secret(unquote(name)) else parameter
 
 
+def _secret_parameters(path: str) -> Iterator[str]:
+    for parameter in _BETWEEN_PARAMETERS.split(path.partition("?")[2]):
+        if _hidden_parameter(parameter) != parameter:
+            value = parameter.partition("=")[2]
+            yield from {value, unquote(value)}
+
+
 def _known_parameters(path: str) -> str:
     before, mark, query = path.partition("?")
     known = [one for one in _BETWEEN_PARAMETERS.split(query)[::2] if not one.endswith(f"={PLACEHOLDER}")]
@@ -235,6 +244,14 @@ def of(flow: http.HTTPFlow) -> Secrets:
     return held.secrets if held else NOTHING
 
 
+def values(flow: http.HTTPFlow) -> list[str]:
+    """What is secret in what is remembered of the flow."""
+    held = dict(of(flow))
+    path = held.pop(PATH).real[0] if PATH in held else ""
+    headers = ((name, real) for name, secret in held.items() for real in secret.real)
+    return [*masking.values(headers), *_secret_parameters(path)]
+
+
 def forget(flow: http.HTTPFlow, names: Iterable[str]) -> None:
     """Remembers no longer what is called so."""
     gone = set(names)
@@ -242,9 +259,9 @@ def forget(flow: http.HTTPFlow, names: Iterable[str]) -> None:
         held.secrets = {name: one for name, one in held.secrets.items() if name not in gone}
 
 
-def for_this_place(flow: http.HTTPFlow, request: http.Request) -> Secrets:
+def for_this_place(flow: http.HTTPFlow, request: http.Request, sni: str | None = None) -> Secrets:
     """What may be sent where the request goes."""
-    return {name: one for name, one in of(flow).items() if one.place is None or one.place.has(request)}
+    return {name: one for name, one in of(flow).items() if one.place is None or one.place.has(request, sni)}
 
 
 def credential(flow: http.HTTPFlow, name: str) -> str:

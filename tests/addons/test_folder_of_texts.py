@@ -1,4 +1,6 @@
+import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -15,6 +17,31 @@ def test_what_is_written_is_read_byte_for_byte(tmp_path: Path) -> None:
     folder_of_texts.write(tmp_path / "chat" / "one", FILES)
     assert folder_of_texts.read(tmp_path / "chat" / "one") == FILES
     assert [path.name for path in (tmp_path / "chat").iterdir()] == ["one"]
+
+
+def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        folder_of_texts.write(tmp_path / "one", FILES)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "one").stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "one").iterdir()} == {0o600}
+
+
+def test_what_a_link_points_to_stays(tmp_path: Path) -> None:
+    folder_of_texts.write(tmp_path / "theirs", FILES)
+    for name in ("link", "other"):
+        (tmp_path / name).symlink_to(tmp_path / "theirs")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    for name in ("link", "dangling"):
+        with pytest.raises(FileExistsError):
+            folder_of_texts.write(tmp_path / name, {"c": b""})
+    folder_of_texts.write(tmp_path / "link", {"c": b""}, replacing=True)
+    folder_of_texts.remove(tmp_path / "other")
+    assert folder_of_texts.read(tmp_path / "theirs") == FILES
+    assert folder_of_texts.read(tmp_path / "link") == {"c": b""}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dangling", "link", "theirs"]
 
 
 def test_a_folder_that_is_there_is_replaced_only_on_request(tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +59,57 @@ def test_what_a_crash_left_goes_and_what_somebody_put_there_stays(tmp_path: Path
     (tmp_path / "chat" / "mine").mkdir()
     shelf(tmp_path, most=1, most_bytes=1)
     assert [path.name for path in (tmp_path / "chat").iterdir()] == ["mine"]
+
+
+def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        shelf(tmp_path / "all").put(case(), name(1))
+    finally:
+        os.umask(before)
+    modes = {path.relative_to(tmp_path): stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "all").rglob("*")}
+    assert len(modes) > 6
+    assert {mode for path, mode in modes.items() if (tmp_path / path).is_dir()} == {0o700}
+    assert {mode for path, mode in modes.items() if not (tmp_path / path).is_dir()} == {0o600}
+    assert stat.S_IMODE((tmp_path / "all").stat().st_mode) == 0o700
+
+
+def test_what_an_earlier_version_kept_is_closed_to_others(tmp_path: Path) -> None:
+    kept_before = shelf(tmp_path).put(case(), name(1))
+    kept_before.chmod(0o755)
+    shelf(tmp_path)
+    assert stat.S_IMODE(kept_before.stat().st_mode) == 0o700
+
+
+def test_what_a_link_points_to_is_neither_removed_nor_written(tmp_path: Path) -> None:
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "all"
+    theirs = shelf(elsewhere).put(case(), name(1))
+    (folder / "chat").mkdir(parents=True)
+    (folder / "anthropic").symlink_to(theirs.parent)
+    (folder / "chat" / name(2)).symlink_to(theirs)
+    (folder / "chat" / ".unfinished-1").symlink_to(theirs)
+    one = shelf(folder, most=1, most_bytes=1)
+    one.put(case(), name(3))
+    assert Case.load(theirs) == case()
+    assert [path.name for path in (folder / "chat").iterdir()] == [name(2)]
+    (folder / "chat" / name(2)).unlink()
+    (folder / "chat").rmdir()
+    (folder / "chat").symlink_to(theirs.parent)
+    with pytest.raises(OSError, match="symbolic link"):
+        one.put(case(), name(4))
+    assert [path.name for path in theirs.parent.iterdir()] == [name(1)]
+
+
+def test_a_link_in_the_place_of_its_own_files_is_not_followed(tmp_path: Path) -> None:
+    precious, folder = tmp_path / "precious", tmp_path / "all"
+    precious.write_text("mine")
+    folder.mkdir()
+    (folder / ".lock").symlink_to(precious)
+    (folder / ".gitignore").symlink_to(tmp_path / "nothing")
+    prepare(folder)
+    with pytest.raises(OSError), alone(folder):
+        pass
+    assert precious.read_text() == "mine" and not (tmp_path / "nothing").exists()
 
 
 def test_git_does_not_see_it(tmp_path: Path) -> None:

@@ -195,6 +195,8 @@ def test_a_providers_place_goes_by_its_own_name() -> None:
     assert not Place.at("https://api.example/v1").has(message)
     message.headers["host"] = "api.example:443"
     assert Place.at("https://api.example/v1").has(message)
+    assert Place.at("https://api.example/v1").has(message, "api.example")
+    assert not Place.at("https://api.example/v1").has(message, "evil.example")
     message.authority = "evil.example"
     assert not Place.at("https://api.example/v1").has(message)
 

@@ -1,5 +1,8 @@
 """No flow holds a secret at any moment, and the wire misses none."""
 
+import gzip
+
+import pytest
 from mitmproxy import http
 
 from tests.addons.stage import Planned, Stage, attempt
@@ -47,6 +50,39 @@ def test_an_attempt_gets_none_of_the_clients_secrets_and_gives_no_cookie() -> No
     assert not [secret for secret in SECRETS if secret in stage.to_upstream[1] + stage.to_client]
     assert not [secret for secret in SECRETS if secret.removeprefix(b"Bearer ") in curious.seen]
     assert b"sk-secret" in stage.to_upstream[1]
+
+
+LONG = "sk-own-0123456789"  # pragma: allowlist secret
+
+
+@pytest.mark.parametrize("encoding", ["", "gzip"])
+def test_what_passes_through_and_repeats_a_secret_shows_it_to_the_client_alone(encoding: str) -> None:
+    curious = Curious()
+    stage = Stage(curious)
+    stage.says(ASKED.replace(b"sk-own", LONG.encode()).replace(b"/responses", b"/models?api_key=q-0123456789"))
+    real = f"you sent {LONG} and q-0123456789".encode()
+    body = gzip.compress(real) if encoding else real
+    head = f"HTTP/1.1 200 OK\r\nx-said: {LONG}\r\ncontent-encoding: {encoding}\r\ncontent-length: {len(body)}\r\n\r\n"
+    stage.upstream(head.encode() + body, TARGET)
+    assert stage.to_client.endswith(body) and f"content-length: {len(body)}\r\n".encode() in stage.to_client
+    assert f"x-said: {LONG}\r\n".encode() in stage.to_client
+    flow = stage.flow("client")
+    assert flow.response and flow.response.content == b"you sent ***************** and ************"
+    assert flow.request.path == "/v1/models?api_key=<withheld>"
+    assert b"/v1/models?api_key=q-0123456789 " in stage.to_upstream[TARGET]
+    assert LONG not in str(flow.get_state()) and LONG.encode() not in curious.seen
+
+
+def test_an_answer_that_an_addon_changes_is_told_as_changed() -> None:
+    class Changing(Curious):
+        def response(self, flow: http.HTTPFlow) -> None:
+            assert flow.response
+            flow.response.content = b"changed"
+
+    stage = Stage(Changing())
+    stage.says(ASKED.replace(b"sk-own", LONG.encode()))
+    stage.upstream(f"HTTP/1.1 200 OK\r\ncontent-length: {len(LONG)}\r\n\r\n{LONG}".encode(), TARGET)
+    assert stage.to_client.endswith(b"content-length: 7\r\n\r\nchanged")
 
 
 def test_a_header_that_an_addon_changes_is_sent_as_changed() -> None:
