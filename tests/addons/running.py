@@ -103,7 +103,7 @@ class Running:
     async def ask(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> bytes:
         """What a client reads until the end of its connection."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        fields = {"host": "proxy", "connection": "close", "content-length": str(len(body)), **headers}
+        fields = {"host": "localhost", "connection": "close", "content-length": str(len(body)), **headers}
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         writer.write(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
         async with asyncio.timeout(PATIENCE):
