@@ -112,7 +112,7 @@ async def test_nobody_finds_a_canary(tmp_path: Path, log: pytest.LogCaptureFixtu
             again = [str(one.get_state()) for one in proxy.flows]
             health = await proxy.ask("GET", "/health", b"", CLIENT)
             shown = proxy.command("routes.show")
-            proxy.command("capture.save", proxy.flows[:2], "chat/canary")
+            proxy.command("capture.save", proxy.flows[:2], "chat/canary", "No canary is in it.")
 
     assert [one for name, answer in told.items() if not name.startswith("own-") for one in found(answer)] == []
     assert [one for answer in told.values() for one in found(answer, OURS)] == []
