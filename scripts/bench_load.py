@@ -1,7 +1,8 @@
 """The load of the benchmark, as light as Python gets: raw sockets, answers made beforehand.
 
 python scripts/bench_load.py PORT      is the upstream, which answers by the model's name: chat-2000-10 is a Chat
-                                       answer of 2,000 deltas that are written 10 at a time
+                                       answer of 2,000 deltas that are written 10 at a time, chat-300-50-paced one
+                                       of 300 deltas, 50 a second, which say when they were written
 """
 
 import asyncio
@@ -10,16 +11,17 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import batched
 from typing import Any
 
 _WORDS = ["The", " quick", " brown", " fox", " jumps", " over", " the", " lazy", " dog", ". "]
-_MODEL = re.compile(rb'"model": ?"(chat|anthropic)-(\d+)-(\d+)"')
+_MOMENT = "@now"
+_MODEL = re.compile(rb'"model": ?"(chat|anthropic)-(\d+)-(\d+)(-paced)?"')
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-_END = b"0\r\n\r\n"
+END = b"0\r\n\r\n"
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,9 @@ class Load:
     deltas: int
     at_once: int
     per_write: int
+
+    def model(self, protocol: str) -> str:
+        return f"{protocol}-{self.deltas}-{self.per_write}"
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Sample:
     firsts: list[float]
 
 
-def chat_answer(deltas: int) -> Iterator[bytes]:
+def chat_answer(words: Iterable[str]) -> Iterator[bytes]:
     head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "bench"}
 
     def record(delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
@@ -48,13 +53,13 @@ def chat_answer(deltas: int) -> Iterator[bytes]:
         return b"data: " + json.dumps(head | {"choices": [choice]} | more).encode() + b"\n\n"
 
     yield record({"role": "assistant", "content": ""})
-    for i in range(deltas):
-        yield record({"content": _WORDS[i % len(_WORDS)]})
-    usage = {"prompt_tokens": 9000, "completion_tokens": deltas, "total_tokens": 9000 + deltas}
+    for word in words:
+        yield record({"content": word})
+    usage = {"prompt_tokens": 9000, "completion_tokens": 900, "total_tokens": 9900}
     yield record({}, "stop", usage=usage) + b"data: [DONE]\n\n"
 
 
-def anthropic_answer(deltas: int) -> Iterator[bytes]:
+def anthropic_answer(words: Iterable[str]) -> Iterator[bytes]:
     def record(kind: str, **fields: Any) -> bytes:
         return f"event: {kind}\ndata: {json.dumps({'type': kind} | fields)}\n\n".encode()
 
@@ -62,19 +67,43 @@ def anthropic_answer(deltas: int) -> Iterator[bytes]:
     usage = {"input_tokens": 9000, "output_tokens": 1}
     start = record("message_start", message=message | {"stop_reason": None, "stop_sequence": None, "usage": usage})
     yield start + record("content_block_start", index=0, content_block={"type": "text", "text": ""})
-    for i in range(deltas):
-        delta = {"type": "text_delta", "text": _WORDS[i % len(_WORDS)]}
-        yield record("content_block_delta", index=0, delta=delta)
+    for word in words:
+        yield record("content_block_delta", index=0, delta={"type": "text_delta", "text": word})
     stop = {"stop_reason": "end_turn", "stop_sequence": None}
-    ended = record("message_delta", delta=stop, usage={"output_tokens": deltas})
+    ended = record("message_delta", delta=stop, usage={"output_tokens": 900})
     yield record("content_block_stop", index=0) + ended + record("message_stop")
+
+
+_ANSWERS = {b"chat": chat_answer, b"anthropic": anthropic_answer}
 
 
 @functools.cache
 def _writes(protocol: bytes, deltas: int, per_write: int) -> list[bytes]:
-    answer = chat_answer(deltas) if protocol == b"chat" else anthropic_answer(deltas)
-    joined = (b"".join(records) for records in batched(answer, per_write, strict=False))
-    return [b"%x\r\n%b\r\n" % (len(data), data) for data in joined]
+    answer = _ANSWERS[protocol](_WORDS[i % len(_WORDS)] for i in range(deltas))
+    return [_chunk(b"".join(records)) for records in batched(answer, per_write, strict=False)]
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+async def _flood(writer: asyncio.StreamWriter, protocol: bytes, deltas: int, per_write: int) -> None:
+    for data in _writes(protocol, deltas, per_write):
+        writer.write(data)
+        await asyncio.sleep(0)  # the other answers take their turns
+
+
+@functools.cache
+def _moments(protocol: bytes, deltas: int) -> list[bytes]:
+    return list(_ANSWERS[protocol]([_MOMENT] * deltas))
+
+
+async def _drip(writer: asyncio.StreamWriter, protocol: bytes, deltas: int, rate: int) -> None:
+    """Each word is the moment at which it is written."""
+    start = time.monotonic()
+    for number, record in enumerate(_moments(protocol, deltas)):
+        await asyncio.sleep(max(0.0, start + number / rate - time.monotonic()))
+        writer.write(_chunk(record.replace(_MOMENT.encode(), b"@%.6f" % time.monotonic())))
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -86,10 +115,8 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
             if (model := _MODEL.search(body)) is None:
                 break
             writer.write(_HEAD)
-            for data in _writes(model[1], int(model[2]), int(model[3])):
-                writer.write(data)
-                await asyncio.sleep(0)  # the other answers take their turns
-            writer.write(_END)
+            await (_drip if model[4] else _flood)(writer, model[1], int(model[2]), int(model[3]))
+            writer.write(END)
             await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):
         pass  # the client has left
@@ -129,12 +156,12 @@ async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reques
     pieces = [await reader.readuntil(b"\r\n\r\n")]
     pieces.append(await reader.read(1 << 16))
     first = time.perf_counter() - start
-    while not pieces[-1].endswith(_END):
+    while not pieces[-1].endswith(END):
         pieces.append(await reader.read(1 << 16))
         if not pieces[-1]:
             break
     answer = b"".join(pieces)
-    if not (answer.startswith(b"HTTP/1.1 200") and answer.endswith(_END)):
+    if not (answer.startswith(b"HTTP/1.1 200") and answer.endswith(END)):
         raise RuntimeError(f"not a whole answer: {answer[:300]!r}")
     return first, answer
 
