@@ -1,5 +1,6 @@
 """What the layer and the routing addon say to each other about one request: the addon chooses, the layer sends."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -32,14 +33,29 @@ ROUTE = "transcodex.route"
 """An attempt's: JSON text with all that it takes to convert the exchange anew."""
 
 CHUNKS = "transcodex.chunks"
-"""An attempt's: the sizes of its answer's pieces as they came, in bytes."""
+"""An attempt's: the sizes of its answer's pieces as they came, in bytes; a text, see `numbers`."""
 
 TIMES = "transcodex.times"
-"""An attempt's: when each of these pieces came, in milliseconds from the attempt's start."""
+"""An attempt's: when each of these pieces came, in milliseconds from the attempt's start; a text, see `numbers`."""
 
 WHOLE = "transcodex.whole"
 """Key in the `metadata` of a client's flow: its body is read to the end first, whatever `stream_large_bodies` says. The
 value is the most that is read, in bytes."""
+
+
+def as_text(many: Iterable[int]) -> str:
+    """As one text: `~meta` writes out all that a flow's metadata hold, and thousands of numbers take it long."""
+    return " ".join(map(str, many))
+
+
+def numbers(kept: object) -> list[int]:
+    """What `as_text` made a text of; nothing where the metadata hold none. Older saved flows have lists."""
+    if isinstance(kept, list):
+        return kept if all(isinstance(one, int) for one in kept) else []
+    try:
+        return [*map(int, kept.split())] if isinstance(kept, str) else []
+    except ValueError:
+        return []
 
 
 def is_attempt(flow: Flow) -> bool:

@@ -11,7 +11,7 @@ from mitmproxy import flow, http
 
 from addons import asking, compression
 from addons.case import Broken, Case, Notes, Route, Text, Told, pretty
-from addons.conversion import CHUNKS, EXCHANGE, ROUTE, SIDE, TIMES, is_attempt
+from addons.conversion import CHUNKS, EXCHANGE, ROUTE, SIDE, TIMES, is_attempt, numbers
 from addons.layer.client_side import CLIENT_LEFT
 from converters.errors import Kind
 
@@ -155,7 +155,7 @@ def _notes(client: Side, attempt: Side, pieces: Sequence[bytes], pins: str) -> N
         without_thinking=route.get("without_thinking", False),
         status=answer.status_code if answer else None,
         chunks=tuple(map(len, pieces)) if several else (),
-        times=tuple(attempt.metadata.get(TIMES, ())) if several else (),
+        times=tuple(numbers(attempt.metadata.get(TIMES))) if several else (),
         fault=_fault(attempt, told.status_code),
         told=Told(status=told.status_code, retry_after=told.headers.get("retry-after")),
         route=Route(provider=route["who"], protocol=route["protocol"], model=route["model"], dialect=route["dialect"]),
@@ -186,7 +186,7 @@ def _pieces(attempt: Side) -> list[bytes]:
         return []
     body = attempt.response.raw_content or b""
     decoder = compression.Decoder(attempt.response.headers.get("content-encoding", ""), limit=_LARGEST << 20)
-    sizes = attempt.metadata.get(CHUNKS) or [len(body)]
+    sizes = numbers(attempt.metadata.get(CHUNKS)) or [len(body)]
     pieces, start = [], 0
     for size in sizes if sum(sizes) == len(body) else [len(body)]:
         pieces.append(decoder.feed(body[start : start + size]))

@@ -32,6 +32,7 @@ from addons.conversion import (
     TIMES,
     Conversion,
     is_attempt,
+    numbers,
 )
 from addons.printable import printable
 from converters.errors import Client
@@ -105,7 +106,7 @@ class Sides:
 
     def _attempt_over(self, flow: http.HTTPFlow) -> None:
         failure = _failure(flow)
-        _say(flow, [_timing(flow.metadata.get(TIMES)), failure], FAILED if failure else "")
+        _say(flow, [_timing(numbers(flow.metadata.get(TIMES))), failure], FAILED if failure else "")
 
     def _exchange_over(self, flow: http.HTTPFlow, question: Exchange) -> None:
         failure = question.fault.message if question.fault else _failure(flow)
@@ -169,9 +170,9 @@ def _failure(flow: http.HTTPFlow) -> str:
     return f"failed: {flow.response.status_code}" if refused and flow.response else ""
 
 
-def _timing(times: object) -> str:
+def _timing(times: list[int]) -> str:
     """`times` are milliseconds from the attempt's start to each piece of its answer."""
-    if not isinstance(times, list) or not times:
+    if not times:
         return ""
     return f"first after {times[0] / 1000:.2f} s, last after {times[-1] / 1000:.2f} s"
 

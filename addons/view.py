@@ -7,7 +7,7 @@ stands above: where it went, what was lost, how long it took.
 
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from mitmproxy import contentviews, http
@@ -15,7 +15,7 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.contentviews import Contentview, Metadata
 
 from addons import page
-from addons.conversion import ROUTE, SIDE, TIMES
+from addons.conversion import ROUTE, SIDE, TIMES, numbers
 from converters import jsontext
 from converters.readable import looks_readable, readable
 
@@ -83,7 +83,7 @@ def _head(metadata: Metadata) -> Iterator[str]:
     if metadata.http_message is flow.request:
         yield from dialect(_flags(flow.metadata.get(ROUTE)))
     else:
-        yield from timing(flow.metadata.get(TIMES))
+        yield from timing(numbers(flow.metadata.get(TIMES)))
 
 
 def _flags(route: object) -> object:
@@ -101,9 +101,9 @@ def dialect(flags: object) -> Iterator[str]:
         yield from textwrap.wrap(f"dialect: {words}", WIDTH)
 
 
-def timing(times: object) -> Iterator[str]:
+def timing(times: Sequence[int]) -> Iterator[str]:
     """`times` are milliseconds from the attempt's start to each piece of the answer."""
-    if not isinstance(times, list) or not times or not all(isinstance(one, int | float) for one in times):
+    if not times:
         return
     pauses = [after - before for before, after in pairwise(times)]
     words = [f"first after {_duration(times[0])}", f"last after {_duration(times[-1])}"]

@@ -60,7 +60,8 @@ def proxies(program: str, settings: list[str], *, recording: bool = False) -> It
         if recording:
             stack.callback(_wait_for_keeper, folder / "kept")
             commands["recorded"] = [*commands["converted"], "--set", f"capture_all={folder / 'kept'}"]
-        yield {kind: stack.enter_context(proxy.mitmdump(*command, program=program)) for kind, command in commands.items()}
+        proxies = {kind: proxy.mitmdump(*command, program=program) for kind, command in commands.items()}
+        yield {kind: stack.enter_context(one) for kind, one in proxies.items()}
 
 
 def _wait_for_keeper(folder: Path) -> None:

@@ -10,7 +10,7 @@ from mitmproxy.net.http import url
 from addons import compression, live_bodies, withheld
 from addons.asking import MOST_OF_AN_ERROR
 from addons.compression import Decoder, Undecodable
-from addons.conversion import CHUNKS, EXCHANGE, SIDE, TIMES, Answering, Conversion
+from addons.conversion import CHUNKS, EXCHANGE, SIDE, TIMES, Answering, Conversion, as_text
 from addons.layer.clock import Clock
 from addons.masking import Mask, StreamMask, values
 from addons.printable import printable
@@ -165,7 +165,7 @@ class Attempt:
             self.flush()
             self.flow.response.raw_content = self._body(self.flow.response)
             self.raw.clear()
-            self.flow.metadata |= {CHUNKS: self._sizes.tolist(), TIMES: self._times.tolist()}
+            self.flow.metadata |= {CHUNKS: as_text(self._sizes), TIMES: as_text(self._times)}
             self.flow.response.timestamp_end = time.time()
 
     def _body(self, response: http.Response) -> bytes:

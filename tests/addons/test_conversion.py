@@ -1,9 +1,11 @@
 """What the layer and the routing addon tell each other."""
 
+from typing import Any
+
 import pytest
 from mitmproxy.test import tflow
 
-from addons.conversion import SIDE, Conversion, is_attempt
+from addons.conversion import SIDE, Conversion, as_text, is_attempt, numbers
 
 
 @pytest.mark.parametrize(("metadata", "expected"), [({SIDE: "upstream"}, True), ({SIDE: "client"}, False), ({}, False)])
@@ -28,3 +30,14 @@ def test_two_conversions_of_one_flow_are_two() -> None:
     flow = tflow.tflow()
     assert Conversion(flow) != Conversion(flow)
     assert len({Conversion(flow), Conversion(flow)}) == 2
+
+
+@pytest.mark.parametrize("kept", [[], [7], [3, 1, 3], [0, 4_000_000_000]])
+def test_numbers_are_kept_as_one_text_and_older_flows_have_lists(kept: list[int]) -> None:
+    assert isinstance(as_text(kept), str)
+    assert numbers(as_text(kept)) == numbers(kept) == kept
+
+
+@pytest.mark.parametrize("kept", ["x", "1 x", "9" * 5000, [None], ["1", 2], None, 7, {}])
+def test_what_somebody_else_wrote_is_no_number(kept: Any) -> None:
+    assert numbers(kept) == []

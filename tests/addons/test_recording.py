@@ -45,8 +45,9 @@ def test_another_client_has_no_version_of_codex() -> None:
 
 def test_times_are_kept_with_the_pieces() -> None:
     one = exchanged()
-    one.attempt.metadata[TIMES] = [1, 20, 21]
-    assert case_of(one).notes.times == (1, 20, 21)
+    for times in ([1, 20, 21], "1 20 21"):  # older saved flows have lists
+        one.attempt.metadata[TIMES] = times
+        assert case_of(one).notes.times == (1, 20, 21)
 
 
 def test_an_answer_is_kept_as_it_is_without_its_encoding() -> None:
@@ -55,7 +56,7 @@ def test_an_answer_is_kept_as_it_is_without_its_encoding() -> None:
     packed = gzip.compress(b"".join(WORDS))
     one.attempt.response.headers["content-encoding"] = "gzip"
     one.attempt.response.raw_content = packed
-    one.attempt.metadata[CHUNKS] = [10, len(packed) - 10]
+    one.attempt.metadata[CHUNKS] = f"10 {len(packed) - 10}"
     made = case_of(one)
     assert made.answered == b"".join(WORDS)
     assert sum(made.notes.chunks) == len(made.answered)

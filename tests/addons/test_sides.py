@@ -41,7 +41,7 @@ def asked(sides: Sides, raw: dict[str, object] = RAW) -> tuple[http.HTTPFlow, ht
     conversion.attempt = attempt
     question = open_exchange(raw, ACME, now=7, client="codex")
     sides.opened(conversion, question, ACME, model="alias", now=7, client="codex", compact=False)
-    attempt.metadata |= {EXCHANGE: client.id, SIDE: "upstream", TIMES: [120, 4500]}
+    attempt.metadata |= {EXCHANGE: client.id, SIDE: "upstream", TIMES: "120 4500"}
     return client, attempt, question
 
 

@@ -84,7 +84,7 @@ def test_a_guess_that_was_wrong_shows_raw_what_is_no_json() -> None:
 def test_an_attempt_tells_where_it_went_and_how_long_it_took() -> None:
     route = json.dumps({"dialect": {"think_tags": True, "effort": "thinking"}})
     flow = asked(
-        "/odd/path", QUESTION, STREAM, "text/event-stream", **{SIDE: "upstream", ROUTE: route, TIMES: [420, 500, 3100]}
+        "/odd/path", QUESTION, STREAM, "text/event-stream", **{SIDE: "upstream", ROUTE: route, TIMES: "420 500 3100"}
     )
     flow.comment = "abc, attempt 1: zai glm"
     assert shown(flow, flow.request)[1].startswith(
