@@ -64,8 +64,8 @@ class BareSide:
         """Its answer's head alone: what the client read is made anew for a case."""
         if self.response is None:
             return self
-        head = replace(self.response.data, content=b"")
-        return replace(self, response=http.Response(**vars(head)))
+        head = self.response.data.get_state() | {"content": b""}
+        return replace(self, response=http.Response.from_state(head))
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from addons.health import Health
 from addons.player import Player
 from addons.provider import Provider
 from addons.repertoire import Miss, Repertoire
+from addons.retention import Retention
 from addons.routes_file import RoutesFile
 from addons.routing import Route, Routes
 from addons.sides import Sides
@@ -102,12 +103,14 @@ class Replay:
 
 
 with loading.one_line():
-    _routes, _sides = RoutesFile(), Sides()
+    _routes, _retention = RoutesFile(), Retention()
+    _sides = Sides(_retention.exchange)
     _replay = Replay(_routes)
     addons = [
         Gate(),
         Health(_routes),
         Surface(_routes),
+        _retention,
         _sides,
         TurnView(),
         Exchanges(_replay.target, _sides),

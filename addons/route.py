@@ -32,6 +32,7 @@ from addons.health import Health
 from addons.live_bodies import LiveBodies
 from addons.page_style import PageStyle
 from addons.resend import Resend
+from addons.retention import Retention
 from addons.routes_file import RoutesFile
 from addons.sides import Sides
 from addons.surface import Surface
@@ -103,12 +104,14 @@ class Route:
 
 
 with loading.one_line():
-    _routes, _sides = RoutesFile(), Sides()
+    _routes, _retention = RoutesFile(), Retention()
+    _sides = Sides(_retention.exchange)
     _route = Route(_routes)
     addons = [
         Gate(),
         Health(_routes),
         Surface(_routes),
+        _retention,
         _sides,
         TurnView(),
         LiveBodies(),

@@ -12,12 +12,11 @@ The page checks what is typed into its box by a grammar of its own, which has no
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from weakref import WeakKeyDictionary
 
 import orjson
 from mitmproxy import command, ctx, exceptions, flow, hooks, http
-from mitmproxy.addons.view import View
 
 from addons import page
 from addons.conversion import (
@@ -43,10 +42,16 @@ logger = logging.getLogger(__name__)
 
 FAILED = ":x:"
 LOST = ":warning:"
+MARKERS = ("", FAILED, LOST)
+"""Of flows that nobody has marked but us."""
+
+type FlowsOf = Callable[[str], Sequence[flow.Flow]]
+"""The flows in the list that belong to an exchange, by its id."""
 
 
 class Sides:
-    def __init__(self) -> None:
+    def __init__(self, flows_of: FlowsOf) -> None:
+        self._flows_of = flows_of
         self._questions: WeakKeyDictionary[http.HTTPFlow, Exchange] = WeakKeyDictionary()
 
     def opened(
@@ -98,7 +103,7 @@ class Sides:
     def response(self, flow: http.HTTPFlow) -> None:
         if is_attempt(flow):
             self._attempt_over(flow)
-        elif (question := self._questions.get(flow)) is not None:
+        elif (question := self._questions.pop(flow, None)) is not None:  # a list keeps flows for long
             self._exchange_over(flow, question)
 
     def error(self, flow: http.HTTPFlow) -> None:
@@ -118,29 +123,26 @@ class Sides:
     @command.command("exchange.flows")
     def flows(self, one: flow.Flow) -> Sequence[str]:
         """What came of a flow's exchange, on both sides; first, the filter that shows its flows alone."""
-        found = _exchange(one)
+        found = self._exchange(one)
         return [f"~comment {_short(one.metadata[EXCHANGE])}", *(each.comment for each in found)]
 
     @command.command("exchange.other")
     def other(self, one: flow.Flow) -> None:
         """Jump to the other side: from the client's flow to its last attempt, from an attempt to the client's flow."""
         wanted = "client" if is_attempt(one) else "upstream"
-        there = [each for each in _exchange(one) if each.metadata.get(SIDE) == wanted]
+        there = [each for each in self._exchange(one) if each.metadata.get(SIDE) == wanted]
         if not there:
             raise exceptions.CommandError("the other side is not in the list")
         _jump(one, there[-1])
 
-
-def _exchange(one: flow.Flow) -> Sequence[flow.Flow]:
-    """All flows of a flow's exchange: the client's and its attempts."""
-    exchange = one.metadata.get(EXCHANGE)
-    if not exchange:
-        raise exceptions.CommandError("this flow is no part of a converted exchange")
-    view: View | None = ctx.master.addons.get("view")
-    if view is None:
-        raise exceptions.CommandError("mitmdump keeps no list of flows")
-    found: Sequence[flow.Flow] = view.resolve(f'~meta "exchange: {exchange}"')
-    return found
+    def _exchange(self, one: flow.Flow) -> Sequence[flow.Flow]:
+        """All flows of a flow's exchange: the client's and its attempts."""
+        exchange = one.metadata.get(EXCHANGE)
+        if not exchange:
+            raise exceptions.CommandError("this flow is no part of a converted exchange")
+        if ctx.master.addons.get("view") is None:
+            raise exceptions.CommandError("mitmdump keeps no list of flows")
+        return self._flows_of(exchange)
 
 
 def _short(exchange: object) -> str:

@@ -30,7 +30,7 @@ class Asked:
 
     def __call__(self, choose: Choose, headers: dict[str, str] = CODEX, **options: int) -> Stage:
         """A stage whose client has asked, with a chooser of the test."""
-        exchanges = Exchanges(choose, Sides())
+        exchanges = Exchanges(choose, Sides(lambda exchange: ()))
         self.context.master.addons.add(Proxyserver(), exchanges)
         self.context.options.update(**options)
         stage = Stage(exchanges)

@@ -9,6 +9,7 @@ from mitmproxy.addons.view import View
 from mitmproxy.test import taddons, tflow, tutils
 
 from addons.conversion import EXCHANGE, ROUTE, SIDE, TIMES, Conversion
+from addons.retention import Retention
 from addons.sides import FAILED, LOST, Sides
 from converters.dialect import ChatDialect
 from converters.errors import Fault
@@ -27,7 +28,9 @@ def view() -> Iterator[View]:
 
 @pytest.fixture
 def sides(view: View) -> Sides:
-    loaded = Sides()
+    retention = Retention()
+    retention.watch(view)
+    loaded = Sides(retention.exchange)
     ctx.master.addons.add(loaded)
     return loaded
 
@@ -181,7 +184,7 @@ def test_the_other_side_may_be_gone_or_hidden(sides: Sides, view: View) -> None:
 
 
 def test_where_there_is_no_list_the_commands_say_so() -> None:
-    with taddons.context(loaded := Sides()):
+    with taddons.context(loaded := Sides(lambda exchange: ())):
         client, _, _ = asked(loaded)
         with pytest.raises(exceptions.CommandError, match="no list of flows"):
             loaded.other(client)
