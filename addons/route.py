@@ -73,7 +73,6 @@ class Route:
         while True:
             await asyncio.sleep(1)
             self._routes.refresh()  # which raises nothing
-            memory.sweep()
 
     def target(self, request: http.Request, raw: Json) -> Target | None:
         """Who answers a question; None where nobody does that is known.
