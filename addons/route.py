@@ -23,13 +23,14 @@ from collections.abc import Sequence
 from mitmproxy import command, ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
-from addons import config, loading, memory, overview
+from addons import config, loading, overview
 from addons.capture import Capture
 from addons.client_replay import ClientReplay
 from addons.exchanges import Exchanges
 from addons.gate import Gate
 from addons.health import Health
 from addons.live_bodies import LiveBodies
+from addons.memory import Memory
 from addons.page_style import PageStyle
 from addons.resend import Resend
 from addons.retention import Retention
@@ -62,7 +63,6 @@ class Route:
                 raise exceptions.OptionsError(f"routes: {error}") from error
 
     def running(self) -> None:
-        memory.settle()
         self._watching = asyncio.get_running_loop().create_task(self._each_second())
 
     def done(self) -> None:
@@ -107,6 +107,7 @@ with loading.one_line():
     _sides = Sides(_retention.exchange)
     _route = Route(_routes)
     addons = [
+        Memory(),
         Gate(),
         Health(_routes),
         Surface(_routes),
