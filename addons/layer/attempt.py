@@ -121,6 +121,13 @@ class Attempt:
         if self._decoder is None:
             self.raw += rest
 
+    def receive_plain(self, data: bytes) -> bool:
+        """`receive`, where that cannot fail."""
+        if self._decoder is not None or len(self.raw) + len(data) > self.limit:
+            return False
+        self.receive(data)
+        return True
+
     def _decode(self, data: bytes) -> bytes:
         assert self._decoder is not None
         try:

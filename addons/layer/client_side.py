@@ -57,9 +57,13 @@ class ClientSide(LimitedStream):
         """The head of the answer goes out with the first words: until then another attempt is possible."""
         # An empty chunk would end an HTTP/1 answer.
         if data and (self.began or (yield from self._begin())):
-            self._sent += data
-            self.spoke = time.monotonic()
-            yield SendHttp(said.ResponseData(self.stream_id, data), self.context.client)
+            yield self.piece(data)
+
+    def piece(self, data: bytes) -> SendHttp:
+        """A piece of an answer that has begun."""
+        self._sent += data
+        self.spoke = time.monotonic()
+        return SendHttp(said.ResponseData(self.stream_id, data), self.context.client)
 
     def _begin(self) -> CommandGenerator[bool]:
         response = http.Response.make(200, b"", _STREAM | self.conversion.headers)

@@ -5,10 +5,11 @@ when an upstream is fast, and the calls then cost more than the conversion. All 
 carried out before the next event, so joining what goes to the same connection delays next to nothing.
 """
 
-from mitmproxy.connection import Connection
+from itertools import chain
+
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layer import CommandGenerator
-from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
+from mitmproxy.proxy.layers.http import HttpLayer
 
 _MOST = 1 << 14  # bytes held back: the first words of a large read are not to wait for its last
 
@@ -24,47 +25,35 @@ def handle_event(self: HttpLayer, event: events.Event) -> CommandGenerator[None]
 
     What raises leaves a connection in a state that nobody knows: its client reads what was said, and does not wait.
     """
-    held = _Held()
+    held: list[commands.SendData] = []
+    size = 0
     try:
-        for command in _commands(self, event):
-            if not isinstance(command, commands.SendData):
-                yield from held.release()
+        for command in chain(_handle_event(self, event), _read_over(self)):
+            is_write = isinstance(command, commands.SendData)
+            if held and not (is_write and held[0].connection is command.connection and size <= _MOST):
+                yield _joined(held)
+                held, size = [], 0
+            if is_write:
+                held.append(command)
+                size += len(command.data)
+            else:
                 yield command
-                continue
-            if held.connection is not command.connection or held.size > _MOST:
-                yield from held.release()
-            held.add(command)
     except Exception:  # the boundary to all of a connection; mitmproxy logs it
-        yield from held.release()
+        if held:
+            yield _joined(held)
         yield commands.CloseConnection(self.context.client)
         raise
-    yield from held.release()
+    if held:
+        yield _joined(held)
 
 
-def _commands(self: HttpLayer, event: events.Event) -> CommandGenerator[None]:
-    yield from _handle_event(self, event)
-    for stream in [stream for stream in self.streams.values() if _has_unread(stream)]:
-        yield from self.event_to_child(stream, ReadOver())
+def _read_over(self: HttpLayer) -> CommandGenerator[None]:
+    for stream in tuple(self.streams.values()):  # one whose attempt runs is in there twice
+        if getattr(stream, "has_unread", False):
+            yield from self.event_to_child(stream, ReadOver())
 
 
-def _has_unread(stream: HttpStream) -> bool:
-    return getattr(stream, "has_unread", False)
-
-
-class _Held:
-    """Neighbouring writes to one connection."""
-
-    def __init__(self) -> None:
-        self.connection: Connection | None = None
-        self.size = 0
-        self._pieces: list[bytes] = []
-
-    def add(self, command: commands.SendData) -> None:
-        self.connection = command.connection
-        self.size += len(command.data)
-        self._pieces.append(command.data)
-
-    def release(self) -> CommandGenerator[None]:
-        if self.connection is not None:
-            yield commands.SendData(self.connection, b"".join(self._pieces))
-            self.connection, self.size, self._pieces = None, 0, []
+def _joined(writes: list[commands.SendData]) -> commands.SendData:
+    if len(writes) == 1:
+        return writes[0]
+    return commands.SendData(writes[0].connection, b"".join(write.data for write in writes))

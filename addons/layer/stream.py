@@ -43,6 +43,17 @@ class NextAttemptHook(commands.StartHook):
     conversion: Conversion
 
 
+@dataclass
+class Surprise(events.Event):
+    """Something raised that should not."""
+
+    error: Exception
+
+
+def _nothing() -> CommandGenerator[None]:
+    yield from ()
+
+
 class ExchangeStream(SafeStream):
     """An `HttpStream` whose request is answered by attempts, if the addons make any."""
 
@@ -80,6 +91,31 @@ class ExchangeStream(SafeStream):
         return False
 
     def handle_event(self, event: events.Event) -> CommandGenerator[None]:
+        try:
+            quick = self._quickly(event)
+        except Exception as error:  # the boundary is further in, where all else is handled
+            return super().handle_event(Surprise(error))
+        return self._at_length(event) if quick is None else quick
+
+    def _quickly(self, event: events.Event) -> CommandGenerator[None] | None:
+        """What comes most, the pieces of an answer, by a short way; None where there is more to do than usual."""
+        attempt = self._attempt
+        if attempt is None or self._paused is not None or self.server_state != self.state_attempt_answer:
+            return None
+        if type(event) is said.ResponseData:
+            is_usual = event.stream_id == attempt.stream_id and self.flow.error is None and not attempt.is_stopped
+            return _nothing() if is_usual and attempt.receive_plain(event.data) else None
+        if type(event) is ReadOver and self.began and attempt.answer.stream:
+            return self._read_on(attempt, b"".join(attempt.read()))
+        return None
+
+    def _read_on(self, attempt: Attempt, data: bytes) -> CommandGenerator[None]:
+        if data:
+            yield self.piece(data)
+        if attempt.answer.ended:
+            yield from super().handle_event(ReadOver())
+
+    def _at_length(self, event: events.Event) -> CommandGenerator[None]:
         if isinstance(event, events.Wakeup) and self._paused is not None:
             yield from self.woken_while_blocked(event)  # mitmproxy would queue it
         elif not (self.is_refused and isinstance(event, said.RequestData)):
@@ -89,6 +125,8 @@ class ExchangeStream(SafeStream):
 
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
         try:
+            if isinstance(event, Surprise):
+                raise event.error
             if isinstance(event, events.Wakeup):
                 yield from self.hang_up() if self.is_refused else self.woken(event)
             elif isinstance(event, ReadOver):
@@ -276,14 +314,15 @@ class ExchangeStream(SafeStream):
     @property
     def has_unread(self) -> bool:
         """Whether it wants to be told when the read is over."""
-        is_answer = self._attempt is not None and self.server_state == self.state_attempt_answer
-        return is_answer and bool(self._in_progress.unread)
+        attempt = self._attempt
+        return attempt is not None and bool(attempt.unread) and self.server_state == self.state_attempt_answer
 
     def _convert(self) -> CommandGenerator[None]:
-        if not self.has_unread:
+        attempt = self._attempt
+        if attempt is None or self.server_state != self.state_attempt_answer:
             return
-        attempt = self._in_progress
-        yield from self._tell(attempt, attempt.read())
+        if attempt.unread:
+            yield from self._tell(attempt, attempt.read())
         if attempt.answer.ended and self._attempt is attempt:
             yield from self._conclude(attempt, [])
 
