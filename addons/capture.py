@@ -3,12 +3,12 @@
 capture.save @focus chat/tool-call-parallel "Two calls in one answer both reach Codex."
 """
 
+import asyncio
 import datetime
 import getpass
 import logging
 import math
 import os
-import re
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,22 +20,18 @@ from weakref import WeakValueDictionary
 
 from mitmproxy import command, ctx, exceptions, flow, http
 from mitmproxy.addonmanager import Loader
+from mitmproxy.log import ALERT
 
 from addons import loading, recording, withheld
 from addons.conversion import EXCHANGE, SIDE, is_attempt
 from addons.keeper import Keeper, Task
 from addons.printable import printable
 from addons.recording import BareSide, Exchanged, NoCase
-from addons.redaction import SHORTEST_SECRET, Private, Redactor, secrets_of
-from addons.scrubbing import Redacted, Unsafe, redact
-from converters.errors import RequestError
-from converters.exchange import DIALECTS
+from addons.redaction import SHORTEST_SECRET, Private, secrets_of
+from addons.saving import Order, save_elsewhere
 
 logger = logging.getLogger(__name__)
 
-_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*")
-_EXAMPLE = "chat/tool-call-parallel"
-_MEND = "it fails until the converter is mended and scripts/update accepts what it says then"
 _MOST_WAITING = 128
 """Exchanges that may wait to be redacted and written: each holds its bodies in memory."""
 
@@ -47,6 +43,8 @@ class Capture:
         self._attempts: WeakValueDictionary[str, http.HTTPFlow] = WeakValueDictionary()
         self._keeper: Keeper | None = None
         self._known = -math.inf, Private()
+        self.saving: set[asyncio.Task[list[str]]] = set()
+        """What commands have begun; each results in what became of it."""
 
     @loading.one_line()
     def load(self, loader: Loader) -> None:
@@ -118,9 +116,17 @@ class Capture:
     def _save(self, flows: Sequence[flow.Flow], name: str, pins: str, *, wrong: bool = False) -> Sequence[str]:
         found = list(self._exchanges(flows))
         sides = [side for one in found if isinstance(one, Exchanged) for side in (one.client, one.attempt)]
-        written = list(save(found, self._folder(), name, pins, _knowing(self._private(), sides), wrong=wrong))
-        logger.info("%s", "\n".join(map(printable, written)))
-        return written
+        order = Order(found, self._folder(), name, pins, _knowing(self._private(), sides), wrong)
+        order.check()
+        saving = asyncio.get_running_loop().create_task(self._told(order))
+        self.saving.add(saving)
+        saving.add_done_callback(self.saving.discard)
+        return [f"{order.plain_name}: being redacted; the event log says where it is written, or why not"]
+
+    async def _told(self, order: Order) -> list[str]:
+        lines = await save_elsewhere(order)
+        logger.log(ALERT, "%s", "\n".join(map(printable, lines)))
+        return lines
 
     def _exchanges(self, chosen: Sequence[flow.Flow]) -> Iterator[Exchanged | NoCase]:
         view = ctx.master.addons.get("view")
@@ -180,56 +186,6 @@ def listed(values: Iterable[str]) -> list[str]:
         for one in values
     )
     return [line.strip() for some in lines for line in some if line.strip()]
-
-
-def save(
-    found: Sequence[Exchanged | NoCase], folder: Path, name: str, pins: str, private: Private, *, wrong: bool = False
-) -> Iterator[str]:
-    """Writes a case for each, and says for each what became of it. `name!` replaces a case.
-
-    Raises:
-        exceptions.CommandError: there is nothing to write, the name is no name, or nothing is pinned.
-    """
-    plain = name.removesuffix("!")
-    _check(plain, pins)
-    if not found:
-        raise exceptions.CommandError("there is no exchange among these flows")
-    for number, one in enumerate(found, 1):
-        numbered = plain if len(found) == 1 else f"{plain}-{number}"
-        try:
-            redacted = _redacted(one, plain.partition("/")[0], pins, private, wrong)
-            redacted.case.save(folder / numbered, replacing=name.endswith("!"))
-        except FileExistsError:
-            yield f"{numbered}: not written: there is such a case; {name.removesuffix('!')}! replaces it"
-        except (NoCase, Unsafe, RequestError, OSError) as error:
-            yield f"{numbered}: not written: {error}"
-        else:
-            next_step = [_MEND] if wrong else []
-            yield "; ".join([f"{numbered}: written to {_shown(folder / numbered)}", *redacted.remarks, *next_step])
-
-
-def _shown(path: Path) -> Path:
-    """As one would type it here."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-
-
-def _check(name: str, pins: str) -> None:
-    protocol = name.partition("/")[0]
-    if not _NAME.fullmatch(name):
-        raise exceptions.CommandError(f"{name}: a name is like {_EXAMPLE}: a-z, 0-9 and - in two parts")
-    if protocol not in DIALECTS:
-        raise exceptions.CommandError(f"{name}: a name begins with a protocol ({', '.join(DIALECTS)}), as {_EXAMPLE}")
-    if not pins.strip():
-        raise exceptions.CommandError(f'say in a sentence what would be wrong if the case failed: {_EXAMPLE} "..."')
-
-
-def _redacted(one: Exchanged | NoCase, protocol: str, pins: str, private: Private, wrong: bool) -> Redacted:
-    if isinstance(one, NoCase):
-        raise one
-    case = recording.case_of(one, pins.strip())
-    if case.notes.route.protocol != protocol:
-        raise NoCase(f"its provider speaks {case.notes.route.protocol}: a name of it begins so")
-    return redact(replace(case, notes=case.notes.model_copy(update={"wrong": wrong})), Redactor(private))
 
 
 def _for_another_process(client: http.HTTPFlow, attempt: http.HTTPFlow) -> Exchanged:

@@ -83,12 +83,11 @@ class Keeper:
         self._stop()
 
     def _start(self) -> None:
-        path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
         self._process = subprocess.Popen(
             [sys.executable, "-m", "addons.keeper", *self._arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": path},
+            env=environment(),
             start_new_session=True,  # Ctrl-C is for the proxy; the keeper ends when it has written all
         )
         assert self._process.stdin is not None and self._process.stdout is not None
@@ -133,6 +132,12 @@ class Keeper:
             self._process.wait(_PATIENCE)
             self._listener.join()
             self._process.stdout.close()
+
+
+def environment() -> dict[str, str]:
+    """In which a process finds this house."""
+    path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+    return os.environ | {"PYTHONPATH": path}
 
 
 def _widen(pipe: IO[bytes]) -> None:

@@ -3,6 +3,7 @@
 import datetime
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
@@ -81,15 +82,19 @@ def exchanges(chosen: Iterable[flow.Flow], known: Iterable[flow.Flow]) -> Iterat
 
     What was chosen beside exchanges and is none is left out; alone, it is told why.
     """
-    flows = [one for one in known if isinstance(one, http.HTTPFlow)]
-    by_id = {one.id: one for one in flows}
+    by_id: dict[str, http.HTTPFlow] = {}
+    by_exchange: defaultdict[str, list[http.HTTPFlow]] = defaultdict(list)
+    for one in known:
+        if isinstance(one, http.HTTPFlow):
+            by_id[one.id] = one
+            by_exchange[str(one.metadata.get(EXCHANGE))].append(one)
     done: set[str] = set()
     chosen = list(chosen)
     for one in [one for one in chosen if EXCHANGE in one.metadata] or chosen:
         exchange_id = str(one.metadata.get(EXCHANGE, one.id))
         if exchange_id not in done:
             done.add(exchange_id)
-            yield _sides(one, by_id.get(exchange_id), [a for a in flows if a.metadata.get(EXCHANGE) == exchange_id])
+            yield _sides(one, by_id.get(exchange_id), by_exchange[exchange_id])
 
 
 def _sides(chosen: flow.Flow, client: http.HTTPFlow | None, all_of_it: list[http.HTTPFlow]) -> Exchanged | NoCase:

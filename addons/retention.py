@@ -106,6 +106,7 @@ class Retention:
             self._removed(flow)
             known = self._of_flow[flow.id] = self._known.setdefault(exchange_id, _Exchange(exchange_id))
             known.flows.append(flow)
+            known.happened_here |= before is not None and before.happened_here
 
     def response(self, flow: http.HTTPFlow) -> None:
         if flow.id not in self._of_flow:

@@ -11,6 +11,7 @@ from mitmproxy import exceptions, flow, flowfilter, io
 from addons import capture, recording
 from addons.conversion import EXCHANGE
 from addons.recording import Exchanged, NoCase
+from addons.saving import Order, save
 
 FLOWS = Path(__file__).parents[1] / "flows"
 
@@ -55,7 +56,7 @@ def main() -> None:
         found = exchanges(given.file, flowfilter.parse(given.filter))
         private = capture.private((), capture.listed(given.redact))
         name = given.name or default_name(given.file, found)
-        said = list(capture.save(found, given.into, name, given.pins, private, wrong=given.wrong))
+        said = list(save(Order(found, given.into, name, given.pins, private, given.wrong)))
     except (OSError, ValueError, exceptions.FlowReadException, exceptions.CommandError) as error:
         sys.exit(f"{given.file}: {error}")
     print("\n".join(said))

@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,13 @@ class Web:
         self.page.keyboard.press("Enter")
         expect(results).not_to_have_count(before)
         return results.last.inner_text().partition("\n")[2]
+
+    def wait_for_case(self, name: str) -> None:
+        """A case is written by a process of its own, and appears when it is whole."""
+        deadline = time.monotonic() + 30
+        while not (self.cases / name).exists():
+            assert time.monotonic() < deadline, f"{name} does not come"
+            self.page.wait_for_timeout(50)
 
     def search(self, expression: str, *, finds: int) -> None:
         self.page.locator("header nav").get_by_text("Flow List").click()
@@ -182,7 +190,8 @@ def test_the_flow_that_is_looked_at_is_saved_as_a_case(web: Web) -> None:
     web.show_command_bar()
     shown(web.open("/v1/responses", "Response"))
     said = web.command('capture.wrong @focus chat/from-the-page "A call keeps its arguments."')
-    assert "chat/from-the-page: written to flows/chat/from-the-page; it fails until" in said
+    assert "chat/from-the-page: being redacted" in said
+    web.wait_for_case("chat/from-the-page")
     web.page.locator("header nav").get_by_text("Flow", exact=True).click()
     web.picture("capture")
     case = Case.load(web.cases / "chat" / "from-the-page")
@@ -256,6 +265,7 @@ def test_a_recorded_question_is_asked_again(web: Web, upstreams: dict[Speech, Up
     web.show_command_bar()
     shown(web.open("/v1/responses", "Request"))
     web.command('capture.save @focus chat/asked-again "It is asked again."')
+    web.wait_for_case("chat/asked-again")
     upstreams["chat"].script(SAID)
     web.command(f"replay.send {web.cases / 'chat' / 'asked-again'}")
     expect(web.rows).to_have_count(5)
