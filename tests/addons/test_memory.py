@@ -7,7 +7,11 @@ import pytest
 from mitmproxy import http
 from mitmproxy.test import tflow
 
+from addons.layer.attempt import Attempt
 from addons.memory import _THAW, Memory
+from converters.exchange import Exchange
+from tests.addons.house import HELLO, House, question
+from tests.addons.stage import answer
 
 
 class Cycle:
@@ -90,3 +94,14 @@ def test_a_connection_that_was_open_then_goes_in_the_end() -> None:
     assert memory.rest()
     gc.unfreeze()
     assert seen not in {id(one) for one in gc.get_objects() if isinstance(one, Cycle)}
+
+
+@pytest.mark.parametrize("said", [HELLO, answer(b"data: {"), answer(b"<html>")], ids=["whole", "cut", "no stream"])
+def test_nothing_of_an_exchange_outlives_its_end_but_its_flows(house: House, said: bytes) -> None:
+    """The collector is off: what is found here would stay as long as a list keeps the flows, or until it comes by."""
+    stages = [house.asked(question()) for _ in range(3)]
+    assert any(isinstance(one, Exchange) for one in gc.get_objects())
+    for stage in stages:
+        stage.upstream(said)
+    assert [one for one in gc.get_objects() if isinstance(one, Exchange | Attempt)] == []
+    assert all(len(stage.flows) == 2 for stage in stages)
