@@ -4,13 +4,15 @@ import time
 from abc import abstractmethod
 
 from mitmproxy import flow, http
+from mitmproxy.proxy import commands
 from mitmproxy.proxy.layer import CommandGenerator
-from mitmproxy.proxy.layers.http import DropStream, SendHttp
+from mitmproxy.proxy.layers.http import DropStream, HttpLayer, SendHttp
 from mitmproxy.proxy.layers.http import _events as said
 from mitmproxy.proxy.layers.http import _hooks as hooks
 
 from addons import asking, live_bodies
 from addons.conversion import Conversion
+from addons.layer.http1 import Http1Server
 from addons.layer.request_size import LimitedStream
 from converters import errors
 from converters.errors import RequestError
@@ -34,10 +36,16 @@ class ClientSide(LimitedStream):
     spoke = 0.0
     """When the client last got something."""
     _sent: bytearray
+    _is_chunked = False
+    """Its pieces go out as chunks of HTTP/1."""
 
     def open_conversion(self) -> Conversion:
         self.conversion, self._sent = Conversion(self.flow), bytearray()
         return self.conversion
+
+    @property
+    @abstractmethod
+    def _http(self) -> HttpLayer: ...
 
     @abstractmethod
     def abandon_attempt(self, why: str) -> CommandGenerator[None]:
@@ -59,10 +67,13 @@ class ClientSide(LimitedStream):
         if data and (self.began or (yield from self._begin())):
             yield self.piece(data)
 
-    def piece(self, data: bytes) -> SendHttp:
+    def piece(self, data: bytes) -> commands.Command:
         """A piece of an answer that has begun."""
         self._sent += data
         self.spoke = time.monotonic()
+        if self._is_chunked:
+            # What mitmproxy's HTTP/1 server would make of it, after a look at the answer's headers for each piece.
+            return commands.SendData(self.context.client, b"%x\r\n%b\r\n" % (len(data), data))
         return SendHttp(said.ResponseData(self.stream_id, data), self.context.client)
 
     def _begin(self) -> CommandGenerator[bool]:
@@ -77,6 +88,9 @@ class ClientSide(LimitedStream):
         self.began = True
         live_bodies.began(self.flow, self._sent)
         yield SendHttp(said.ResponseHeaders(self.stream_id, self.flow.response), self.context.client)
+        encoding = self.flow.response.headers.get("transfer-encoding", "")  # an addon may have changed it
+        end = self._http.connections.get(self.context.client)
+        self._is_chunked = isinstance(end, Http1Server) and "chunked" in encoding.lower()
         return True
 
     def end_message(self) -> CommandGenerator[bool]:

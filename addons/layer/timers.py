@@ -6,7 +6,7 @@ from abc import abstractmethod
 
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layer import CommandGenerator
-from mitmproxy.proxy.layers.http import GetHttpConnection, HttpLayer
+from mitmproxy.proxy.layers.http import GetHttpConnection
 
 from addons.layer.attempt import Attempt
 from addons.layer.client_side import ClientSide
@@ -19,10 +19,6 @@ class TimedStream(ClientSide):
     _late = False  # connecting took too long
     _alarm: commands.RequestWakeup | None = None  # the wake-up that counts: mitmproxy cannot call one off
     _due = 0.0  # when it comes
-
-    @property
-    @abstractmethod
-    def _http(self) -> HttpLayer: ...
 
     @abstractmethod
     def _broken(self, kind: Kind, what: str, status: int | None = None) -> CommandGenerator[None]: ...
