@@ -50,16 +50,19 @@ def loads(text: bytes | str) -> Any:
 
 def _repaired(text: bytes | str, error: orjson.JSONDecodeError) -> Any:
     readable = _as_text(text)
-    if not _is_depth(error):
-        if "\\u" not in readable and "\ufffd" not in readable:
-            raise error
-        try:
-            return orjson.loads(_SURROGATE.sub(_without_half, readable))
-        except orjson.JSONDecodeError as second:
-            error = second
-    if _is_depth(error):
-        raise TooDeep(_deep_place(readable)) from error
-    raise error
+    try:
+        if not _is_depth(error):
+            if "\\u" not in readable and "\ufffd" not in readable:
+                raise error
+            try:
+                return orjson.loads(_SURROGATE.sub(_without_half, readable))
+            except orjson.JSONDecodeError as second:
+                error = second
+        if _is_depth(error):
+            raise TooDeep(_deep_place(readable)) from error
+        raise error
+    finally:
+        del error  # it holds this frame, and so itself and all that called, until the garbage collector comes by
 
 
 def _is_depth(error: orjson.JSONDecodeError) -> bool:
