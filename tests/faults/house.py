@@ -28,6 +28,7 @@ _SHORT = "connect = 2.0\nfirst_byte = 2.0\nidle = 2.0\nprogress = 3.0\n"
 _OPTIONS = ("event_limit=2", "answer_limit=4", "request_limit=8")
 FAULTS = transport.FAULTS | answers.FAULTS
 ALL = (*DOORS, *FAULTS)
+CUT_CALLS = {fault for fault in ALL if "mid-call" in fault or fault == "call-cut-then-done"}
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,8 @@ class House:
             return "left", False
         try:
             told = [judge.got(one, stream=cell.stream, relay=cell.protocol == "responses") for one in answers]
+            if cell.fault in CUT_CALLS and any(judge.released_call(one, stream=cell.stream) for one in answers):
+                raise judge.Wrong("half a call is released")
         except (judge.Wrong, ValueError, KeyError, TypeError) as error:
             return f"WRONG: {error}", True
         return " + ".join(sorted(set(told))), False

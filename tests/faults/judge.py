@@ -32,6 +32,16 @@ def got(answer: Answer, *, stream: bool, relay: bool) -> str:
     return _whole(answer.body, relay=relay)
 
 
+_CALL_DONE = re.compile(rb'"type": ?"response\.output_item\.done".*"type": ?"(?:function|custom_tool)_call"')
+
+
+def released_call(answer: Answer, *, stream: bool) -> bool:
+    """Whether the answer holds a call that a client runs."""
+    if stream:
+        return _CALL_DONE.search(answer.body) is not None
+    return answer.status == 200 and b'_call"' in answer.body
+
+
 def _refused(answer: Answer, *, relay: bool) -> str:
     if answer.status > 599 or answer.status == 407:
         raise Wrong(f"status {answer.status}")

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.faults.clients import Answer
-from tests.faults.judge import Wrong, got
+from tests.faults.judge import Wrong, got, released_call
 
 COMPLETED = b'event: response.completed\ndata: {"type":"response.completed","response":{}}\n\n'
 DELTA = b'data: {"type":"response.output_text.delta","delta":"x"}\n\n'
@@ -48,3 +48,11 @@ def test_what_is_handed_on_is_the_provider_s_own() -> None:
     assert got(answer(b"<html>", 502), stream=True, relay=True) == "502"
     assert got(answer(b"<html>"), stream=False, relay=True) == "as it is"
     assert got(answer(COMPLETED.replace(b"\n", b"\r") + b"data: {half"), stream=True, relay=True) == "completed"
+
+
+def test_a_call_that_a_client_would_run_is_seen() -> None:
+    call = b'data: {"type":"response.output_item.done","item":{"id":"fc_1","type":"function_call"}}\n\n'
+    assert released_call(answer(call), stream=True)
+    assert not released_call(answer(call.replace(b".done", b".added")), stream=True)
+    assert released_call(answer(b'{"object":"response","output":[{"type":"function_call"}]}'), stream=False)
+    assert not released_call(answer(b'{"error":{"message":"the function_call"}}', 502), stream=False)
