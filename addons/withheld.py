@@ -149,16 +149,13 @@ def hide(request: http.Request, credentials: Mapping[str, str]) -> Secrets:
     return {name.lower(): Secret.of(value) for name, value in credentials.items()}
 
 
-def mask(response: http.Response, mask: Mask) -> Secrets:
-    """Masks what an answer's head repeats."""
+def mask(headers: http.Headers, mask: Mask) -> Secrets:
+    """Masks what an answer's headers repeat."""
     masked = {}
-    for name, value in response.headers.items(multi=True):
-        if mask.text(value) != value:
-            real = response.headers.get_all(name)
-            masked[name.lower()] = Secret(tuple(map(mask.text, real)), tuple(real))
-            response.headers.set_all(name, list(map(mask.text, real)))
-    if response.reason:
-        response.reason = mask.text(response.reason)
+    for name in {name.lower() for name, value in headers.items(multi=True) if mask.text(value) != value}:
+        real = headers.get_all(name)
+        masked[name] = Secret(tuple(map(mask.text, real)), tuple(real))
+        headers.set_all(name, masked[name].shown)
     return masked
 
 

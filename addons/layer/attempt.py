@@ -82,7 +82,8 @@ class Attempt:
     def read_head(self, response: http.Response) -> http.Response:
         """The answer's head, without what it repeats of the credentials."""
         strict = self._mask_of(is_error=True)
-        withheld.mask(response, strict)
+        withheld.mask(response.headers, strict)
+        response.reason = strict.text(response.reason)
         if self._is_error(response):
             self._stream_mask = StreamMask(strict)
         return response
@@ -152,6 +153,7 @@ class Attempt:
 
     def receive_trailers(self, trailers: http.Headers) -> None:
         if self.flow.response is not None:
+            withheld.mask(trailers, self._mask_of(is_error=True))
             self.flow.response.trailers = trailers
 
     @property

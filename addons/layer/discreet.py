@@ -50,7 +50,7 @@ class DiscreetStream(HttpStream):
     def _take_from_answer(self, event: said.ResponseHeaders) -> None:
         taken = withheld.take(event.response)
         if event.stream_id == self.stream_id:
-            self._answered = {**withheld.mask(event.response, self._mask(is_error=True)), **taken}
+            self._answered = {**withheld.mask(event.response.headers, self._mask(is_error=True)), **taken}
 
     def _with_secrets(self, handled: CommandGenerator[None]) -> CommandGenerator[None]:
         for command in handled:

@@ -137,3 +137,13 @@ def test_an_empty_file_is_told_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "routes.toml").write_text("")
     with pytest.raises(ConfigError, match=r"routes\.toml: says nothing"):
         RoutesFile().open(tmp_path / "routes.toml")
+
+
+def test_secrets_in_a_providers_headers_count_as_keys(routes: RoutesFile) -> None:
+    assert routes.path
+    headers = '{ X-Gateway-Pass = "hidden", User-Agent = "acme/1" }'
+    save(routes.path, f'[providers.acme]\nprotocol = "chat"\nbase_url = "https://acme"\nheaders = {headers}')
+    routes.refresh()
+    known = set(routes.keys())
+    assert "hidden" in known and "acme/1" not in known
+    assert "hidden" not in repr(routes.current.providers["acme"])

@@ -188,3 +188,26 @@ def test_where_there_is_no_list_the_commands_say_so() -> None:
         client, _, _ = asked(loaded)
         with pytest.raises(exceptions.CommandError, match="no list of flows"):
             loaded.other(client)
+
+
+def test_what_is_sent_again_is_told_anew(sides: Sides) -> None:
+    client, attempt, _ = asked(sides)
+    answered(sides, client, attempt)
+    for one in (client, attempt):
+        one.is_replay, one.marked = "request", FAILED
+        sides.requestheaders(one)
+        assert one.marked == ""
+    assert client.comment == ""
+    assert attempt.comment == f"{client.id[:8]}, replayed: acme"
+    assert TIMES not in attempt.metadata
+
+
+def test_a_name_with_controls_makes_a_comment_without(sides: Sides) -> None:
+    client = tflow.tflow(req=tutils.treq(path=b"/v1/responses"))
+    conversion = Conversion(client)
+    conversion.attempt = attempt = tflow.tflow()
+    question = open_exchange(RAW, ACME, now=7, client="codex")
+    model = "a\n\x1b[31m" + "b" * 9_000
+    sides.opened(conversion, question, ACME, model=model, now=7, client="codex", compact=False)
+    assert r": a\n\x1b[31mbbb" in client.comment and len(client.comment) <= 500
+    assert client.comment.isprintable() and attempt.comment.isprintable()

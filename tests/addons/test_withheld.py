@@ -203,7 +203,7 @@ def test_a_providers_place_goes_by_its_own_name() -> None:
 
 def test_what_an_answers_head_repeats_is_masked_and_can_be_put_back() -> None:
     response = http.Response.make(401, b"", {"x-seen": "key sk-1234567890", "x-other": "1"})
-    held = withheld.mask(response, Mask(["sk-1234567890"]))
+    held = withheld.mask(response.headers, Mask(["sk-1234567890"]))
     assert response.headers["x-seen"] == "key *************"
     assert withheld.restored(response, held)[0].headers["x-seen"] == "key sk-1234567890"
 

@@ -8,6 +8,7 @@ import json
 import shlex
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -37,14 +38,21 @@ class Page:
     def __init__(self, port: int) -> None:
         self._base = f"http://127.0.0.1:{port}/"
 
-    def send(self, method: str, path: str, body: Any = None) -> Any:
+    def answer(self, flow: str) -> Any:
+        """The body of a flow's answer; nothing as long as there is none."""
+        try:
+            return self.send("GET", f"flows/{flow}/response/content.data", text=True)
+        except urllib.error.HTTPError:
+            return ""
+
+    def send(self, method: str, path: str, body: Any = None, *, text: bool = False) -> Any:
         headers = {"content-type": "application/json", "authorization": "Bearer let-me-in"}
         forgery = {"cookie": "_mitmproxy_xsrf=aa", "x-xsrftoken": "aa"}  # that both are the same is what is asked for
         data = json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(self._base + path, data, headers | forgery, method=method)
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-            text = answer.read()
-        return json.loads(text) if text else None
+            said = answer.read()
+        return said.decode() if text else json.loads(said) if said else None
 
     def command(self, name: str, *arguments: str) -> Any:
         answer = self.send("POST", f"commands/{name}", {"arguments": arguments})
@@ -165,6 +173,28 @@ def test_the_client_s_question_can_be_edited_before_it_is_converted(fresh: Watch
     fresh.edit(fresh.page.waiting("/v1/responses"), "say hi", "say good-bye")
     assert "Edited." in reading.result(PATIENCE)
     assert "say good-bye" in json.dumps(side.upstream.received[0].body)
+
+
+# --- replay ---
+
+
+@pytest.mark.parametrize("which", ["client", "upstream"])
+@pytest.mark.parametrize("duplicate", [False, True])
+def test_either_side_is_sent_again_by_the_page_s_button(
+    answered: Watched, side: Side, which: str, duplicate: bool
+) -> None:
+    side.upstream.script(Say(Text("Again")))
+    [flow] = answered.page.found(f'~meta "side: {which}"')
+    if duplicate:
+        flow["id"] = answered.page.send("POST", f"flows/{flow['id']}/duplicate", text=True)
+    answered.page.send("POST", f"flows/{flow['id']}/replay")
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and "Again" not in str(answered.page.answer(flow["id"])):
+        time.sleep(0.05)
+    assert "Again" in str(answered.page.answer(flow["id"]))
+    sent = side.upstream.received
+    assert len(sent) == 2 and sent[0].body == sent[1].body
+    assert not secrets_in(json.dumps(answered.page.send("GET", "flows")).encode())
 
 
 # --- export and save ---

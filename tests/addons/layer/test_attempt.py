@@ -64,8 +64,10 @@ def heard(*pieces: bytes, status: int = 200, encoding: str = "") -> Attempt:
     """An attempt that got this answer, to its end."""
     one = started(credentials={"authorization": f"Bearer {KEY}"})
     headers = {"x-seen": f"[{KEY}]"} | ({"content-encoding": encoding} if encoding else {})
-    one.flow.response = one.read_head(http.Response.make(status, b"", headers))
-    one.flow.response.reason = KEY
+    response = http.Response.make(status, b"", headers)
+    response.reason = f"no {KEY}"
+    one.flow.response = one.read_head(response)
+    one.receive_trailers(http.Headers([(b"x-end", KEY.encode())]))
     if status == 200:
         one.open_answer(encoding)
     for piece in pieces:
@@ -86,6 +88,8 @@ def test_an_answer_that_repeats_the_key_is_told_and_kept_without_it(cut: int) ->
     assert kept.startswith(b"data: you sent ************************, or ****") and kept.endswith(b"** sk-12")
     assert len(kept) == len(body)
     assert one.flow.response.headers["x-seen"] == "[************************]"
+    assert one.flow.response.reason == "no ************************"
+    assert one.flow.response.trailers and one.flow.response.trailers["x-end"] == "************************"
 
 
 def test_what_is_no_key_waits_for_nobody() -> None:
