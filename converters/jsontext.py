@@ -14,9 +14,18 @@ from typing import Any
 
 import orjson
 
+from converters import halves
+
 type Json = dict[str, Any]
 
-dumps = orjson.dumps
+
+def dumps(value: Any) -> bytes:
+    """The JSON text of a value; halves of characters in it, see `loads_pieces`, are whole or U+FFFD."""
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return orjson.dumps(halves.all_whole(value))
+
 
 MOST_LEVELS = 128
 """Of objects and lists within each other. orjson writes 254, and a request or an answer adds a dozen around a part."""
@@ -48,6 +57,18 @@ def loads(text: bytes | str) -> Any:
     return value
 
 
+def loads_pieces(text: bytes) -> Any:
+    """The value of a JSON text that holds pieces of texts: halves of characters at their borders stay.
+
+    Raises:
+        ValueError: as `loads`.
+    """
+    if b"\\u" not in text:
+        return loads(text)
+    marked = halves.marked(_as_text(text))
+    return halves.unmarked(loads(marked)) if marked else loads(text)
+
+
 def _repaired(text: bytes | str, error: orjson.JSONDecodeError) -> Any:
     readable = _as_text(text)
     try:
@@ -55,7 +76,7 @@ def _repaired(text: bytes | str, error: orjson.JSONDecodeError) -> Any:
             if "\\u" not in readable and "\ufffd" not in readable:
                 raise error
             try:
-                return orjson.loads(_SURROGATE.sub(_without_half, readable))
+                return orjson.loads(halves.replaced(readable))
             except orjson.JSONDecodeError as second:
                 error = second
         if _is_depth(error):
@@ -72,16 +93,6 @@ def _is_depth(error: orjson.JSONDecodeError) -> bool:
 
 def _as_text(text: bytes | str) -> str:
     return (text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text).decode("utf-8", "replace")
-
-
-_SURROGATE = re.compile(
-    r"(\\(?<!\\\\)(?:\\\\)*+)"  # the last of an odd number of backslashes begins an escape
-    r"(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..))"  # a whole pair, or half of one
-)
-
-
-def _without_half(escape: re.Match[str]) -> str:
-    return f"{escape[1][:-1]}\ufffd" if escape[2] else escape[0]
 
 
 # --- depth ---

@@ -122,13 +122,10 @@ def _stream(body: bytes, is_running: bool) -> Iterator[str] | None:
     if not protocol:
         return None
     turn, decoder = Turn(protocol), _DECODERS[protocol](_WHO)
-    try:
-        for message in messages:
-            turn.feed(decoder.feed(message))
-        if not is_running:
-            turn.feed(decoder.close())
-    except Exception as error:  # what was understood so far is worth more than nothing
-        turn.broke(f"the rest cannot be read: {type(error).__name__}: {error}")
+    for message in messages:
+        turn.feed(decoder.feed(message))
+    if not is_running:
+        turn.feed(decoder.close())
     if len(body) > _MOST:
         turn.broke(f"only the first {size(_MOST)} of {size(len(body))} are shown")
     return turn.lines(_others(messages))
@@ -187,4 +184,4 @@ def _others(messages: list[sse.Message]) -> Iterator[Json]:
 
 
 def _is_other(element: Any) -> bool:
-    return isinstance(element, dict) and "type" in element and element["type"] not in _TOLD
+    return isinstance(element, dict) and "type" in element and str(element["type"]) not in _TOLD

@@ -258,6 +258,11 @@ def parse_object(arguments: str) -> Json | None:
     return value if isinstance(value, dict) else None
 
 
+def is_whole_object(arguments: str) -> bool:
+    """Whether arguments show by themselves that nothing of them is missing: half an object is none."""
+    return bool(arguments.strip()) and parse_object(arguments) is not None
+
+
 # --- what the model calls ---
 
 

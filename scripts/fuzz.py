@@ -4,14 +4,29 @@ import argparse
 import random
 import sys
 from collections import Counter
+from collections.abc import Callable
+from typing import Protocol
 
 from tqdm import trange
 
-from tests import request_fuzz
+from tests import answer_fuzz, request_fuzz
 from tests.mutations import Mutation, shrunk
-from tests.request_fuzz import Failure
 
-FUZZERS = {"requests": request_fuzz}
+
+class Failure(Protocol):
+    """`kind` is the same for what has one cause; `again` tries another text in place of the mutated one."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def mutation(self) -> Mutation: ...
+    def again(self, mutation: Mutation) -> "Failure | None": ...
+
+
+FUZZERS: dict[str, Callable[[random.Random], Failure | None]] = {
+    "requests": request_fuzz.one,
+    "answers": answer_fuzz.one_of_all,
+}
 
 
 def main(arguments: list[str]) -> int:
@@ -21,7 +36,7 @@ def main(arguments: list[str]) -> int:
     first: dict[str, Failure] = {}
     often: Counter[str] = Counter()
     for _ in trange(asked.count, disable=None):
-        if failure := fuzz.one(rng):
+        if failure := fuzz(rng):
             first.setdefault(failure.kind, failure)
             often[failure.kind] += 1
     for kind, count in often.most_common():

@@ -51,8 +51,10 @@ def toolbox() -> Toolbox:
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+PIECES = st.one_of(TEXTS, st.sampled_from(["\ud83d", "\ude00", "a\ud83d", "\ude00b", "\ud83d\ude00", "\ude00\ud83d"]))
+"""Also with half a character at either end, as some upstreams cut."""
 NAMES = st.sampled_from(["exec_command", "apply_patch", "tool_search", "mcp__clock__now", "mcp__clock.now", "no such"])
-COUNTS = st.integers(0, 99)
+COUNTS = st.one_of(st.integers(0, 99), st.just(2**53 - 1))
 ENDS = st.sampled_from([Finished(reason) for reason in ("stop", "tool_calls", "length", "content_filter", "pause")])
 FAULTS = st.builds(
     Failed, st.builds(Fault, st.sampled_from(["cut", "server", "rate_limited", "context_overflow"]), TEXTS)
@@ -89,9 +91,9 @@ def answers(draw: st.DrawFn) -> list[Event]:
 
 
 def nonsense() -> st.SearchStrategy[list[Event]]:
-    """Any events in any order, empty texts, unknown and repeated handles and several ends among them."""
+    """Any events in any order, empty texts, half characters, unknown and repeated handles and several ends among them."""
     handles = st.sampled_from(["", "a", "b"])
-    texts = st.one_of(st.just(""), TEXTS)
+    texts = st.one_of(st.just(""), PIECES)
     return st.lists(
         st.one_of(
             STARTS,

@@ -9,15 +9,17 @@ from typing import Any
 
 from converters.events import Event, UsageReported
 from converters.jsontext import Json
+from converters.lenient import Reader
 
 
 class Usage:
-    def __init__(self) -> None:
+    def __init__(self, read: Reader) -> None:
+        self._read = read
         self._counts: Json = {}
 
     def update(self, usage: Any) -> list[Event]:
         """The report after these counts; nothing where there are none."""
-        if not isinstance(usage, dict):
+        if not (usage := self._read.table(usage, "usage")):
             return []
         # Some hosts fill what they do not count again with 0 or null.
         self._counts.update({name: count for name, count in usage.items() if count})
@@ -26,15 +28,16 @@ class Usage:
     def _report(self) -> UsageReported:
         cached = self._count("cache_read_input_tokens")
         written = self._count("cache_creation_input_tokens")
-        details = self._counts.get("output_tokens_details") or {}
+        details = self._read.table(self._counts.get("output_tokens_details"), "usage.output_tokens_details")
         return UsageReported(
             input_tokens=self._count("input_tokens") + cached + written,
             output_tokens=self._count("output_tokens"),
             cached_tokens=cached,
             cache_write_tokens=written,
-            reasoning_tokens=details.get("thinking_tokens") or 0,
+            reasoning_tokens=self._read.number(
+                details.get("thinking_tokens"), "usage.output_tokens_details.thinking_tokens"
+            ),
         )
 
     def _count(self, name: str) -> int:
-        count = self._counts.get(name)
-        return count if isinstance(count, int) else 0
+        return self._read.number(self._counts.get(name), f"usage.{name}")

@@ -12,16 +12,25 @@
 """
 
 import hashlib
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
 from converters import jsontext
 from converters.events import CallDelta, CallStarted, Event
 from converters.jsontext import Json
-from converters.tools import INPUT, parse_object
+from converters.lenient import Reader
+from converters.tools import INPUT, is_whole_object, parse_object
 
 _NAMELESS = "unnamed_tool"
 """Stands for a name that never came: the client answers that there is no such tool, and the model asks again."""
+
+_PLACE = "choices[0].delta.tool_calls"
+_LEGACY = -1
+"""The index of the one call that `function_call` knows."""
+
+_MOST_LOOKS = 8
+"""How often a call's arguments are looked at whole, to tell whether its name, told again, begins the next call."""
 
 
 @dataclass(slots=True)
@@ -34,40 +43,60 @@ class _Call:
     custom: bool = False
     pieces: list[str] = field(default_factory=list)
     whole: Json | None = None  # arguments that came as an object
+    looks: int = 0
+
+
+@dataclass(slots=True)
+class _Entry:
+    """What one entry of `tool_calls` says."""
+
+    index: int | None
+    upstream_id: str
+    name: str
+    arguments: str | Json
+    custom: bool
 
 
 class Calls:
     """The calls of one answer. `any` says whether there are some; `signatures` waits for who seals them, by handle."""
 
-    def __init__(self) -> None:
+    def __init__(self, read: Reader) -> None:
+        self._read = read
         self.signatures: Json = {}
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
+        self._by_id: dict[str, _Call] = {}
         self._handles: set[str] = set()
 
     @property
     def any(self) -> bool:
         return bool(self._calls)
 
+    @property
+    def complete(self) -> bool:
+        """Whether each call shows by itself that nothing of it is missing: its arguments are the text of an object."""
+        return all(call.started and not call.custom and is_whole_object("".join(call.pieces)) for call in self._calls)
+
     def feed(self, entries: Any, answer_id: str) -> list[Event]:
-        """What a `tool_calls` array says; entries of a shape that nobody knows say nothing."""
+        """What a `tool_calls` array says."""
         events: list[Event] = []
-        touched: list[_Call] = []
-        several = len(entries) > 1
-        for place, entry in enumerate(entry for entry in entries if isinstance(entry, dict)):
-            function = entry.get("function") or entry.get("custom") or {}
-            call = self._call_of(entry, function, place if several else None, touched, answer_id)
-            touched.append(call)
-            if entry.get("extra_content"):
-                self.signatures[call.handle] = entry["extra_content"]
-            self._take(call, entry, function, events)
+        touched: set[str] = set()
+        read = self._read.tables(entries, _PLACE)
+        for place, raw in enumerate(read):
+            entry = self._entry(raw)
+            call = self._call_of(entry, place if len(read) > 1 else None, touched, answer_id)
+            touched.add(call.handle)
+            if raw.get("extra_content"):
+                self.signatures[call.handle] = raw["extra_content"]
+            self._take(call, entry, events)
         return events
 
-    def legacy(self, function_call: Json, answer_id: str) -> list[Event]:
+    def legacy(self, function_call: Any, answer_id: str) -> list[Event]:
         """`function_call`, which knows one call an answer. Some hosts send it empty beside the real ones."""
-        if not function_call.get("name") and not function_call.get("arguments"):
+        function = self._read.table(function_call, "choices[0].delta.function_call")
+        if not function.get("name") and not function.get("arguments"):
             return []
-        return self.feed([{"index": -1, "function": function_call}], answer_id)
+        return self.feed([{"index": _LEGACY, "function": function}], answer_id)
 
     def close(self) -> list[Event]:
         """What could only be told at the end."""
@@ -82,59 +111,77 @@ class Calls:
                 events.append(CallDelta(call.handle, jsontext.dumps(call.whole).decode()))
         return events
 
+    # --- what an entry says ---
+
+    def _entry(self, raw: Json) -> _Entry:
+        """Runs for each piece of a call: what is of the right type is not looked at twice."""
+        function = raw.get("function") or raw.get("custom")
+        if not isinstance(function, dict):
+            function = self._read.table(function, f"{_PLACE}[].function")
+        index, upstream_id, name = raw.get("index"), raw.get("id"), function.get("name")
+        if type(index) is not int:
+            index = None if index is None else self._read.number_or_none(index, f"{_PLACE}[].index")
+        if upstream_id:
+            upstream_id = self._read.word(upstream_id, f"{_PLACE}[].id")
+        if name:
+            name = self._read.word(name, f"{_PLACE}[].function.name")
+        custom = "custom" in raw and "function" not in raw
+        arguments = function.get(INPUT if custom else "arguments")
+        if not isinstance(arguments, str | dict):
+            arguments = self._read.text(arguments, f"{_PLACE}[].function.arguments")
+        return _Entry(index, upstream_id or "", name or "", arguments, custom)
+
     # --- which call ---
 
-    def _call_of(self, entry: Json, function: Json, place: int | None, touched: list[_Call], answer: str) -> _Call:
-        index = entry.get("index") if isinstance(entry.get("index"), int) else None
-        upstream_id, name = str(entry.get("id") or ""), function.get("name") or ""
-        known = self._known(index, upstream_id, name, place, touched)
-        if known is None or _is_next(known, upstream_id, name, function.get("arguments")):
-            return self._open(index, upstream_id, answer)
-        known.upstream_id = known.upstream_id or upstream_id
+    def _call_of(self, entry: _Entry, place: int | None, touched: set[str], answer: str) -> _Call:
+        known = self._known(entry, place, touched)
+        if known is None or _is_next(known, entry):
+            return self._open(entry, answer)
+        if not known.upstream_id and entry.upstream_id:
+            known.upstream_id = entry.upstream_id
+            self._by_id[entry.upstream_id] = known
         return known
 
-    def _known(
-        self, index: int | None, upstream_id: str, name: str, place: int | None, touched: list[_Call]
-    ) -> _Call | None:
-        """The call that an entry may go on with."""
-        if index is not None:
-            return self._by_index.get(index)
-        # Entries of one array are different calls.
-        open_calls = [call for call in self._calls if not any(call is other for other in touched)]
-        if upstream_id:
-            return next((call for call in reversed(open_calls) if call.upstream_id == upstream_id), None)
-        if place is not None and not name:
+    def _known(self, entry: _Entry, place: int | None, touched: set[str]) -> _Call | None:
+        """The call that an entry may go on with. Entries of one array are different calls: `touched` by it so far."""
+        if entry.index is not None:
+            return self._by_index.get(entry.index)
+        if entry.upstream_id:
+            known = self._by_id.get(entry.upstream_id)
+            return known if known and known.handle not in touched else None
+        if place is not None and not entry.name:
             return self._calls[place] if place < len(self._calls) else None
-        return open_calls[-1] if open_calls and not touched else None
+        return self._calls[-1] if self._calls and not touched else None
 
-    def _open(self, index: int | None, upstream_id: str, answer: str) -> _Call:
-        call = _Call(self._handle(upstream_id, answer), upstream_id, index)
+    def _open(self, entry: _Entry, answer: str) -> _Call:
+        call = _Call(self._handle(entry.upstream_id, answer), entry.upstream_id, entry.index)
         self._calls.append(call)
-        if index is not None:
-            self._by_index[index] = call
+        if entry.index is not None:
+            self._by_index[entry.index] = call
+        if entry.upstream_id:
+            self._by_id[entry.upstream_id] = call
         return call
 
     def _handle(self, upstream_id: str, answer: str) -> str:
         """The upstream's id where it is new in this answer, else one made of the answer's own id and a number."""
-        mark = hashlib.sha256(answer.encode()).hexdigest()[:8]
         handle, number = upstream_id, len(self._calls)
         while not handle or handle in self._handles:
+            mark = hashlib.sha256(answer.encode()).hexdigest()[:8]
             handle, number = f"call_{mark}_{number}", number + 1
         self._handles.add(handle)
         return handle
 
     # --- what it says ---
 
-    def _take(self, call: _Call, entry: Json, function: Json, events: list[Event]) -> None:
-        name = function.get("name")
-        if name and not call.started:
-            call.name, call.custom = name, "custom" in entry and "function" not in entry
+    def _take(self, call: _Call, entry: _Entry, events: list[Event]) -> None:
+        if entry.name and not call.started:
+            call.name, call.custom = entry.name, entry.custom
             self._start(call, events)
-        arguments = function.get(INPUT) if call.custom else function.get("arguments")
-        if isinstance(arguments, dict):
-            call.whole = _merged(call.whole or {}, arguments)
-        elif arguments:
-            self._say(call, str(arguments), events)
+        if isinstance(entry.arguments, dict):
+            call.whole = call.whole or {}
+            _merge(call.whole, entry.arguments)
+        elif entry.arguments:
+            self._say(call, entry.arguments, events)
 
     def _start(self, call: _Call, events: list[Event]) -> None:
         call.started = True
@@ -144,30 +191,38 @@ class Calls:
         events += [CallDelta(call.handle, piece) for piece in call.pieces]
 
     def _say(self, call: _Call, arguments: str, events: list[Event]) -> None:
-        piece = jsontext.dumps(arguments).decode()[1:-1] if call.custom else arguments
+        # The standard library leaves halves of characters as they are; the encoder joins them.
+        piece = json.dumps(arguments, ensure_ascii=False)[1:-1] if call.custom else arguments
         call.pieces.append(piece)
         if call.started:
             events.append(CallDelta(call.handle, piece))
 
 
-def _is_next(known: _Call, upstream_id: str, name: str, arguments: Any) -> bool:
+def _is_next(known: _Call, entry: _Entry) -> bool:
     """Whether an entry opens another call at a place where one is open."""
-    if upstream_id and known.upstream_id and (upstream_id != known.upstream_id or known.index is not None):
-        return upstream_id != known.upstream_id
-    if not name or not known.name:
+    if entry.upstream_id and known.upstream_id and (entry.upstream_id != known.upstream_id or known.index is not None):
+        return entry.upstream_id != known.upstream_id
+    if not entry.name or not known.name:
         return False
-    if name != known.name:
+    if entry.name != known.name:
         return True
     # The same name again: some hosts repeat it in every piece, others so begin the next of several equal calls.
-    if isinstance(arguments, dict):
+    if isinstance(entry.arguments, dict):
         return known.index is None
-    begins = str(arguments or "").startswith("{")
-    return begins and bool(known.pieces) and parse_object("".join(known.pieces)) is not None
+    return entry.arguments.startswith("{") and _is_complete(known)
 
 
-def _merged(old: Json, new: Json) -> Json:
-    merged = dict(old)
+def _is_complete(call: _Call) -> bool:
+    if not call.pieces or not call.pieces[-1].rstrip().endswith("}") or call.looks == _MOST_LOOKS:
+        return False
+    call.looks += 1
+    return parse_object("".join(call.pieces)) is not None
+
+
+def _merge(into: Json, new: Json) -> None:
     for key, value in new.items():
-        before = merged.get(key)
-        merged[key] = _merged(before, value) if isinstance(before, dict) and isinstance(value, dict) else value
-    return merged
+        before = into.get(key)
+        if isinstance(before, dict) and isinstance(value, dict):
+            _merge(before, value)
+        else:
+            into[key] = value

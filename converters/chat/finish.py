@@ -1,11 +1,10 @@
 """Why a chat answer ended, in everybody's words."""
 
-from typing import Any
-
 from converters import errors
 from converters.errors import Fault, Kind
 from converters.events import StopReason
 from converters.jsontext import Json
+from converters.lenient import Reader
 
 _STOP: dict[str, StopReason] = {
     "stop": "stop",
@@ -28,9 +27,15 @@ _STOP: dict[str, StopReason] = {
 
 _BROKEN: dict[str, Kind] = {
     "error": "server",
+    "abort": "server",
+    "aborted": "server",
     "network_error": "server",
     "insufficient_system_resource": "overloaded",
 }
+
+
+_GOOD = (0, "0", "", None)
+"""MiniMax's codes of an answer that did not fail."""
 
 
 def stop_reason(said: str) -> StopReason:
@@ -38,24 +43,22 @@ def stop_reason(said: str) -> StopReason:
     return _STOP.get(said.lower(), "stop")
 
 
-def broken(who: str, choice: Json) -> Fault | None:
+def broken(who: str, choice: Json, reason: str, read: Reader) -> Fault | None:
     """The fault in a choice that ended because something went wrong upstream."""
     if error := choice.get("error"):
         return errors.from_stream(who, error)
-    said = str(choice.get("finish_reason") or "")
-    if (kind := _BROKEN.get(said)) is None:
+    if (kind := _BROKEN.get(reason.lower())) is None:
         return None
-    native = choice.get("native_finish_reason")
-    why = f"{said}: {native}" if native and native != said else said
+    native = read.word(choice.get("native_finish_reason"), "choices[0].native_finish_reason")
+    why = f"{reason}: {native}" if native and native != reason else reason
     return Fault(kind, f"{who} broke the answer off ({why})")
 
 
-def error_in(who: str, chunk: Json, *, named_error: bool = False) -> Fault | None:
+def error_in(who: str, chunk: Json, read: Reader, *, named_error: bool = False) -> Fault | None:
     """The fault in a 200 answer's chunk or body, in any of the field's forms; `named_error`: the event line said so."""
     if error := chunk.get("error"):
         return errors.from_stream(who, error)
-    status: Any = (chunk.get("base_resp") or {}).get("status_code")
-    if status:
+    if (base := chunk.get("base_resp")) and read.table(base, "base_resp").get("status_code") not in _GOOD:
         return errors.from_stream(who, chunk)
     if named_error or chunk.get("object") == "error" or chunk.get("success") is False:
         return errors.from_stream(who, chunk)

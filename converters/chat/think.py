@@ -11,6 +11,9 @@ _TAGS = {
     "◁think▷": "◁/think▷",
 }
 
+_MOST_BLANKS = 1000
+"""Characters before a tag: whoever sends more sends no thinking, and to look at them again and again takes long."""
+
 type Piece = tuple[Literal["text", "thinking"], str]
 
 
@@ -57,7 +60,7 @@ class ThinkTags:
             if begun.startswith(opener):
                 self._closer = closer
                 return self._inside(begun[len(opener) :])
-        if any(opener.startswith(begun) for opener in _TAGS):  # "" too
+        if any(opener.startswith(begun) for opener in _TAGS) and len(text) < _MOST_BLANKS:  # "" too
             self._held = text
             return []
         if self._opened:

@@ -38,6 +38,8 @@ from converters.events import (
     UsageReported,
 )
 from converters.jsontext import Json
+from converters.lenient import Reader
+from converters.losses import Losses
 from converters.repeats import Repeats
 
 FAMILY = "chat"
@@ -48,24 +50,25 @@ _TEXTS = ("content", "reasoning_content", "reasoning")
 
 
 class Decoder:
-    """One answer. `who` is the provider's name in messages to the user."""
+    """One answer. `who` is the provider's name in messages to the user; what cannot be read is noted in `losses`."""
 
-    def __init__(self, who: str, dialect: ChatDialect) -> None:
+    def __init__(self, who: str, dialect: ChatDialect, losses: Losses | None = None) -> None:
         self._who = who
+        self._read = Reader(Losses() if losses is None else losses)
         self._seals = dialect.reasoning_back != "none"
         self._seals_details = dialect.reasoning_back == "details"
         self._seals_signatures = dialect.call_signatures
         self._think = ThinkTags(opened=dialect.think_opened) if dialect.think_tags else None
         self._cumulative: dict[str, str] | None = {} if dialect.cumulative else None
         self._id: str | None = None  # None before Started
-        self._calls = Calls()
+        self._calls = Calls(self._read)
         self._repeats = Repeats()
         self._unsealed_text: list[str] = []
         self._unsealed_details: list[Json] = []
         self._plain_reasoning = False
         self._said_something = False
         self._finish_reason = ""
-        self._usage: Json | None = None
+        self._usage: Json = {}
         self._noise = b""
         self._ended = False
 
@@ -78,9 +81,9 @@ class Decoder:
         if data[:1] != b"{":
             return self._no_chunk(data)
         try:
-            chunk = jsontext.loads(data)
-        except ValueError as error:
-            return self._fail(Fault("server", f"{self._who} sent a chunk that is not JSON: {error}"))
+            chunk = jsontext.loads_pieces(data)
+        except ValueError:
+            return self._fail(Fault("server", f"{self._who} sent a chunk that is not JSON, or nested too deep"))
         events = self._chunk(chunk, named_error=message.event == "error")
         if self._repeats.learns and not message.event:
             self._repeats.learn(data, _only_text(chunk))
@@ -92,10 +95,11 @@ class Decoder:
             return []
         if not isinstance(body, dict) or not body.get("choices"):
             return self._fail(self._refusal(body))
-        choices = [{**choice, "delta": choice.get("message")} for choice in body["choices"]]
+        choices = [
+            {**choice, "delta": choice.get("message")} for choice in self._read.tables(body["choices"], "choices")
+        ]
         events = self._chunk({**body, "choices": choices})
-        if not self._ended and self._said_something:
-            self._finish_reason = self._finish_reason or "stop"
+        self._stop_without_reason()
         return events
 
     def close(self) -> list[Event]:
@@ -119,13 +123,12 @@ class Decoder:
         return events
 
     def _chunk(self, chunk: Json, *, named_error: bool = False) -> list[Event]:
-        if (found := usage.find(chunk)) is not None:
-            self._usage = found
-        if fault := finish.error_in(self._who, chunk, named_error=named_error):
+        self._usage = usage.find(chunk, self._read) or self._usage
+        if fault := finish.error_in(self._who, chunk, self._read, named_error=named_error):
             return self._fail(fault)
         events: list[Event] = []
-        for choice in chunk.get("choices") or ():
-            if not choice.get("index"):
+        for choice in self._read.tables(chunk.get("choices"), "choices"):
+            if not (index := choice.get("index")) or not self._read.number(index, "choices[].index"):
                 self._begin(chunk, events)
                 self._choice(choice, events)
         return events
@@ -133,26 +136,33 @@ class Decoder:
     def _no_chunk(self, data: bytes) -> list[Event]:
         """[DONE], a keep-alive, or a text that somebody's proxy wrote into the stream."""
         if data.strip() == _DONE:
-            # Some hosts end so without a finish_reason; an answer that says nothing at all is a broken one.
-            if not self._finish_reason and self._said_something:
-                self._finish_reason = "stop"
+            self._stop_without_reason()
             return self.close()
         self._noise = data.strip() or self._noise
         return []
 
+    def _stop_without_reason(self) -> None:
+        """An orderly end at which nobody said why. Some hosts end so, and so do gateways that lost their upstream.
+
+        What was said counts; half a call must not, and an answer that says nothing at all is a broken one.
+        """
+        if not self._ended and not self._finish_reason and self._said_something and self._calls.complete:
+            self._finish_reason = "stop"
+
     def _begin(self, chunk: Json, events: list[Event]) -> None:
         if self._id is None:
-            self._id = str(chunk.get("id") or "")
-            events.append(Started(self._id, str(chunk.get("model") or "")))
+            self._id = self._read.word(chunk.get("id"), "id")
+            events.append(Started(self._id, self._read.word(chunk.get("model"), "model")))
 
     def _choice(self, choice: Json, events: list[Event]) -> None:
         if delta := choice.get("delta"):
-            self._delta(delta, events)
+            self._delta(self._read.table(delta, "choices[0].delta"), events)
         reason = choice.get("finish_reason")
-        if reason and not self._finish_reason:
-            self._finish_reason = reason
-        if (reason or "error" in choice) and (fault := finish.broken(self._who, choice)):
-            events += self._fail(fault)
+        if reason or "error" in choice:
+            reason = self._read.text(reason, "choices[0].finish_reason")
+            self._finish_reason = self._finish_reason or reason
+            if fault := finish.broken(self._who, choice, reason, self._read):
+                events += self._fail(fault)
 
     def _delta(self, delta: Json, events: list[Event]) -> None:
         plain = delta.get("reasoning_content") or delta.get("reasoning") or delta.get("reasoning_text")
@@ -166,7 +176,7 @@ class Decoder:
             else:
                 self._parts(content, events)
         if refusal := delta.get("refusal"):
-            self._text(refusal, events)
+            self._text(self._read.text(refusal, "choices[0].delta.refusal"), events)
         if entries := delta.get("tool_calls"):
             self._call(self._calls.feed(entries, self._id or ""), events)
         if legacy := delta.get("function_call"):
@@ -175,12 +185,13 @@ class Decoder:
     # --- what is said ---
 
     def _reasoning(self, plain: Any, pieces: Any, events: list[Event]) -> None:
-        if isinstance(pieces, list):
+        if pieces:
+            pieces = self._read.tables(pieces, "choices[0].delta.reasoning_details")
             if self._seals_details:
                 self._unsealed_details += pieces
             if not plain and not self._plain_reasoning:
                 self._thinking(self._new("details", details.text_of(pieces)), events)
-        if isinstance(plain, str) and plain:
+        if plain := self._read.text(plain, "choices[0].delta.reasoning"):
             self._plain_reasoning = True
             self._thinking(self._new("reasoning", plain), events)
 
@@ -195,14 +206,14 @@ class Decoder:
             self._think = None
 
     def _parts(self, parts: Any, events: list[Event]) -> None:
-        for part in parts if isinstance(parts, list) else ():
+        for part in self._read.tables(parts, "choices[0].delta.content"):
             match part:
-                case {"type": "thinking", "thinking": str(text)}:
-                    self._thinking(text, events)
                 case {"type": "thinking", "thinking": [*texts]}:
                     self._thinking(details.text_of(texts), events)
-                case {"text": str(text)}:
-                    self._text(text, events)
+                case {"type": "thinking", "thinking": text}:
+                    self._thinking(self._read.text(text, "choices[0].delta.content[].thinking"), events)
+                case {"text": text}:
+                    self._text(self._read.text(text, "choices[0].delta.content[].text"), events)
 
     def _pieces(self, pieces: list[Piece], events: list[Event]) -> None:
         for kind, text in pieces:
@@ -281,14 +292,14 @@ class Decoder:
         return [*events, Failed(fault)]
 
     def _report(self, events: list[Event]) -> UsageReported | None:
-        if self._usage is None:
+        if not self._usage:
             return None
-        counts = usage.report(self._usage)
+        counts = usage.report(self._usage, self._read)
         events.append(counts)
         return counts
 
     def _refusal(self, body: Any) -> Fault:
-        known = finish.error_in(self._who, body) if isinstance(body, dict) else None
+        known = finish.error_in(self._who, body, self._read) if isinstance(body, dict) else None
         return known or errors.from_stream(self._who, body)
 
 

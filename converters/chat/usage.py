@@ -10,40 +10,40 @@
 | Moonshot (older)    | in the choice                                                                   |
 """
 
-from typing import Any
-
 from converters.events import UsageReported
 from converters.jsontext import Json
+from converters.lenient import Reader
 
 
-def find(chunk: Json) -> Json | None:
-    """The usage in a chunk or a whole body, wherever it stands; null and empty ones say nothing."""
-    usage = chunk.get("usage") or (chunk.get("x_groq") or {}).get("usage")
-    if not usage and (choices := chunk.get("choices")):
-        usage = choices[0].get("usage")
-    return usage if isinstance(usage, dict) and usage else None
+def find(chunk: Json, read: Reader) -> Json:
+    """The usage in a chunk or a whole body, wherever it stands; empty where there is none."""
+    if usage := chunk.get("usage"):
+        return read.table(usage, "usage")
+    if (groq := chunk.get("x_groq")) and (usage := read.table(groq, "x_groq").get("usage")):
+        return read.table(usage, "x_groq.usage")
+    match chunk.get("choices"):
+        case [{"usage": usage}, *_]:
+            return read.table(usage, "choices[0].usage")
+        case _:
+            return {}
 
 
-def report(usage: Json) -> UsageReported:
-    prompt, completion = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
-    into, out = _part(usage, "prompt_tokens_details"), _part(usage, "completion_tokens_details")
-    reasoning = _count(out, "reasoning_tokens") or _count(usage, "reasoning_tokens")
-    left_out = reasoning and _count(usage, "total_tokens") == prompt + completion + reasoning
-    cached = _count(into, "cached_tokens") or _count(usage, "prompt_cache_hit_tokens") or _count(usage, "cached_tokens")
+def report(usage: Json, read: Reader) -> UsageReported:
+    def count(name: str) -> int:
+        return read.number(usage.get(name), f"usage.{name}")
+
+    def detail(name: str, part: str) -> int:
+        details = read.table(usage.get(name), f"usage.{name}")
+        return read.number(details.get(part), f"usage.{name}.{part}")
+
+    prompt, completion = count("prompt_tokens"), count("completion_tokens")
+    reasoning = detail("completion_tokens_details", "reasoning_tokens") or count("reasoning_tokens")
+    left_out = reasoning and count("total_tokens") == prompt + completion + reasoning
+    cached = detail("prompt_tokens_details", "cached_tokens")
     return UsageReported(
         input_tokens=prompt,
         output_tokens=completion + reasoning if left_out else completion,
-        cached_tokens=cached,
-        cache_write_tokens=_count(into, "cache_write_tokens"),
+        cached_tokens=cached or count("prompt_cache_hit_tokens") or count("cached_tokens"),
+        cache_write_tokens=detail("prompt_tokens_details", "cache_write_tokens"),
         reasoning_tokens=reasoning,
     )
-
-
-def _part(usage: Json, name: str) -> Json:
-    part = usage.get(name)
-    return part if isinstance(part, dict) else {}
-
-
-def _count(usage: Json, name: str) -> int:
-    value: Any = usage.get(name)
-    return int(value) if isinstance(value, int | float) else 0

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import assert_never
 
+from converters import halves
 from converters.errors import Fault
 from converters.events import (
     CallDelta,
@@ -42,7 +43,7 @@ class _Section:
     notes: list[str] = field(default_factory=list)
 
     def lines(self) -> Iterator[str]:
-        text = "".join(self.pieces)
+        text = halves.whole("".join(self.pieces))
         yield title(f"{self.kind} {self.name}".rstrip(), characters(text), *self.notes)
         if self.kind == "call":
             text = parts.arguments(text)

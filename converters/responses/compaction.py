@@ -10,6 +10,7 @@
 The summary travels in the item's `encrypted_content`; `history.py` unfolds it in later requests, so nothing is stored.
 """
 
+from functools import cached_property
 from typing import Any
 
 from converters import seal
@@ -73,19 +74,21 @@ def _question() -> wire.Item:
 class CompactionEncoder(Encoder):
     """For an answer that is a summary: all its text becomes one sealed item, the rest is left out."""
 
-    _summary = ""
+    @cached_property
+    def _pieces(self) -> list[str]:
+        return []
 
     def _tell(self, event: Event) -> None:
         match event:
             case TextDelta(text):
-                self._summary += text
+                self._pieces.append(text)
             case UsageReported():
                 self._life.report(event)
             case Finished("content_filter", explanation):
                 self._life.fail([], filtered(explanation))
             case Finished():
                 # Cut by the length limit, a summary is still far better than none.
-                self._release(self._summary.strip())
+                self._release("".join(self._pieces).strip())
             case Failed(fault):
                 self._life.fail([], fault)
             case _:

@@ -81,6 +81,7 @@ class Decoder:
         self._calls: dict[object, str] = {}  # item -> its call id
         self._heard: dict[tuple[object, _What], dict[int, list[str]]] = {}  # (item, what) -> part -> what was told
         self._keys: dict[str, object] = {}  # an item's id -> its key, for events that leave out its place
+        self._done: set[object] = set()
         self._any_item = False
 
     def feed(self, message: sse.Message) -> list[Event]:
@@ -125,10 +126,11 @@ class Decoder:
         new_part = bool(parts) and index not in parts
         heard = parts.setdefault(index, [])
         if whole:
-            text = _rest("".join(heard), text)
-        heard.append(text)
+            heard[:] = ["".join(heard)]  # told again and again, it is joined once
+            text = _rest(heard[0], text)
         if not text:
             return
+        heard.append(text)
         if what == "text":
             yield TextDelta(text)
         elif what != "arguments":
@@ -173,6 +175,9 @@ class Decoder:
         return index
 
     def _item_done(self, key: object, item: Json) -> Iterator[Event]:
+        if key in self._done:
+            return
+        self._done.add(key)
         yield from self._item_added(key, item)
         match item:
             case {"type": "message"}:

@@ -60,7 +60,11 @@ _CALLS_AND_OUTPUTS = (
     wire.ToolSearchOutputItem,
 )
 
+MOST_ITEMS = 10_000
+"""No answer needs as many; whoever sends more does not stop by itself."""
+
 CUT = Fault("cut", "The answer ended before it was complete.")
+TOO_MANY = Fault("bad_request", f"The answer has more than {MOST_ITEMS:,} messages, thoughts and calls.", 502)
 FILTERED = Fault("content_policy", "The provider's content filter stopped the answer.")
 
 
@@ -91,7 +95,7 @@ class Encoder:
         self._message: Message | None = None  # at most one of these two is open
         self._reasoning: Reasoning | None = None
         self._calls: dict[str, Call] = {}  # by the decoder's handle
-        self._call_ids: set[str] | None = None  # those taken; the history is read at the first call only
+        self._call_ids: dict[str, int] | None = None  # those taken, and how often; None before the first call
 
     @property
     def ended(self) -> bool:
@@ -119,6 +123,8 @@ class Encoder:
             if not life.started:
                 life.start(event.upstream_id if isinstance(event, Started) else "")
             self._tell(event)
+            if len(self._items) > MOST_ITEMS:
+                life.fail(self._output(), TOO_MANY)
         return life.stream.take()
 
     def close(self) -> bytes:
@@ -182,13 +188,15 @@ class Encoder:
         """The upstream's id of a call, marked where it is taken: some models count theirs from 0 in every answer."""
         if self._call_ids is None:
             self._call_ids = {
-                item.call_id for item in self._request.input if isinstance(item, _CALLS_AND_OUTPUTS) and item.call_id
+                item.call_id: 0 for item in self._request.input if isinstance(item, _CALLS_AND_OUTPUTS) and item.call_id
             }
-        wanted, number = call_id, 1
-        while call_id in self._call_ids:
-            mark = hashlib.sha256(f"{self._life.tail} {number}".encode()).hexdigest()[:8]
-            call_id, number = f"{wanted}_{mark}", number + 1
-        self._call_ids.add(call_id)
+        taken = self._call_ids
+        wanted = call_id
+        while call_id in taken:
+            taken[wanted] += 1
+            mark = hashlib.sha256(f"{self._life.tail} {taken[wanted]}".encode()).hexdigest()[:8]
+            call_id = f"{wanted}_{mark}"
+        taken[call_id] = 0
         return call_id
 
     def _open[I: Item](self, item: I) -> I:

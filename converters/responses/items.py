@@ -18,7 +18,7 @@ from functools import cached_property
 from io import StringIO
 from typing import ClassVar, Literal
 
-from converters import seal, tools
+from converters import halves, seal, tools
 from converters.jsontext import Json
 from converters.responses.lifecycle import Stream
 from converters.tools import Function, Kind
@@ -27,7 +27,7 @@ type Status = Literal["in_progress", "completed", "incomplete"]
 
 
 class Item(ABC):
-    """`index` is the item's place in the output."""
+    """`index` is the item's place in the output. Half a character at the end of a piece waits for its other half."""
 
     prefix: ClassVar[str]
 
@@ -35,6 +35,7 @@ class Item(ABC):
         self._stream = stream
         self._index = index
         self._said = StringIO()  # takes a tenth of the memory of a list of deltas
+        self._half = ""
         self._final: Json | None = None
         self.id = f"{self.prefix}_{tail}_{index}"
         self._place: Json = {"item_id": self.id, "output_index": index}
@@ -42,7 +43,20 @@ class Item(ABC):
     def open(self) -> None:
         self._say_item("added", self._body("in_progress"))
 
+    def add(self, text: str) -> None:
+        """Says one more piece."""
+        if self._half or not (text.isascii() or halves.is_whole(text)):
+            text, self._half = halves.cut(self._half + text)
+        if text:
+            self._grow(text)
+
+    @abstractmethod
+    def _grow(self, text: str) -> None: ...
+
     def end(self, status: Status = "completed") -> None:
+        if self._half:
+            self._half = ""
+            self._grow("\ufffd")
         self._close(status)
         self._final = self._body(status)
         self._say_item("done", self._final)
@@ -82,7 +96,7 @@ class Message(Item):
         super().open()
         self._stream.say("response.content_part.added", self._place, part=_output_text(""))
 
-    def add(self, text: str) -> None:
+    def _grow(self, text: str) -> None:
         self._said.write(text)
         self._delta(text)
 
@@ -114,7 +128,7 @@ class Reasoning(Item):
     def _delta(self) -> Callable[[str], None]:
         return self._stream.deltas("response.reasoning_summary_text.delta", self._place)
 
-    def add(self, text: str) -> None:
+    def _grow(self, text: str) -> None:
         if not self._said.tell():
             self._stream.say("response.reasoning_summary_part.added", self._place, part=_summary_text(""))
         self._said.write(text)
@@ -146,8 +160,8 @@ class Call(Item):
         super().__init__(stream, tail, index)
         self._function, self._name, self._call_id = function, name, call_id
 
-    def add(self, arguments: str) -> None:
-        self._said.write(arguments)
+    def _grow(self, text: str) -> None:
+        self._said.write(text)
 
     def _lifted(self) -> Json:
         return tools.lift(self._function, self._name, self._call_id, self._said.getvalue())
@@ -168,9 +182,9 @@ class FunctionCall(Call):
     def _delta(self) -> Callable[[str], None]:
         return self._stream.deltas("response.function_call_arguments.delta", self._place)
 
-    def add(self, arguments: str) -> None:
-        super().add(arguments)
-        self._delta(arguments)
+    def _grow(self, text: str) -> None:
+        self._said.write(text)
+        self._delta(text)
 
     def _close(self, status: Status) -> None:
         if not self._said.getvalue().strip():

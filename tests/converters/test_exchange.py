@@ -1,6 +1,5 @@
 """The laws of an exchange: whatever the upstream sends and however the network cuts it, the client reads one sound answer."""
 
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -9,99 +8,13 @@ from hypothesis import strategies as st
 
 from converters import jsontext, seal
 from converters.dialect import AnthropicDialect, ChatDialect, Dialect, ResponsesDialect
-from converters.errors import Client, Fault, RequestError
-from converters.exchange import DIALECTS, Exchange, Upstream, load, model_of, open_exchange, passes_as_it_is
+from converters.errors import Fault, RequestError
+from converters.exchange import DIALECTS, Upstream, load, model_of, open_exchange, passes_as_it_is
 from converters.jsontext import Json
 from tests import referee
+from tests.converters.exchanges import ONE_DIALECT, PROTOCOLS, STREAMS, cut_at, opened, question, replay
 
 TERMINAL = {"response.completed", "response.incomplete", "response.failed"}
-
-CHAT_STREAM = (
-    b"".join(
-        b"data: %b\n\n" % jsontext.dumps({"id": "chatcmpl-7", "model": "m", "choices": [{"index": 0, **choice}]})
-        for choice in (
-            {"delta": {"role": "assistant", "content": ""}},
-            {"delta": {"reasoning_content": "Let me "}},
-            {"delta": {"reasoning_content": "think \U0001f914"}},
-            {"delta": {"content": "Hé"}},
-            {"delta": {"content": "llo"}},
-            {
-                "delta": {
-                    "tool_calls": [{"index": 0, "id": "call_a", "function": {"name": "run", "arguments": '{"cmd"'}}]
-                }
-            },
-            {"delta": {"tool_calls": [{"index": 0, "function": {"arguments": ':"ls"}'}}]}},
-            {"delta": {}, "finish_reason": "tool_calls"},
-        )
-    )
-    + b'data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":5,"total_tokens":14}}\n\ndata: [DONE]\n\n'
-)
-
-ANTHROPIC_STREAM = b"".join(
-    b"event: %b\ndata: %b\n\n" % (event["type"].encode(), jsontext.dumps(event))
-    for event in (
-        {"type": "message_start", "message": {"id": "msg_7", "model": "m", "usage": {"input_tokens": 9}}},
-        {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": ""}},
-        {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "Hm \U0001f914"}},
-        {"type": "content_block_delta", "index": 0, "delta": {"type": "signature_delta", "signature": "c2ln"}},
-        {"type": "content_block_stop", "index": 0},
-        {"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": ""}},
-        {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "Hé"}},
-        {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "llo"}},
-        {"type": "content_block_stop", "index": 1},
-        {
-            "type": "content_block_start",
-            "index": 2,
-            "content_block": {"type": "tool_use", "id": "toolu_1", "name": "run", "input": {}},
-        },
-        {
-            "type": "content_block_delta",
-            "index": 2,
-            "delta": {"type": "input_json_delta", "partial_json": '{"cmd":"ls"}'},
-        },
-        {"type": "content_block_stop", "index": 2},
-        {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 5}},
-        {"type": "message_stop"},
-    )
-)
-STREAMS = {"chat": CHAT_STREAM, "anthropic": ANTHROPIC_STREAM}
-ONE_DIALECT: dict[str, Dialect] = {
-    "chat": ChatDialect(reasoning_back="exact", effort="thinking"),
-    "anthropic": AnthropicDialect(thinking="budget"),
-    "responses": ResponsesDialect(),
-}
-PROTOCOLS = pytest.mark.parametrize("protocol", sorted(STREAMS))
-
-
-def question(**fields: Any) -> Json:
-    tool = {"type": "function", "name": "run", "parameters": {"type": "object", "properties": {}}}
-    return {
-        "model": "alias",
-        "input": "hi",
-        "stream": True,
-        "tools": [tool],
-        "reasoning": {"summary": "auto"},
-        **fields,
-    }
-
-
-def opened(protocol: str, raw: Json | None = None, client: Client = "codex", **how: Any) -> Exchange:
-    upstream = Upstream("Acme", protocol, "model-x", ONE_DIALECT[protocol])
-    return open_exchange(raw or question(), upstream, now=1_700_000_000, client=client, **how)
-
-
-def replay(exchange: Exchange, chunks: list[bytes]) -> bytes:
-    out = [piece for chunk in chunks for piece in exchange.feed(chunk)]
-    return b"".join(out + exchange.close())
-
-
-def cut_at(stream: bytes, places: list[int]) -> list[bytes]:
-    borders = [0, *sorted(place % (len(stream) + 1) for place in places), len(stream)]
-    return [stream[a:b] for a, b in pairwise(borders)]
-
-
-def test_every_protocol_has_its_dialect() -> None:
-    assert set(DIALECTS) == {"responses", "chat", "anthropic"}
 
 
 @PROTOCOLS
@@ -299,51 +212,6 @@ def test_a_request_without_a_model_is_refused(raw: Json) -> None:
     assert caught.value.param == "model"
 
 
-def test_a_relay_passes_bytes_as_they_are() -> None:
-    raw = load(b'{"model":"alias","input":"hi","stream":true}')
-    exchange = opened("responses", raw)
-    assert jsontext.loads(exchange.body) == {**raw, "model": "model-x"}
-    stream = b'event: response.completed\ndata: {"type":"response.completed","response":{"id":"resp_1"}}\n\n'
-    assert replay(exchange, [stream[:30], stream[30:]]) == stream
-
-
-def test_a_relay_says_so_when_the_end_does_not_come() -> None:
-    said = replay(opened("responses"), [b'data: {"type":"response.created","response":{}}\n\ndata: {"ty'])
-    assert b'"response.failed"' in said
-    assert said.count(b"response.failed") == 2  # its event line, and its type
-
-
-def test_a_relay_makes_an_end_of_an_error_that_has_none() -> None:
-    """Codex passes over an `error` event."""
-    error = b'event: error\ndata: {"type":"error","code":"rate_limit_exceeded","message":"too fast"}\n\n'
-    *_, last = referee.read(replay(opened("responses"), [error]))
-    assert last["type"] == "response.failed"
-    assert last["response"]["error"]["code"] == "rate_limit_exceeded"
-    assert "too fast" in last["response"]["error"]["message"]
-
-
-def test_a_relay_gives_the_last_event_its_blank_line() -> None:
-    """Codex drops an event without one."""
-    stream = b'data: {"type":"response.completed","response":{"id":"resp_1"}}'
-    assert replay(opened("responses"), [stream]) == stream + b"\n\n"
-
-
-def test_a_relay_hands_on_errors_and_whole_answers() -> None:
-    raw = question(stream=False)
-    exchange = opened("responses", raw)
-    assert replay(exchange, [b'{"id":', b'"resp_1"}']) == b""
-    assert exchange.whole().body == b'{"id":"resp_1"}'
-    told = exchange.refused(429, {"Retry-After": "3", "Set-Cookie": "a=b"}, b"{}")
-    assert (told.status, told.headers) == (429, {"Retry-After": "3"})
-
-
-@pytest.mark.parametrize("status", [302, 407, 999])
-def test_a_relay_keeps_what_is_said_to_a_proxy_alone(status: int) -> None:
-    told = opened("responses", client="other").refused(status, {"Location": "https://login.example.com"}, b"")
-    assert (told.status, told.headers) == (502, {"content-type": "application/json"})
-    assert b"Acme answered %d" % status in told.body
-
-
 SIGNATURE = (
     b'{"error":{"type":"invalid_request_error","message":"messages.1: Invalid `signature` in `thinking` block"}}'
 )
@@ -376,22 +244,6 @@ def test_the_tokens_are_told_in_the_form_of_a_responses_answer(protocol: str) ->
     assert exchange.usage is None
     replay(exchange, [STREAMS[protocol]])
     assert exchange.usage and (exchange.usage["input_tokens"], exchange.usage["output_tokens"]) == (9, 5)
-
-
-@pytest.mark.parametrize("stream", [True, False])
-def test_the_tokens_of_a_relayed_answer_are_its_own(stream: bool) -> None:
-    usage = {"input_tokens": 3, "output_tokens": 4, "input_tokens_details": {"cached_tokens": 1}}
-    answer = {"type": "response.completed", "response": {"id": "resp_1", "output": [], "usage": usage}}
-    body = b"data: %b\n\n" % jsontext.dumps(answer) if stream else jsontext.dumps(answer["response"])
-    exchange = opened("responses", question(stream=stream))
-    replay(exchange, [body])
-    assert exchange.usage == usage
-
-
-def test_a_relayed_answer_that_is_no_json_has_no_tokens() -> None:
-    exchange = opened("responses", question(stream=False))
-    replay(exchange, [b"<html>"])
-    assert exchange.usage is None
 
 
 # --- limits ---

@@ -230,10 +230,15 @@ def test_a_stream_that_still_runs_is_not_called_cut(stream: bytes) -> None:
     assert shown.splitlines()[-1].startswith("goes on")
 
 
-def test_shows_what_came_before_a_message_that_cannot_be_read() -> None:
-    shown = readable(sse(chunk(content="so far"), {"choices": ["odd"]})) or ""
-    assert "  so far\n" in shown
-    assert "\nNOT ALL: the rest cannot be read" in shown
+def test_shows_the_rest_of_an_answer_of_which_some_cannot_be_read() -> None:
+    odd = {"choices": ["odd"], "usage": [1]}
+    shown = readable(sse(chunk(content="so far"), odd, chunk(content=", so good"))) or ""
+    assert "  so far, so good\n" in shown
+
+
+def test_shows_a_character_that_came_in_halves() -> None:
+    stream = sse(chunk(content="X")).replace(b"X", rb"\ud83d") + sse(chunk(content="Y")).replace(b"Y", rb"\ude00")
+    assert "  😀\n" in (readable(stream) or "")
 
 
 ERRORS = [

@@ -21,6 +21,7 @@ from converters.events import (
     UsageReported,
 )
 from converters.jsontext import Json
+from tests.steps import steps
 
 START = {"type": "message_start", "message": {"id": "msg_1", "model": "claude", "usage": {"input_tokens": 3}}}
 STOP = {"type": "message_stop"}
@@ -254,6 +255,33 @@ def test_an_end_without_a_stop_reason_is_a_cut() -> None:
     assert failure(decode()).kind == "cut"
 
 
+def test_an_orderly_end_without_a_reason_counts_for_what_was_said() -> None:
+    assert decode(START, *block("text", ("text_delta", {"text": "Hi"})), STOP)[-1] == Finished("stop")
+    whole_call = block("tool_use", ("input_json_delta", {"partial_json": '{"cmd": "ls"}'}), id="a", name="f", input={})
+    assert decode(START, *whole_call, STOP)[-1] == Finished("tool_calls")
+    in_the_start = block("tool_use", id="a", name="f", input={"cmd": "ls"})
+    assert decode(START, *in_the_start, STOP)[-1] == Finished("tool_calls")
+
+
+@pytest.mark.parametrize("pieces", [[], [""], ['{"cmd": "rm -rf /tmp/x'], ["[1]"]])
+def test_an_orderly_end_without_a_reason_releases_no_call_that_may_be_half(pieces: list[str]) -> None:
+    deltas = [("input_json_delta", {"partial_json": piece}) for piece in pieces]
+    good = block("tool_use", ("input_json_delta", {"partial_json": "{}"}), id="a", name="f", input={})
+    half = block("tool_use", *deltas, index=1, id="b", name="f", input={})
+    assert failure(decode(START, *good, *half, STOP)).kind == "cut"
+
+
+def test_an_orderly_end_of_nothing_is_a_cut() -> None:
+    assert failure(decode(START, STOP)).kind == "cut"
+
+
+@pytest.mark.parametrize("reason", ["error", "abort", "network_error"])
+def test_some_reasons_are_failures(reason: str) -> None:
+    fault = failure(decode(START, *block("text", ("text_delta", {"text": "Hi"})), stops(reason), STOP))
+    assert fault.kind == "server"
+    assert reason in fault.message
+
+
 def test_nothing_counts_after_the_end() -> None:
     events = decode(START, stops("end_turn"), STOP, *block("text", text="late"), STOP)
     assert events[-1] == Finished("stop")
@@ -333,3 +361,16 @@ def kindly(part: Json) -> Json:
 )
 def test_a_whole_body_that_is_no_message_is_a_fault(body: Any, kind: str) -> None:
     assert failure(whole(body)).kind == kind
+
+
+# --- how much ---
+
+
+def test_blocks_that_never_stop_cost_the_same_each() -> None:
+    def work(count: int) -> int:
+        decoder = Decoder("Anthropic", AnthropicDialect())
+        starts = [message(begin(index, "tool_use", id="the one", name="f", input={})) for index in range(count)]
+        return steps(lambda: [decoder.feed(one) for one in starts])
+
+    work(10)
+    assert work(2000) < 12 * work(200)

@@ -1,12 +1,17 @@
 """Tool calls in a stream, told apart."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from converters import sse
-from converters.events import CallDelta, CallStarted
-from tests.converters.chat.answering import calling, calls, chunk, entry, heard
+from converters.chat.to_responses import Decoder
+from converters.dialect import ChatDialect
+from converters.events import CallDelta, CallStarted, Finished
+from converters.losses import Losses
+from tests.converters.chat.answering import DONE, calling, calls, chunk, entry, heard
+from tests.steps import steps
 
 
 def test_a_call_comes_in_pieces() -> None:
@@ -136,3 +141,55 @@ def test_arguments_go_on_after_a_text_in_between() -> None:
         calling(entry(0, "a", "f", "{")), chunk({"content": "meanwhile"}), calling(entry(0, arguments="}"))
     ]  # fmt: skip
     assert calls(heard(*said)) == [("a", "f", "{}")]
+
+
+# --- how much ---
+
+MANY = {
+    "one array, one id": lambda count: [calling(*[entry(None, "a", "f", "{}")] * count)],
+    "one id, no index": lambda count: [calling(entry(None, "a", "f", "{}"))] * count,
+    "neither id nor index": lambda count: [calling(entry(None, None, "f", "{}"))] * count,
+    "one array, no ids": lambda count: [calling(*[entry(None, None, "f", "{}")] * count)],
+    "objects": lambda count: [calling(entry(0, "a", "f", {f"key {number}": 1})) for number in range(count)],
+}
+
+
+@pytest.mark.parametrize("many", MANY.values(), ids=MANY.keys())
+def test_each_of_many_costs_the_same(many: Callable[[int], list[sse.Message]]) -> None:
+    def work(count: int) -> int:
+        said = many(count)
+        return steps(lambda: heard(*said))
+
+    work(10)
+    assert work(2000) < 12 * work(200)
+
+
+def test_a_repeated_name_is_not_looked_into_without_end() -> None:
+    """Each look joins and parses all arguments so far."""
+    pieces = [calling(entry(0, "", "f", '{"a":{}')) for _ in range(3000)]
+    ((_, _, arguments),) = calls(heard(*pieces))
+    assert arguments == '{"a":{}' * 3000
+
+
+# --- what cannot be read ---
+
+
+@pytest.mark.parametrize(
+    ("odd", "place"),
+    [
+        (7, "[]"),
+        ({"index": "x", "id": "b", "function": {"name": "g", "arguments": "{}"}}, "[].index"),
+        ({"index": 1, "id": ["b"], "function": {"name": "g", "arguments": "{}"}}, "[].id"),
+        ({"index": 1, "id": "b", "function": {"name": {"n": 1}, "arguments": "{}"}}, "[].function.name"),
+        ({"index": 1, "id": "b", "function": {"name": "g", "arguments": [1]}}, "[].function.arguments"),
+        ({"index": 1, "id": "b", "function": "g"}, "[].function"),
+    ],
+)
+def test_what_cannot_be_read_of_a_call_is_a_loss_and_the_rest_is_told(odd: Any, place: str) -> None:
+    losses = Losses()
+    decoder = Decoder("Zed", ChatDialect(), losses)
+    said = [calling(entry(0, "a", "f", "{}")), chunk({"tool_calls": [odd]}), chunk(finish="stop"), DONE]
+    events = [event for one in said for event in decoder.feed(one)]
+    assert calls(events)[0] == ("a", "f", "{}")
+    assert events[-1] == Finished("tool_calls")
+    assert [loss.path for loss in losses] == [f"answer.choices[0].delta.tool_calls{place}"]

@@ -5,6 +5,10 @@ from typing import Any
 import pytest
 
 from converters.chat import finish
+from converters.lenient import Reader
+from converters.losses import Losses
+
+READ = Reader(Losses())
 
 
 @pytest.mark.parametrize(
@@ -32,12 +36,14 @@ def test_every_word_has_a_reason(said: str, reason: str) -> None:
     [
         ({"finish_reason": "error", "native_finish_reason": "MALFORMED_FUNCTION_CALL"}, "server"),
         ({"finish_reason": "network_error"}, "server"),
+        ({"finish_reason": "abort"}, "server"),
+        ({"finish_reason": "ERROR"}, "server"),
         ({"finish_reason": "insufficient_system_resource"}, "overloaded"),
         ({"finish_reason": "stop", "error": {"code": 502, "message": "no"}}, "server"),
     ],
 )
 def test_some_ends_are_failures(choice: Any, kind: str) -> None:
-    fault = finish.broken("Zed", choice)
+    fault = finish.broken("Zed", choice, choice.get("finish_reason") or "", READ)
     assert fault is not None
     assert fault.kind == kind
     assert str(choice.get("native_finish_reason", "")) in fault.message
@@ -45,7 +51,7 @@ def test_some_ends_are_failures(choice: Any, kind: str) -> None:
 
 @pytest.mark.parametrize("choice", [{}, {"finish_reason": None}, {"finish_reason": "stop"}])
 def test_other_ends_are_none(choice: Any) -> None:
-    assert finish.broken("Zed", choice) is None
+    assert finish.broken("Zed", choice, choice.get("finish_reason") or "", READ) is None
 
 
 @pytest.mark.parametrize(
@@ -61,16 +67,18 @@ def test_other_ends_are_none(choice: Any) -> None:
     ],
 )
 def test_errors_are_found_in_any_form(chunk: Any, kind: str) -> None:
-    fault = finish.error_in("Zed", chunk)
+    fault = finish.error_in("Zed", chunk, READ)
     assert fault is not None
     assert fault.kind == kind
 
 
 def test_an_event_line_can_name_the_error() -> None:
-    assert finish.error_in("Zed", {"message": "no"}) is None
-    assert finish.error_in("Zed", {"message": "no"}, named_error=True) is not None
+    assert finish.error_in("Zed", {"message": "no"}, READ) is None
+    assert finish.error_in("Zed", {"message": "no"}, READ, named_error=True) is not None
 
 
-@pytest.mark.parametrize("chunk", [{}, {"error": None}, {"base_resp": {"status_code": 0}}, {"base_resp": None}])
+@pytest.mark.parametrize(
+    "chunk", [{}, {"error": None}, {"base_resp": {"status_code": 0}}, {"base_resp": None}, {"base_resp": "ok"}]
+)
 def test_a_good_chunk_has_no_error(chunk: Any) -> None:
-    assert finish.error_in("Zed", chunk) is None
+    assert finish.error_in("Zed", chunk, READ) is None

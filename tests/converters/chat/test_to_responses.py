@@ -106,7 +106,26 @@ def test_an_empty_finish_is_no_finish() -> None:
 
 def test_done_without_a_finish_ends_an_answer_that_said_something() -> None:
     assert listen(chunk({"content": "Hi"}), DONE)[-1] == Finished("stop")
-    assert listen(calling(entry(0, "a", "f")), DONE)[-1] == Finished("tool_calls")
+
+
+@pytest.mark.parametrize("arguments", ["{}", '{"cmd": "ls"}'])
+def test_done_without_a_finish_ends_calls_that_show_that_they_are_whole(arguments: str) -> None:
+    assert listen(calling(entry(0, "a", "f", arguments)), DONE)[-1] == Finished("tool_calls")
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        entry(1, "b", "g"),
+        entry(1, "b", "g", '{"cmd": "rm -rf /tmp/x'),
+        entry(1, "b", "g", "[1]"),
+        entry(1, "b", None, "{}"),
+        entry(1, "b", "g", {"cmd": "rm"}),  # the rest of it may have been to come
+        {"index": 1, "id": "b", "type": "custom", "custom": {"name": "apply_patch", "input": "*** Begin Patch"}},
+    ],
+)
+def test_half_a_call_is_a_cut_whatever_done_says(last: Json) -> None:
+    assert fault(calling(entry(0, "a", "f", "{}")), calling(last), DONE).kind == "cut"
 
 
 def test_done_without_a_word_is_a_cut() -> None:
@@ -400,6 +419,6 @@ def test_any_answer_ends_once_and_has_no_empty_pieces(deltas: list[Json], end: s
     assert all(event.arguments and event.call_id in started for event in events if isinstance(event, CallDelta))
 
 
-def test_a_lone_surrogate_does_not_stop_the_answer() -> None:
+def test_half_a_character_is_kept_for_its_other_half() -> None:
     data = jsontext.dumps({"choices": [{"index": 0, "delta": {"content": "X"}}]}).replace(b"X", rb"\ud83d")
-    assert heard(sse.Message("", data)) == [TextDelta("\N{REPLACEMENT CHARACTER}")]
+    assert heard(sse.Message("", data)) == [TextDelta("\ud83d")]

@@ -7,7 +7,10 @@ import pytest
 from converters.chat import usage
 from converters.events import UsageReported
 from converters.jsontext import Json
+from converters.lenient import Reader
+from converters.losses import Losses
 
+READ = Reader(Losses())
 COUNTS = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
 
 
@@ -20,12 +23,12 @@ COUNTS = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
     ],
 )
 def test_finds_the_counts_in_any_place(chunk: Json) -> None:
-    assert usage.find(chunk) == COUNTS
+    assert usage.find(chunk, READ) == COUNTS
 
 
 @pytest.mark.parametrize("chunk", [{}, {"usage": None}, {"usage": {}}, {"choices": [{}], "x_groq": {"id": "r"}}])
 def test_finds_none_where_there_is_none(chunk: Json) -> None:
-    assert usage.find(chunk) is None
+    assert usage.find(chunk, READ) == {}
 
 
 @pytest.mark.parametrize(
@@ -41,10 +44,27 @@ def test_finds_none_where_there_is_none(chunk: Json) -> None:
     ],
 )
 def test_reads_every_spelling(fields: Any, report: UsageReported) -> None:
-    assert usage.report({**COUNTS, **fields}) == report
+    assert usage.report({**COUNTS, **fields}, READ) == report
 
 
 def test_reasoning_that_only_the_total_counts_is_output() -> None:
     told = {"prompt_tokens": 12, "completion_tokens": 1, "total_tokens": 303}
     told = {**told, "completion_tokens_details": {"reasoning_tokens": 290}}
-    assert usage.report(told) == UsageReported(12, 291, 0, 0, 290)
+    assert usage.report(told, READ) == UsageReported(12, 291, 0, 0, 290)
+
+
+@pytest.mark.parametrize("odd", ["12", ["12"], 7, True])
+def test_usage_that_is_none_is_a_loss(odd: Any) -> None:
+    losses = Losses()
+    assert usage.find({"usage": odd, "choices": []}, Reader(losses)) == {}
+    assert [loss.path for loss in losses] == ["answer.usage"]
+
+
+@pytest.mark.parametrize("odd", ["many", [], 1e40, -1, 2**64, {"a": 1}, True, float("nan")])
+def test_a_count_that_is_none_is_0_and_the_others_are_told(odd: Any) -> None:
+    told = {"prompt_tokens": odd, "completion_tokens": 5, "prompt_tokens_details": odd}
+    assert usage.report(told, READ) == UsageReported(0, 5)
+
+
+def test_a_count_may_come_as_a_text_or_with_a_point() -> None:
+    assert usage.report({"prompt_tokens": "12", "completion_tokens": 5.0}, READ) == UsageReported(12, 5)

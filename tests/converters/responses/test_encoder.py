@@ -19,9 +19,10 @@ from converters.events import (
 )
 from converters.jsontext import Json
 from converters.responses import wire
-from converters.responses.encoder import CONTINUED_FAMILY, Encoder
+from converters.responses.encoder import CONTINUED_FAMILY, MOST_ITEMS, Encoder
 from converters.tools import lower
 from tests import referee
+from tests.steps import steps
 from tests.strategies import REQUEST
 
 START = Started("chatcmpl-A1", "glm-5.2-0711")
@@ -391,3 +392,24 @@ def test_codex_does_not_ask_again_where_something_was_said_or_no_tool_was_answer
     assert not goes_on("stop", CALLED, OUTPUT, said=A, continue_on_empty=True)
     assert not goes_on("tool_calls", CALLED, OUTPUT, said=CallStarted("d", "f"), continue_on_empty=True)
     assert not goes_on("stop", said=ReasoningDelta("hm"), continue_on_empty=True)
+
+
+# --- how much ---
+
+
+def test_an_answer_without_end_is_stopped() -> None:
+    events = [CallStarted(f"c{number}", "exec_command") for number in range(MOST_ITEMS + 5)]
+    told = encode(*events, Finished("stop"))
+    assert told[-1]["type"] == "response.failed"
+    assert "10,000" in told[-1]["response"]["error"]["message"]
+    assert done(told) == [], "none of its calls is run"
+
+
+def test_calls_of_one_id_cost_the_same_each() -> None:
+    def work(count: int) -> int:
+        encoder = Encoder(REQUEST, lower(REQUEST), created_at=7, client="codex")
+        events = [CallStarted("the one", "exec_command") for _ in range(count)]
+        return steps(lambda: encoder.feed(events))
+
+    work(10)
+    assert work(2000) < 12 * work(200)

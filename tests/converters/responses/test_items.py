@@ -90,3 +90,24 @@ def test_whole_numbers_are_told_as_the_schema_wants_them() -> None:
     item.add('{"ms":10.0}')
     item.end()
     assert item.final()["arguments"] == '{"ms":10}'
+
+
+@pytest.mark.parametrize("name", ["exec_command", "apply_patch", "tool_search"])
+def test_half_a_character_waits_for_its_other_half(name: str) -> None:
+    for item in (Message(Stream(), "t", 0), Reasoning(Stream(), "t", 1), call(Stream(), name)):
+        item.open()
+        for piece in ('{"input": "', "a\ud83d", "\ude00b", "\ud83d", '"}'):
+            item.add(piece)
+        item.end()
+        assert "a😀b\ufffd" in str(item.final())
+
+
+def test_half_a_character_at_the_end_is_told_as_none() -> None:
+    stream = Stream()
+    item = Message(stream, "t", 0)
+    item.open()
+    item.add("\ud83d")
+    assert [event for event in referee.read(stream.take()) if "delta" in event] == []
+    item.end()
+    assert [event["delta"] for event in referee.read(stream.take()) if "delta" in event] == ["\ufffd"]
+    assert item.final()["content"][0]["text"] == "\ufffd"

@@ -24,7 +24,7 @@ from converters.events import (
 from converters.jsontext import Json, dumps
 from converters.responses.decoder import Decoder
 from converters.responses.encoder import Encoder
-from tests import referee
+from tests import referee, stream_laws
 from tests.strategies import REQUEST, answers, nonsense, toolbox
 
 CLIENTS = st.sampled_from(["codex", "other"])
@@ -71,28 +71,33 @@ def test_openai_s_published_types_know_every_field(events: list[Event], client: 
 @given(nonsense(), CLIENTS, st.booleans())
 def test_what_is_streamed_is_what_the_end_says(events: list[Event], client: Client, goes_on: bool) -> None:
     told = encode(events, client, continue_on_length=goes_on)
+    stream_laws.check(told)
+    ids: dict[int, set[str]] = {}
+    for event in told:
+        if "output_index" in event and "item_id" in event:
+            ids.setdefault(event["output_index"], set()).add(event["item_id"])
     output = told[-1]["response"]["output"]
-    added = [event for event in told if event["type"] == "response.output_item.added"]
-    assert [event["output_index"] for event in added] == list(range(len(output)))
-    assert [event["item"]["id"] for event in added] == [item["id"] for item in output]
-    done = {event["output_index"]: event["item"] for event in told if event["type"] == "response.output_item.done"}
-    for index, item in enumerate(output):
-        assert done.get(index, item) == item
-        assert index in done or item["status"] == "incomplete"
-        assert {event["item_id"] for event in told if event.get("output_index") == index and "item_id" in event} <= {
-            item["id"]
-        }
+    assert all(found == {output[index]["id"]} for index, found in ids.items())
 
 
 @given(nonsense(), CLIENTS)
 def test_openai_s_client_builds_the_same_items_from_the_deltas(events: list[Event], client: Client) -> None:
-    told = encode(events, client)
-    for built, item in zip(referee.accumulate(told), told[-1]["response"]["output"], strict=True):
-        assert built["id"] == item["id"]
-        if item["type"] == "message":
-            assert "".join(part["text"] for part in built["content"]) == item["content"][0]["text"]
-        elif item["type"] == "function_call" and ".0" not in built["arguments"]:
-            assert built["arguments"] == item["arguments"]
+    stream_laws.check_with_openai(encode(events, client))
+
+
+UNITS = st.text(st.one_of(st.characters(exclude_categories=["Cs"]), st.just("😀")), min_size=1, max_size=8)
+
+
+@given(UNITS, st.lists(st.integers(0, 16), max_size=6))
+def test_a_text_is_the_same_wherever_its_characters_are_cut(text: str, places: list[int]) -> None:
+    units = text.encode("utf-16-le", "surrogatepass")
+    borders = [0, *sorted(min(2 * place, len(units)) for place in places), len(units)]
+    cut = [units[start:end].decode("utf-16-le", "surrogatepass") for start, end in itertools.pairwise(borders)]
+    for piece in (TextDelta, ReasoningDelta, lambda one: CallDelta("a", one)):
+        opening: list[Event] = [CallStarted("a", "exec_command")]
+        whole = encode([*opening, piece(text), Finished("stop")])
+        pieces = encode([*opening, *map(piece, cut), Finished("stop")])
+        assert pieces[-1]["response"] == whole[-1]["response"]
 
 
 @given(nonsense())

@@ -1,0 +1,132 @@
+"""An exchange with an upstream of another protocol: messages to events (its decoder), events to a Responses stream."""
+
+from collections.abc import Iterator, Mapping
+
+from converters import errors, jsontext, sse, tools
+from converters.boundary import Exchange, too_long
+from converters.errors import Answer, Client, Fault
+from converters.events import Event, Failed
+from converters.jsontext import Json
+from converters.losses import Losses
+from converters.protocols import CONVERTERS, Upstream
+from converters.responses import compaction, wire
+from converters.responses.encoder import Encoder
+
+
+class Conversion(Exchange):
+    def __init__(
+        self,
+        request: wire.Request,
+        upstream: Upstream,
+        losses: Losses,
+        *,
+        now: int,
+        client: Client,
+        compact: bool,
+        event_limit: int | None,
+    ) -> None:
+        converter = CONVERTERS[upstream.protocol]
+        self.path, self.headers = converter.path, converter.headers(upstream.dialect)
+        self.losses = losses
+        self.stream = request.stream and not compact
+        self.who, self._client = upstream.who, client
+        self._compact = request if compact else None
+        compacts = compact or compaction.is_compaction(request)
+        asked = compaction.rewrite(request) if compacts else request
+        toolbox = tools.lower(asked)
+        toolbox.leave_out(upstream.dialect.refused_tools, self.losses)
+        body = converter.convert(asked, toolbox, upstream.dialect, upstream.model, self.losses)
+        self.body = jsontext.dumps(upstream.dialect.completed(body))
+        self._decoder = converter.decoder(upstream.who, upstream.dialect, self.losses)
+        make = compaction.CompactionEncoder if compacts else Encoder
+        self._encoder = make(
+            request,
+            toolbox,
+            created_at=now,
+            client=client,
+            continue_on_length=upstream.dialect.continue_on_length,
+            continue_on_empty=upstream.dialect.continue_on_empty,
+        )
+        self._event_limit = event_limit
+        self._parser = sse.Parser(event_limit)
+        self._body: bytearray | None = None  # the answer, when it turns out to be no stream
+        self._began = False
+        self._refusal: Fault | None = None
+
+    @property
+    def usage(self) -> Json | None:
+        return self._encoder.usage
+
+    @property
+    def _fault(self) -> Fault | None:
+        return self._encoder.fault or self._refusal
+
+    @property
+    def _failed(self) -> bool:
+        return self._encoder.fault is not None
+
+    def _feed(self, data: bytes) -> list[bytes]:
+        if self._encoder.ended:
+            return []
+        if not self._began and (data := data.lstrip()):
+            self._began = True
+            # An error page, or JSON where a stream was asked for: no line of a stream begins so.
+            self._body = bytearray() if data[:1] in b"{[<" else None
+        if self._body is not None:
+            return self._gather(self._body, data)
+        told = self._say(self._encoder.feed(self._events(self._parser.feed(data))))
+        return told + self._too_long("an event") if self._parser.too_long else told
+
+    def _gather(self, body: bytearray, data: bytes) -> list[bytes]:
+        body += data
+        self.progress += not data.isspace()
+        if self._event_limit is None or len(body) <= self._event_limit:
+            return []
+        body.clear()
+        return self._too_long("an answer that is no stream")
+
+    def _too_long(self, what: str) -> list[bytes]:
+        return self._fail(too_long(self.who, what, self._event_limit))
+
+    def _close(self) -> list[bytes]:
+        return self._say(self._encoder.feed(self._last_events())) + self._say(self._encoder.close())
+
+    def _fail(self, fault: Fault) -> list[bytes]:
+        return self._say(self._encoder.feed([Failed(fault)]))
+
+    def _whole(self) -> Answer:
+        if self._encoder.fault is not None:
+            return errors.answer(self._encoder.fault, self._client)
+        response = self._encoder.response
+        if self._compact is not None:
+            response = compaction.compact_body(response, self._compact)
+        return Answer(200, {"content-type": "application/json"}, jsontext.dumps(response))
+
+    def _refused(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+        self._refusal = errors.read(self.who, status, headers, body)
+        return errors.answer(self._refusal, self._client)
+
+    def _events(self, messages: list[sse.Message]) -> Iterator[Event]:
+        feed = self._decoder.feed
+        for message in messages:
+            if events := feed(message):
+                self.progress += 1
+                yield from events
+
+    def _last_events(self) -> Iterator[Event]:
+        if self._body is None:
+            yield from self._events(self._parser.close())
+            yield from self._decoder.close()
+            return
+        body = bytes(self._body)
+        try:
+            value = jsontext.loads(body)
+        except ValueError:
+            said = errors.describe(body)
+            yield Failed(Fault("server", f"{self.who} answered with something that is no stream: {said}"))
+        else:
+            yield from self._decoder.whole(value)
+            yield from self._decoder.close()
+
+    def _say(self, records: bytes) -> list[bytes]:
+        return [records] if records and self.stream else []

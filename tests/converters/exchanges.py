@@ -1,0 +1,95 @@
+"""A question, small answers to it in each protocol, and what an exchange makes of them."""
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from converters import jsontext
+from converters.dialect import AnthropicDialect, ChatDialect, Dialect, ResponsesDialect
+from converters.errors import Client
+from converters.exchange import Exchange, Upstream, open_exchange
+from converters.jsontext import Json
+
+CHAT_STREAM = (
+    b"".join(
+        b"data: %b\n\n" % jsontext.dumps({"id": "chatcmpl-7", "model": "m", "choices": [{"index": 0, **choice}]})
+        for choice in (
+            {"delta": {"role": "assistant", "content": ""}},
+            {"delta": {"reasoning_content": "Let me "}},
+            {"delta": {"reasoning_content": "think \U0001f914"}},
+            {"delta": {"content": "Hé"}},
+            {"delta": {"content": "llo"}},
+            {
+                "delta": {
+                    "tool_calls": [{"index": 0, "id": "call_a", "function": {"name": "run", "arguments": '{"cmd"'}}]
+                }
+            },
+            {"delta": {"tool_calls": [{"index": 0, "function": {"arguments": ':"ls"}'}}]}},
+            {"delta": {}, "finish_reason": "tool_calls"},
+        )
+    )
+    + b'data: {"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":5,"total_tokens":14}}\n\ndata: [DONE]\n\n'
+)
+
+ANTHROPIC_STREAM = b"".join(
+    b"event: %b\ndata: %b\n\n" % (event["type"].encode(), jsontext.dumps(event))
+    for event in (
+        {"type": "message_start", "message": {"id": "msg_7", "model": "m", "usage": {"input_tokens": 9}}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "Hm \U0001f914"}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "signature_delta", "signature": "c2ln"}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "Hé"}},
+        {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "llo"}},
+        {"type": "content_block_stop", "index": 1},
+        {
+            "type": "content_block_start",
+            "index": 2,
+            "content_block": {"type": "tool_use", "id": "toolu_1", "name": "run", "input": {}},
+        },
+        {
+            "type": "content_block_delta",
+            "index": 2,
+            "delta": {"type": "input_json_delta", "partial_json": '{"cmd":"ls"}'},
+        },
+        {"type": "content_block_stop", "index": 2},
+        {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 5}},
+        {"type": "message_stop"},
+    )
+)
+STREAMS = {"chat": CHAT_STREAM, "anthropic": ANTHROPIC_STREAM}
+ONE_DIALECT: dict[str, Dialect] = {
+    "chat": ChatDialect(reasoning_back="exact", effort="thinking"),
+    "anthropic": AnthropicDialect(thinking="budget"),
+    "responses": ResponsesDialect(),
+}
+PROTOCOLS = pytest.mark.parametrize("protocol", sorted(STREAMS))
+
+
+def question(**fields: Any) -> Json:
+    tool = {"type": "function", "name": "run", "parameters": {"type": "object", "properties": {}}}
+    return {
+        "model": "alias",
+        "input": "hi",
+        "stream": True,
+        "tools": [tool],
+        "reasoning": {"summary": "auto"},
+        **fields,
+    }
+
+
+def opened(protocol: str, raw: Json | None = None, client: Client = "codex", **how: Any) -> Exchange:
+    upstream = Upstream("Acme", protocol, "model-x", ONE_DIALECT[protocol])
+    return open_exchange(raw or question(), upstream, now=1_700_000_000, client=client, **how)
+
+
+def replay(exchange: Exchange, chunks: list[bytes]) -> bytes:
+    out = [piece for chunk in chunks for piece in exchange.feed(chunk)]
+    return b"".join(out + exchange.close())
+
+
+def cut_at(stream: bytes, places: list[int]) -> list[bytes]:
+    borders = [0, *sorted(place % (len(stream) + 1) for place in places), len(stream)]
+    return [stream[a:b] for a, b in pairwise(borders)]

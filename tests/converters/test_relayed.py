@@ -1,0 +1,69 @@
+"""Responses upstreams: what passes, and what is told where their end does not come."""
+
+import pytest
+
+from converters import jsontext
+from converters.exchange import load
+from tests import referee
+from tests.converters.exchanges import opened, question, replay
+
+
+def test_a_relay_passes_bytes_as_they_are() -> None:
+    raw = load(b'{"model":"alias","input":"hi","stream":true}')
+    exchange = opened("responses", raw)
+    assert jsontext.loads(exchange.body) == {**raw, "model": "model-x"}
+    stream = b'event: response.completed\ndata: {"type":"response.completed","response":{"id":"resp_1"}}\n\n'
+    assert replay(exchange, [stream[:30], stream[30:]]) == stream
+
+
+def test_a_relay_says_so_when_the_end_does_not_come() -> None:
+    said = replay(opened("responses"), [b'data: {"type":"response.created","response":{}}\n\ndata: {"ty'])
+    assert b'"response.failed"' in said
+    assert said.count(b"response.failed") == 2  # its event line, and its type
+
+
+def test_a_relay_makes_an_end_of_an_error_that_has_none() -> None:
+    """Codex passes over an `error` event."""
+    error = b'event: error\ndata: {"type":"error","code":"rate_limit_exceeded","message":"too fast"}\n\n'
+    *_, last = referee.read(replay(opened("responses"), [error]))
+    assert last["type"] == "response.failed"
+    assert last["response"]["error"]["code"] == "rate_limit_exceeded"
+    assert "too fast" in last["response"]["error"]["message"]
+
+
+def test_a_relay_gives_the_last_event_its_blank_line() -> None:
+    """Codex drops an event without one."""
+    stream = b'data: {"type":"response.completed","response":{"id":"resp_1"}}'
+    assert replay(opened("responses"), [stream]) == stream + b"\n\n"
+
+
+def test_a_relay_hands_on_errors_and_whole_answers() -> None:
+    raw = question(stream=False)
+    exchange = opened("responses", raw)
+    assert replay(exchange, [b'{"id":', b'"resp_1"}']) == b""
+    assert exchange.whole().body == b'{"id":"resp_1"}'
+    told = exchange.refused(429, {"Retry-After": "3", "Set-Cookie": "a=b"}, b"{}")
+    assert (told.status, told.headers) == (429, {"Retry-After": "3"})
+
+
+@pytest.mark.parametrize("status", [302, 407, 999])
+def test_a_relay_keeps_what_is_said_to_a_proxy_alone(status: int) -> None:
+    told = opened("responses", client="other").refused(status, {"Location": "https://login.example.com"}, b"")
+    assert (told.status, told.headers) == (502, {"content-type": "application/json"})
+    assert b"Acme answered %d" % status in told.body
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_the_tokens_of_a_relayed_answer_are_its_own(stream: bool) -> None:
+    usage = {"input_tokens": 3, "output_tokens": 4, "input_tokens_details": {"cached_tokens": 1}}
+    answer = {"type": "response.completed", "response": {"id": "resp_1", "output": [], "usage": usage}}
+    body = b"data: %b\n\n" % jsontext.dumps(answer) if stream else jsontext.dumps(answer["response"])
+    exchange = opened("responses", question(stream=stream))
+    replay(exchange, [body])
+    assert exchange.usage == usage
+
+
+def test_a_relayed_answer_that_is_no_json_has_no_tokens() -> None:
+    exchange = opened("responses", question(stream=False))
+    replay(exchange, [b"<html>"])
+    assert exchange.usage is None
