@@ -113,6 +113,7 @@ async def test_nobody_finds_a_canary(tmp_path: Path, log: pytest.LogCaptureFixtu
             health = await proxy.ask("GET", "/health", b"", CLIENT)
             shown = proxy.command("routes.show")
             proxy.command("capture.save", proxy.flows[:2], "chat/canary", "No canary is in it.")
+            await asyncio.gather(*proxy.master.addons.get("capture").saving)
 
     assert [one for name, answer in told.items() if not name.startswith("own-") for one in found(answer)] == []
     assert [one for answer in told.values() for one in found(answer, OURS)] == []
