@@ -90,6 +90,7 @@ def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> It
     internals.HttpStream = plain  # type: ignore[misc]
 
 
+@pytest.mark.slow
 async def test_nobody_finds_a_canary(tmp_path: Path, log: pytest.LogCaptureFixture) -> None:
     echo, saved, all_of_them = Echo(), tmp_path / "saved.mitm", tmp_path / "all"
     (tmp_path / "routes.toml").write_text("")

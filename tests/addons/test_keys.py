@@ -65,7 +65,7 @@ def test_a_variables_name_is_taken(name: str) -> None:
 @pytest.mark.parametrize(
     "pasted",
     [
-        *("sk-ant-api03-abcdef", "gsk_abc", "DA39A3EE5E6B4B0D3255BFEF95601890AFD80709"),
+        *("sk-ant-api03-" + "abcdef", "gsk_abc", "DA39A3EE5E6B4B0D3255BFEF95601890AFD80709"),
         "AKIA" + "IOSFODNN7EXAMPLE",  # put together here, so that no scanner takes this file for a leak
         *("da39a3ee5e6b4b0d3255bfef95601890afd80709", "0123456789", "AIzaSyA-1234", "Bearer X", "acme_key", "Acme_Key"),
         *(

@@ -16,7 +16,6 @@ from mitmproxy.test import taddons, tflow
 from addons import loading
 from tests.addons.house import SCRIPT, question, request
 
-REPOSITORY = SCRIPT.parents[1]
 PATIENCE = 60  # seconds; only a test that fails waits so long
 
 
@@ -110,7 +109,7 @@ def started(folder: Path, program: str, *arguments: str, port: int) -> subproces
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         cwd=folder,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(REPOSITORY)},
+        env={"PATH": os.environ["PATH"], "HOME": str(folder)},
     )
 
 
@@ -122,6 +121,7 @@ def free_port() -> int:
 WEB = ("--no-web-open-browser", "--web-port", "0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("program", "arguments", "says"),
     [
@@ -144,6 +144,7 @@ def test_a_mistake_ends_the_program_in_one_line(tmp_path: Path, program: str, ar
     assert line.startswith("transcodex: ") and says in line
 
 
+@pytest.mark.slow
 def test_nothing_is_served_before_it_ends(tmp_path: Path) -> None:
     """Ports are open before scripts are loaded: who asks that early is answered by nobody."""
     target = socket.create_server(("127.0.0.1", 0))
