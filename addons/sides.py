@@ -117,8 +117,11 @@ class Sides:
         failure = question.fault.message if question.fault else _failure(flow)
         lost = f"lost {question.losses.told()}" if question.losses else ""
         said = [_status(flow), _duration(flow), _tokens(question.usage), lost, failure]
+        flow.metadata[LOSSES] = question.losses.total
         _say(flow, said, FAILED if failure else LOST if lost else "")
         logger.info("%s", printable(flow.comment, 2000))
+        if question.surprise:
+            logger.error("%s: a mistake of ours: %s", _short(flow.id), question.surprise)
 
     @command.command("exchange.flows")
     def flows(self, one: flow.Flow) -> Sequence[str]:

@@ -4,6 +4,7 @@ A surprise, which is a mistake of ours, ends the answer as any failure does. Whe
 reads words that need nothing of the exchange: it never waits for an end that does not come.
 """
 
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
@@ -28,8 +29,8 @@ class Exchange(ABC):
     who: str
     progress: int = 0
     """Grows with each piece of the answer that says something; comments and pings do not."""
-    surprise: Exception | None = None
-    """What should not have happened; for whoever mends it, and never for the client."""
+    surprise: str = ""
+    """What should not have happened, and where: for whoever mends it, and never for the client. Holds no value."""
     thinks: bool = True
     """The question holds earlier thinking, as far as there was any."""
     _untold = False
@@ -108,7 +109,7 @@ class Exchange(ABC):
         try:
             return tell(*args, **kwargs)
         except Exception as error:
-            self.surprise = error
+            self.surprise = _placed(error)
         try:
             return self._fail(Fault("server", f"{self.who} sent an answer that could not be read"))
         except Exception:  # its own words fail it, too
@@ -121,8 +122,18 @@ class Exchange(ABC):
         try:
             return answer(*args, **kwargs)
         except Exception as error:
-            self.surprise, self._untold = error, True
+            self.surprise, self._untold = _placed(error), True
             return _LAST_ANSWER
+
+
+def _placed(error: Exception) -> str:
+    """The kind of an error and the lines that led there; its words may be the user's own."""
+    steps = traceback.extract_tb(error.__traceback__)[-_MOST_STEPS:]
+    lines = [f"{step.filename.rpartition('/')[2]}:{step.lineno}" for step in reversed(steps)]
+    return f"{type(error).__name__} in {' < '.join(lines)}"
+
+
+_MOST_STEPS = 6
 
 
 def too_long(who: str, what: str, limit: int | None) -> Fault:

@@ -16,7 +16,8 @@ _STAND_INS = 0x100000
 """How far from the surrogates those private characters are that stand for them while a text is parsed."""
 
 _STAND_IN = re.compile("[\U0010d800-\U0010dfff]")
-_HALF = re.compile("[\ud800-\udfff]")
+find_half = re.compile("[\ud800-\udfff]").search
+"""Whether a text is not whole."""
 
 
 _TAKEN = re.compile("[\U0010d800-\U0010dfff]|\\\\u[dD][bB][fF][67]")
@@ -49,13 +50,9 @@ def unmarked(value: Any) -> Any:
     return _each_text(value, lambda text: _STAND_IN.sub(lambda found: chr(ord(found[0]) - _STAND_INS), text))
 
 
-def is_whole(text: str) -> bool:
-    return _HALF.search(text) is None
-
-
 def whole(text: str) -> str:
     """A text in which halves that meet are one character, and any other is U+FFFD."""
-    if text.isascii() or is_whole(text):
+    if text.isascii() or not find_half(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 

@@ -20,7 +20,7 @@ https://platform.openai.com/docs/api-reference/chat-streaming
 
 from typing import Any
 
-from converters import errors, jsontext, seal, sse
+from converters import errors, halves, jsontext, seal, sse
 from converters.chat import details, finish, usage
 from converters.chat.calls import Calls
 from converters.chat.think import Piece, ThinkTags
@@ -155,8 +155,11 @@ class Decoder:
             events.append(Started(self._id, self._read.word(chunk.get("model"), "model")))
 
     def _choice(self, choice: Json, events: list[Event]) -> None:
-        if delta := choice.get("delta"):
-            self._delta(self._read.table(delta, "choices[0].delta"), events)
+        delta = choice.get("delta")
+        if isinstance(delta, dict):
+            self._delta(delta, events)
+        else:
+            self._read.table(delta, "choices[0].delta")
         reason = choice.get("finish_reason")
         if reason or "error" in choice:
             reason = self._read.text(reason, "choices[0].finish_reason")
@@ -170,11 +173,13 @@ class Decoder:
         if plain or pieces:
             self._reasoning(plain, pieces, events)
         content = delta.get("content")
-        if content:
-            if isinstance(content, str):
+        if isinstance(content, str):
+            if content:
                 self._content(content, events)
-            else:
-                self._parts(content, events)
+        elif isinstance(content, list):
+            self._parts(content, events)
+        else:
+            self._read.text(content, "choices[0].delta.content")
         if refusal := delta.get("refusal"):
             self._text(self._read.text(refusal, "choices[0].delta.refusal"), events)
         if entries := delta.get("tool_calls"):
@@ -205,7 +210,7 @@ class Decoder:
         if self._think.settled:
             self._think = None
 
-    def _parts(self, parts: Any, events: list[Event]) -> None:
+    def _parts(self, parts: list[Any], events: list[Event]) -> None:
         for part in self._read.tables(parts, "choices[0].delta.content"):
             match part:
                 case {"type": "thinking", "thinking": [*texts]}:
@@ -248,6 +253,7 @@ class Decoder:
         """What is new in a text; all of it, but where each delta holds the whole text so far."""
         if self._cumulative is None:
             return text
+        text, _ = halves.cut(text)  # the next one has the whole character
         before = self._cumulative.get(kind, "")
         if text.startswith(before):
             self._cumulative[kind] = text

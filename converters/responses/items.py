@@ -45,7 +45,7 @@ class Item(ABC):
 
     def add(self, text: str) -> None:
         """Says one more piece."""
-        if self._half or not (text.isascii() or halves.is_whole(text)):
+        if self._half or (not text.isascii() and halves.find_half(text)):
             text, self._half = halves.cut(self._half + text)
         if text:
             self._grow(text)

@@ -8,7 +8,7 @@ from mitmproxy import connection, ctx, exceptions, flow, flowfilter, http
 from mitmproxy.addons.view import View
 from mitmproxy.test import taddons, tflow, tutils
 
-from addons.conversion import EXCHANGE, ROUTE, SIDE, TIMES, Conversion
+from addons.conversion import EXCHANGE, LOSSES, ROUTE, SIDE, TIMES, Conversion
 from addons.retention import Retention
 from addons.sides import FAILED, LOST, Sides
 from converters.dialect import ChatDialect
@@ -81,6 +81,26 @@ def test_losses_are_named_and_marked(sides: Sides) -> None:
     answered(sides, client, attempt)
     assert client.marked == LOST
     assert "lost tools[0]: web_search" in client.comment
+
+
+def test_what_cannot_be_read_of_an_answer_is_lost_as_well(sides: Sides) -> None:
+    client, attempt, question = asked(sides)
+    question.feed(b'data: {"choices": [{"delta": {"content": 7}}]}\n\n')
+    answered(sides, client, attempt)
+    assert client.marked == LOST
+    assert "lost answer.choices[0].delta.content: a number (not a text)" in client.comment
+    assert client.metadata[LOSSES] == 1
+
+
+def test_a_mistake_of_ours_is_logged_with_its_place_and_without_any_value(
+    sides: Sides, caplog: pytest.LogCaptureFixture
+) -> None:
+    client, attempt, question = asked(sides, {**RAW, "metadata": {"no": {"JSON"}}})
+    question.feed(b'data: {"choices": [{"delta": {"content": "Hi"}}]}\n\n')
+    answered(sides, client, attempt)
+    *_, last = caplog.messages
+    assert last.startswith(f"{client.id[:8]}: a mistake of ours: TypeError in jsontext.py:")
+    assert client.marked == FAILED
 
 
 def test_an_answer_that_fails_within_its_stream_is_marked(sides: Sides) -> None:

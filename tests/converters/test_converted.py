@@ -40,7 +40,7 @@ def told(protocol: str, stream: bytes, **asked: Any) -> tuple[Json, list[str]]:
     exchange = opened(protocol, question(**asked))
     events = referee.read(replay(exchange, [stream]))
     stream_laws.check(events)
-    assert exchange.surprise is None
+    assert exchange.surprise == ""
     return events[-1], [loss.path for loss in exchange.losses]
 
 

@@ -27,7 +27,7 @@ WILD = st.lists(st.one_of(PLAIN, st.sampled_from([HIGH, LOW, HIGH + LOW, "\\"]))
 )
 def test_halves_that_meet_are_a_character_and_others_are_none(text: str, whole: str) -> None:
     assert halves.whole(text) == whole
-    assert halves.is_whole(whole)
+    assert not halves.find_half(whole)
 
 
 @pytest.mark.parametrize(

@@ -422,3 +422,9 @@ def test_any_answer_ends_once_and_has_no_empty_pieces(deltas: list[Json], end: s
 def test_half_a_character_is_kept_for_its_other_half() -> None:
     data = jsontext.dumps({"choices": [{"index": 0, "delta": {"content": "X"}}]}).replace(b"X", rb"\ud83d")
     assert heard(sse.Message("", data)) == [TextDelta("\ud83d")]
+
+
+def test_half_a_character_of_a_text_so_far_comes_whole_with_the_next() -> None:
+    half, whole = chunk({"content": "a X"}), chunk({"content": "a 😀"})
+    half.data = half.data.replace(b"X", rb"\ud83d")
+    assert heard(half, whole, cumulative=True) == [TextDelta("a "), TextDelta("😀")]
