@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 KEPT = "chat/command-call"
 NAME = "chat/lost-arguments"
-RIGHT, WRONG = "elif arguments:", "elif arguments is ...:"
+RIGHT, WRONG = "elif entry.arguments:", "elif entry.arguments is ...:"
 """In converters/chat/calls.py: what a call's arguments depend on."""
 
 
