@@ -345,6 +345,13 @@ def test_several_calls_of_a_whole_body_are_several() -> None:
     assert len(calls(whole(answer({"tool_calls": entries})))) == 3
 
 
+def test_a_whole_body_without_a_finish_counts_as_far_as_it_is_whole() -> None:
+    assert whole(answer({"content": "because"}, None))[-1] == Finished("stop")
+    assert whole(answer({"tool_calls": [entry(None, "a", "f", "{}")]}, None))[-1] == Finished("tool_calls")
+    half = whole(answer({"tool_calls": [entry(None, "a", "f", '{"cmd": "rm')]}, None))
+    assert isinstance(half[-1], Failed)
+
+
 def test_a_whole_message_wins_over_an_empty_delta_beside_it() -> None:
     body = answer({"content": "because"})
     body["choices"][0]["delta"] = {"role": "assistant", "content": ""}

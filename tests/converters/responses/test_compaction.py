@@ -190,3 +190,9 @@ def test_the_compact_body_counts_nothing_where_nothing_was_reported() -> None:
     body = compact_body(encoder.response, request(USER))
     referee.check_compacted(body)
     assert body["usage"]["total_tokens"] == 0
+
+
+def test_a_summary_joins_the_halves_of_characters() -> None:
+    _, told = encode(START, TextDelta("a \ud83d"), TextDelta("\ude00 b"), Finished("stop"))
+    (item,) = told[-1]["response"]["output"]
+    assert seal.unwrap("summary", item["encrypted_content"]) == "a 😀 b"

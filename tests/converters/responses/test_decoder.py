@@ -22,6 +22,7 @@ from converters.events import (
 from converters.jsontext import Json, dumps
 from converters.responses.decoder import Decoder
 from converters.responses.encoder import CONTINUED_FAMILY
+from tests.steps import steps
 
 CORPUS = Path(__file__).parents[3].parent / "shared" / "corpus" / "responses"
 STREAMS = sorted(CORPUS.glob("*/*.sse"))
@@ -364,3 +365,15 @@ if STREAMS:
             for call_id, arguments in calls:
                 deltas = [one.arguments for one in told if isinstance(one, CallDelta) and one.call_id == call_id]
                 assert "".join(deltas) == arguments
+
+
+def test_what_is_told_again_and_again_is_told_once_and_costs_little() -> None:
+    done = [item("done", type="message", content=[TEXT_PART]), piece("output_text.done", text="ab", content_index=0)]
+    assert heard(*done * 3, DONE)[:-2] == [TextDelta("ab")]
+
+    def work(count: int) -> int:
+        pieces = [piece("output_text.delta", delta="a", content_index=0)] * count
+        return steps(lambda: heard(*pieces, *[done[0], done[1]] * count, DONE))
+
+    work(10)
+    assert work(2000) < 12 * work(200)
