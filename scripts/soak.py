@@ -26,7 +26,11 @@ _DELTAS = (10, 80)
 _GROWTH = 1.10
 """How much more memory the last third may have than the one before it."""
 _SLACK_MB = 6
-_WEB = ["--set", "web_open_browser=false", "--set", "web_password=soak"]
+_WARM_AFTER = 60
+"""Seconds: before that memory is still on its way to what it takes."""
+
+_WEB = ["--set", "web_open_browser=false", "--set", "web_password=soak", "--set", "keep_exchanges=300"]
+"""With fewer exchanges in the list than there will be: what is kept there is not what leaks."""
 """With fewer flows in the list than there will be exchanges: what is kept is not what leaks."""
 
 _REQUEST = Path(__file__).with_name("codex_request.json")
@@ -102,7 +106,7 @@ def complaints(seen: Seen, log: str) -> list[str]:
     found += ["a traceback in the log"] if "Traceback (most recent call last)" in log else []
     third = len(seen.memory_mb) // 3
     middle, last = (statistics.median(seen.memory_mb[at : at + third]) for at in (third, 2 * third))
-    if last > middle * _GROWTH + _SLACK_MB:
+    if len(seen.memory_mb) >= _WARM_AFTER and last > middle * _GROWTH + _SLACK_MB:
         found.append(f"memory grew from {middle:.0f} to {last:.0f} MB")
     if seen.descriptors[-1] > seen.descriptors[0] + 10 and seen.descriptors[-1] > 60:
         found.append(f"{seen.descriptors[-1]} descriptors are open when all is over")

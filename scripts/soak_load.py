@@ -88,7 +88,8 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pa
         writer.write(INSTEAD[kind])
         await writer.drain()
         return INSTEAD[kind].startswith(b"HTTP/1.1 ") and kind != "half_head"
-    records = bench_load.chat_answer(deltas) if protocol == "chat" else bench_load.anthropic_answer(deltas)
+    words = ["word "] * deltas
+    records = bench_load.chat_answer(words) if protocol == "chat" else bench_load.anthropic_answer(words)
     writer.write(_STREAM)
     for number, record in enumerate(records):
         if kind in WITHIN and number == deltas // 2:
