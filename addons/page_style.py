@@ -12,7 +12,7 @@ STYLE = """
 .flow-table .col-comment { width: 45% }
 .flow-table td.col-comment { text-align: left }
 .flow-detail .kv-editor.headers { max-height: 8em; overflow-y: auto }
-.command-result { height: 30vh; max-height: 30vh }
+.command-result { height: auto; min-height: 110px; max-height: 30vh }
 .flow-detail .contentview pre { white-space: pre-wrap; overflow-wrap: anywhere }
 """
 _END_OF_HEAD = b"</head>"
