@@ -33,6 +33,8 @@ def test_an_upstream_without_an_id_gets_one_from_the_request_and_the_clock() -> 
     assert tail == snapshot.tail_of("chatcmpl-", REQUEST, 7)
     assert tail != snapshot.tail_of("", REQUEST, 8)
     assert tail.isalnum()
+    whole = wire.read({**REQUEST.raw, "stream": False})
+    assert tail == snapshot.tail_of("", whole, 7), "a client that asks for no stream reads the same ids"
 
 
 def test_every_published_field_is_there_where_the_client_set_nothing() -> None:
