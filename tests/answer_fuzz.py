@@ -10,7 +10,7 @@ from pathlib import Path
 
 import orjson
 
-from converters import exchange
+from converters import exchange, jsontext
 from converters.dialect import AnthropicDialect, ChatDialect, Dialect, ResponsesDialect
 from converters.errors import Client
 from converters.exchange import Exchange, Upstream
@@ -180,8 +180,8 @@ def _check_view(answer: bytes) -> None:
 
 def _is_json(text: bytes) -> bool:
     try:
-        return isinstance(orjson.loads(text), dict)
-    except orjson.JSONDecodeError:
+        return isinstance(jsontext.loads(text), dict)
+    except ValueError:  # nested too deep, too
         return False
 
 
