@@ -7,9 +7,10 @@ import re
 
 from mitmproxy import connection, http
 
-from addons import compression, withheld
 from addons.conversion import Conversion
-from addons.target import Target
+from addons.credentials import header_secrets
+from addons.exchange import content_encoding
+from addons.routing.endpoint import Target
 from converters import errors, exchange
 from converters.dialect import ResponsesDialect
 from converters.errors import Client, RequestError
@@ -49,7 +50,7 @@ def decoded(request: http.Request, limit_mib: int) -> bytes:
         compression.Undecodable: corrupt, too large, or in an encoding that nobody knows.
     """
     encoding = request.headers.get("content-encoding", "")
-    return compression.decode(request.raw_content or b"", encoding, limit=limit_mib * 2**20)
+    return content_encoding.decode(request.raw_content or b"", encoding, limit=limit_mib * 2**20)
 
 
 def reverse_target(request: http.Request, raw: Json) -> Target | None:
@@ -80,7 +81,7 @@ def ask(conversion: Conversion, target: Target, question: exchange.Exchange) -> 
     fields = [(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in headers.items()]
     attempt.request = http.Request.make("POST", url, question.body, fields)
     if own:  # not to be had again when somebody replays the attempt
-        withheld.keep(attempt, {name: withheld.Secret.of(value) for name, value in own.items()})
+        header_secrets.keep(attempt, {name: header_secrets.Secret.of(value) for name, value in own.items()})
     conversion.attempt = attempt
     conversion.answer = question
     conversion.credentials = own | secret | target.credentials()
@@ -96,9 +97,9 @@ def _forwarded(flow: http.HTTPFlow) -> tuple[dict[str, str], dict[str, str]]:
     shown = {
         name.lower(): value
         for name, value in headers.items()
-        if name.lower() not in stay and not withheld.is_secret(name)
+        if name.lower() not in stay and not header_secrets.is_secret(name)
     }
-    return shown, {name: value for name, value in withheld.credentials(flow).items() if name not in stay}
+    return shown, {name: value for name, value in header_secrets.credentials(flow).items() if name not in stay}
 
 
 def went_stale(conversion: Conversion) -> bool:
@@ -136,7 +137,7 @@ def refusal(error: RequestError, client: Client, status: int = 400) -> http.Resp
 def _readable(refused: http.Response) -> bytes:
     """What an error says; no more of it is decoded than anybody reads."""
     encoding = refused.headers.get("content-encoding", "")
-    return compression.beginning(refused.raw_content or b"", encoding, limit=MOST_OF_AN_ERROR)
+    return content_encoding.beginning(refused.raw_content or b"", encoding, limit=MOST_OF_AN_ERROR)
 
 
 def response(answer: errors.Answer) -> http.Response:

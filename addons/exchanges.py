@@ -15,12 +15,15 @@ from weakref import WeakKeyDictionary
 from mitmproxy import ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
-from addons import addresses, asking, compression, config, layer, loading
+from addons import asking, layer
 from addons.conversion import WHOLE, Conversion, is_attempt
-from addons.printable import printable
+from addons.endpoints.codex import endpoint
+from addons.exchange import content_encoding
+from addons.routing import config, own_addresses
+from addons.routing.endpoint import Target
+from addons.runtime import startup
+from addons.runtime.printable import printable
 from addons.sides import Sides
-from addons.surface import endpoint
-from addons.target import Target
 from converters import exchange
 from converters.errors import Client, RequestError
 from converters.jsontext import Json
@@ -44,7 +47,7 @@ class Exchanges:
         self._choose, self._sides = choose, sides
         self._questions: WeakKeyDictionary[Conversion, exchange.Exchange] = WeakKeyDictionary()
 
-    @loading.one_line()
+    @startup.one_line()
     def load(self, loader: Loader) -> None:
         layer.install()
         loader.add_option("request_limit", int, 64, "Largest question that is converted, decoded, in MiB.")
@@ -60,7 +63,7 @@ class Exchanges:
         # mitmproxy's default connects to the reverse target first, and fails every request if that cannot be reached.
         ctx.options.update(connection_strategy="lazy")
 
-    @loading.one_line()
+    @startup.one_line()
     def configure(self, updated: set[str]) -> None:
         for limit in updated & {"request_limit", "answer_limit", "event_limit"}:
             if getattr(ctx.options, limit) < 1:
@@ -78,7 +81,7 @@ class Exchanges:
         client = asking.client_of(conversion.flow.request)
         try:
             self._choose_next(conversion, client)
-        except compression.Undecodable as error:
+        except content_encoding.Undecodable as error:
             conversion.flow.response = asking.refusal(RequestError(str(error)), client, error.status)
         except (RequestError, config.KeyProblem) as error:
             refused = error if isinstance(error, RequestError) else RequestError(str(error))
@@ -173,7 +176,7 @@ def _pass(conversion: Conversion) -> None:
 def _refuse_ourselves(host: str, port: int) -> None:
     servers = ctx.master.addons.get("proxyserver")
     own = [(here, own_port) for here, own_port, *_ in servers.listen_addrs()] if servers else []
-    if addresses.is_own(host, port, own):
+    if own_addresses.is_own(host, port, own):
         raise RequestError(f"{host}:{port}, where this request would go, is this very proxy; have one of both move")
 
 

@@ -7,8 +7,8 @@ from typing import Annotated, Self
 import tomlkit
 from pydantic import Field, PlainSerializer
 
-from addons import mistakes
-from addons.provider import Table
+from addons.routing import config_errors
+from addons.routing.provider import Table
 from converters.errors import Client, Kind
 from converters.exchange import DIALECTS, Upstream
 from converters.jsontext import Json
@@ -93,7 +93,7 @@ class Notes(Table):
             ValueError: it is no TOML, or says what cannot be; the text names the place.
         """
         # Not tomlkit, which writes it: keeping the layout makes it many times slower.
-        notes = mistakes.validated(cls, tomllib.loads(text.decode()), "")
+        notes = config_errors.validated(cls, tomllib.loads(text.decode()), "")
         _check_route(notes.route)
         return notes
 
@@ -107,8 +107,8 @@ class Notes(Table):
 
 def _check_route(route: Route) -> None:
     if route.protocol not in DIALECTS:
-        raise ValueError(f"route.protocol: {mistakes.unknown(route.protocol, DIALECTS)}")
-    mistakes.validated(DIALECTS[route.protocol], route.dialect, "route.dialect")
+        raise ValueError(f"route.protocol: {config_errors.unknown(route.protocol, DIALECTS)}")
+    config_errors.validated(DIALECTS[route.protocol], route.dialect, "route.dialect")
 
 
 def _item(value: object) -> object:

@@ -2,9 +2,10 @@
 
     mitmdump -s addons/replay.py --mode reverse:http://127.0.0.1:9 --set replay=flows/chat
 
-Instead of addons/route.py. What is asked is matched against the cases by what matters (`addons.repertoire`), converted
-by today's code along the case's route, and answered by the recorded bytes in their recorded pieces (`addons.player`),
-refusals and breaks among them. A question that no case answers is refused, with the nearest cases and what differs.
+Instead of addons/route.py. What is asked is matched against the cases by what matters (`addons.playback.library`),
+converted by today's code along the case's route, and answered by the recorded bytes in their recorded pieces
+(`addons.playback.server`), refusals and breaks among them. A question that no case answers is refused, with the nearest
+cases and what differs.
 """
 
 import sys
@@ -12,30 +13,30 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # mitmproxy has put this folder there, not the one above
 
-from addons import startup
+from addons.runtime import dependencies
 
-startup.prepare()
+dependencies.prepare()
 
 import logging
 
 from mitmproxy import ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
-from addons import loading
 from addons.case import Case, CaseError
+from addons.endpoints.client_auth import Gate
+from addons.endpoints.codex import Surface
+from addons.endpoints.health import Health
 from addons.exchanges import Exchanges, wants_compaction
-from addons.gate import Gate
-from addons.health import Health
-from addons.player import Player
-from addons.provider import Provider
-from addons.repertoire import Miss, Repertoire
-from addons.retention import Retention
-from addons.routes_file import RoutesFile
-from addons.routing import Route, Routes
+from addons.inspection.content_view import TurnView
+from addons.inspection.flow_list import Retention
+from addons.playback.library import Miss, Repertoire
+from addons.playback.server import Player
+from addons.routing.config_watcher import RoutesFile
+from addons.routing.endpoint import Target
+from addons.routing.provider import Provider
+from addons.routing.router import Route, Routes
+from addons.runtime import startup
 from addons.sides import Sides
-from addons.surface import Surface
-from addons.target import Target
-from addons.view import TurnView
 from converters.jsontext import Json
 
 logger = logging.getLogger(__name__)
@@ -53,12 +54,12 @@ class Replay:
         self._repertoire = Repertoire([])
         self._player = Player(self._repertoire)
 
-    @loading.one_line()
+    @startup.one_line()
     def load(self, loader: Loader) -> None:
         loader.add_option("replay", str, "", "Folder with recorded cases; all questions are answered from them.")
         loader.add_option("replay_pace", bool, False, "Answer at the recorded pace, not as fast as possible.")
 
-    @loading.one_line()
+    @startup.one_line()
     def configure(self, updated: set[str]) -> None:
         if "replay" in updated:
             try:
@@ -102,7 +103,7 @@ class Replay:
         self._routes.current = Routes(routes, {"recorded": provider})
 
 
-with loading.one_line():
+with startup.one_line():
     _routes, _retention = RoutesFile(), Retention()
     _sides = Sides(_retention.exchange)
     _replay = Replay(_routes)
@@ -115,5 +116,5 @@ with loading.one_line():
         TurnView(),
         Exchanges(_replay.target, _sides),
         _replay,
-        loading.Options(),
+        startup.Options(),
     ]

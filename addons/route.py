@@ -11,9 +11,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # mitmproxy has put this folder there, not the one above
 
-from addons import startup
+from addons.runtime import dependencies
 
-startup.prepare()
+dependencies.prepare()
 
 import asyncio
 import logging
@@ -23,22 +23,23 @@ from collections.abc import Sequence
 from mitmproxy import command, ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
-from addons import config, loading, overview
-from addons.capture import Capture
-from addons.client_replay import ClientReplay
+from addons.endpoints.client_auth import Gate
+from addons.endpoints.codex import Surface
+from addons.endpoints.health import Health
 from addons.exchanges import Exchanges
-from addons.gate import Gate
-from addons.health import Health
-from addons.live_bodies import LiveBodies
-from addons.memory import Memory
-from addons.page_style import PageStyle
-from addons.resend import Resend
-from addons.retention import Retention
-from addons.routes_file import RoutesFile
+from addons.inspection.content_view import TurnView
+from addons.inspection.flow_list import Retention
+from addons.inspection.mitmweb_style import PageStyle
+from addons.layer.live_bodies import LiveBodies
+from addons.playback.client import Resend
+from addons.playback.client_replay import ClientReplay
+from addons.recording.capture import Capture
+from addons.routing import config, report
+from addons.routing.config_watcher import RoutesFile
+from addons.routing.endpoint import Target
+from addons.runtime import startup
+from addons.runtime.garbage_collection import Memory
 from addons.sides import Sides
-from addons.surface import Surface
-from addons.target import Target
-from addons.view import TurnView
 from converters import exchange
 from converters.jsontext import Json
 
@@ -50,11 +51,11 @@ class Route:
         self._routes = routes
         self._watching: asyncio.Task[None] | None = None
 
-    @loading.one_line()
+    @startup.one_line()
     def load(self, loader: Loader) -> None:
         loader.add_option("routes", str, "", "TOML file with routes and providers of your own.")
 
-    @loading.one_line()
+    @startup.one_line()
     def configure(self, updated: set[str]) -> None:
         if "routes" in updated:
             try:
@@ -91,7 +92,7 @@ class Route:
     @command.command("routes.show")
     def show(self) -> Sequence[str]:
         """Who answers which model, and which keys are set."""
-        lines = overview.show(self._routes.current, os.environ)
+        lines = report.show(self._routes.current, os.environ)
         logger.info("%s", "\n".join(lines))  # mitmweb's command bar knows no table, its event log does
         return lines
 
@@ -102,7 +103,7 @@ class Route:
         return config.check(Path(named).expanduser() if named else None)
 
 
-with loading.one_line():
+with startup.one_line():
     _routes, _retention = RoutesFile(), Retention()
     _sides = Sides(_retention.exchange)
     _route = Route(_routes)
@@ -121,5 +122,5 @@ with loading.one_line():
         Capture(_routes.keys),
         Resend(_routes),
         ClientReplay(_routes),
-        loading.Options(),
+        startup.Options(),
     ]

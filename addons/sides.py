@@ -18,7 +18,6 @@ from weakref import WeakKeyDictionary
 import orjson
 from mitmproxy import command, ctx, exceptions, flow, hooks, http
 
-from addons import page
 from addons.conversion import (
     CHUNKS,
     CLIENT,
@@ -33,7 +32,8 @@ from addons.conversion import (
     is_attempt,
     numbers,
 )
-from addons.printable import printable
+from addons.inspection import mitmweb
+from addons.runtime.printable import printable
 from converters.errors import Client
 from converters.exchange import Exchange, Upstream
 from converters.jsontext import Json
@@ -158,7 +158,7 @@ def _jump(here: flow.Flow, there: flow.Flow) -> None:
         ctx.master.addons.get("view").focus.flow = there
     except ValueError as error:
         raise exceptions.CommandError(f"hidden by the filter: {there.comment}") from error
-    page.lead(here, there)
+    mitmweb.lead(here, there)
 
 
 def _say(flow: http.HTTPFlow, words: list[str], marker: str) -> None:

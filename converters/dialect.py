@@ -1,8 +1,8 @@
 """How a provider departs from its protocol, as typed flags; each says what breaks without it.
 
-The defaults are the protocol as its inventor serves it. A provider's data (`addons/providers.toml`, the user's routes
-file) sets what differs; no code asks for a provider's name. Facts behind the flags: the providers' documentation and
-recorded answers, 2026.
+The defaults are the protocol as its inventor serves it. A provider's data (`addons/routing/providers.toml`, the user's
+routes file) sets what differs; no code asks for a provider's name. Facts behind the flags: the providers' documentation
+and recorded answers, 2026.
 """
 
 from collections.abc import Collection

@@ -15,7 +15,7 @@ import bench_load
 import bench_requests
 import proxy
 
-from addons import keeping
+from addons.recording import archive
 
 PLAIN = Path(__file__).with_name("bench_plain.py")
 PROTOCOLS = ("chat", "anthropic")
@@ -66,7 +66,7 @@ def proxies(program: str, settings: list[str], *, recording: bool = False) -> It
 
 def _wait_for_keeper(folder: Path) -> None:
     """What is kept is written by a process that outlives its proxy."""
-    with keeping.alone(folder):
+    with archive.alone(folder):
         pass
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from mitmproxy import exceptions, flow, flowfilter, io
 
-from addons import capture, recording
 from addons.conversion import EXCHANGE
-from addons.recording import Exchanged, NoCase
-from addons.saving import Order, save
+from addons.recording import capture, recorder
+from addons.recording.recorder import Exchanged, NoCase
+from addons.recording.save_process import Order, save
 
 FLOWS = Path(__file__).parents[1] / "flows"
 
@@ -26,11 +26,11 @@ def exchanges(path: Path, wanted: flowfilter.TFilter) -> list[Exchanged | NoCase
     chosen = [one for one in flows(path) if flowfilter.match(wanted, one)]
     ids = {one.metadata.get(EXCHANGE, one.id) for one in chosen}
     known = [one for one in flows(path) if one.metadata.get(EXCHANGE, one.id) in ids]
-    return list(recording.exchanges(chosen, known))
+    return list(recorder.exchanges(chosen, known))
 
 
 def default_name(path: Path, found: list[Exchanged | NoCase]) -> str:
-    protocol = next((recording.protocol_of(one) for one in found if isinstance(one, Exchanged)), "chat")
+    protocol = next((recorder.protocol_of(one) for one in found if isinstance(one, Exchanged)), "chat")
     return f"{protocol}/{re.sub(r'[^a-z0-9]+', '-', path.stem.lower()).strip('-') or 'captured'}"
 
 

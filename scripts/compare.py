@@ -20,7 +20,7 @@ from mitmproxy.io import FlowReader
 from tqdm import tqdm
 
 from addons.conversion import EXCHANGE, is_attempt
-from addons.recording import Exchanged
+from addons.recording.recorder import Exchanged
 
 _BATCH_BYTES, _BATCH_FLOWS = 1 << 20, 32
 _WAITING_BYTES, _WAITING = 64 << 20, 1000

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import orjson
 
 from addons.case import Case, Text
-from addons.recording import Exchanged, NoCase, case_of
+from addons.recording.recorder import Exchanged, NoCase, case_of
 from converters import jsontext, sse
 from converters.errors import RequestError
 

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from detect_secrets.plugins.base import RegexBasedDetector
 
-from addons.redaction import KEY
+from addons.redaction.detectors import KEY
 
 
 class ModelProviderKeyDetector(RegexBasedDetector):  # type: ignore[misc]  # it brings no types

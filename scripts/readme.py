@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from addons import config
-from addons.provider import Provider
+from addons.routing import config
+from addons.routing.provider import Provider
 
 README = Path(__file__).parents[1] / "README.md"
 _MODELS_SHOWN = 3

@@ -10,11 +10,11 @@ from typing import Any
 
 from mitmproxy import http, io
 
-from addons import capture, recording
 from addons.case import Case
 from addons.conversion import SIDE
-from addons.redaction import Redactor
-from addons.scrubbing import redact
+from addons.recording import capture, recorder
+from addons.redaction.detectors import Redactor
+from addons.redaction.redact_case import redact
 from converters.errors import RequestError
 from scripts.codex import KNOWN, ROOT, installed
 from scripts.steady import is_same, steady
@@ -43,12 +43,12 @@ def record(name: str, row: dict[str, Any], protocol: str, flows: list[http.HTTPF
         (flow for flow in flows if flow.metadata.get(SIDE) == "client"), key=lambda flow: flow.request.timestamp_start
     )
     number = row.get("exchange", 1)
-    (found,) = recording.exchanges([asked[number - 1 if number > 0 else number]], flows)
-    if isinstance(found, recording.NoCase):
+    (found,) = recorder.exchanges([asked[number - 1 if number > 0 else number]], flows)
+    if isinstance(found, recorder.NoCase):
         raise found
     folder = ROOT / "flows" / protocol / name
     earlier = Case.load(folder) if folder.exists() else None
-    recorded = steady(recording.case_of(found, row["pins"]), earlier)
+    recorded = steady(recorder.case_of(found, row["pins"]), earlier)
     made = redact(recorded, Redactor(capture.private(also=[str(ROOT)]))).case
     if earlier is not None and is_same(made, earlier):
         return f"{protocol}/{name}: as it was"

@@ -15,9 +15,11 @@ import tomlkit
 from mitmproxy import http, options
 from mitmproxy.tools.dump import DumpMaster
 
-from addons import config, mistakes, resend, route
+from addons import route
 from addons.case import Case, CaseError
 from addons.conversion import is_attempt
+from addons.playback import client
+from addons.routing import config, config_errors
 
 
 class Asking:
@@ -25,7 +27,7 @@ class Asking:
 
     def __init__(self, case: Case, master: DumpMaster) -> None:
         self.case, self.master = case, master
-        self.question = resend.question(case)
+        self.question = client.question(case)
         self.attempt: http.HTTPFlow | None = None
 
     def running(self) -> None:
@@ -54,15 +56,15 @@ def main() -> int:
         case = Case.load(chosen.case)
         with tempfile.TemporaryDirectory() as folder:
             routes = chosen.routes or _written(Path(folder) / "routes.toml", case, chosen)
-            resend.check(case, _read(routes, chosen))
+            client.check(case, _read(routes, chosen))
             asked = asyncio.run(_ask(case, Path(folder), routes))
-    except (CaseError, Unknown, resend.NobodyServes) as error:
+    except (CaseError, Unknown, client.NobodyServes) as error:
         print(error, file=sys.stderr)
         return 2
     if asked.attempt is None or asked.attempt.response is None:
         print(_reason(asked.question), file=sys.stderr)
         return 2
-    lines = list(resend.differences(case, asked.question, asked.attempt))
+    lines = list(client.differences(case, asked.question, asked.attempt))
     print("\n".join(lines))
     return 1 if lines[1:] else 0
 
@@ -95,7 +97,7 @@ def _known(name: str, recorded: str) -> str:
     """The provider that is named, or the one that answered then."""
     providers = config.load(None).providers
     if name and name not in providers:
-        raise Unknown(f"--against {name}: {mistakes.unknown(name, providers)}")
+        raise Unknown(f"--against {name}: {config_errors.unknown(name, providers)}")
     if not name and recorded not in providers:
         said = "--against PROVIDER, --against URL or --routes FILE says who is asked"
         raise Unknown(f"{recorded}, which answered then, is not known here; {said}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from addons.case import Case, CaseError, Text
-from addons.view import WIDTH, dialect, timing
+from addons.inspection.content_view import WIDTH, dialect, timing
 from converters.errors import RequestError
 from converters.readable import readable
 

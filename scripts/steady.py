@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from addons.case import Case, pretty
-from addons.redaction import PLACEHOLDER
+from addons.redaction.detectors import PLACEHOLDER
 from converters import jsontext
 from converters.jsontext import Json
 

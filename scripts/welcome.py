@@ -12,7 +12,7 @@ from pathlib import Path
 
 import codex
 
-from addons import config, keys
+from addons.routing import api_keys, config
 
 _EVERYWHERE = {"": "0.0.0.0", "*": "0.0.0.0"}
 
@@ -35,7 +35,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
 def keys_found(routes: config.Routes) -> list[str]:
     """The variables by name, never what they hold."""
     names = dict.fromkeys(name for provider in routes.providers.values() for name in provider.key_env)
-    return [name for name in names if keys.read([name], os.environ)]
+    return [name for name in names if api_keys.read([name], os.environ)]
 
 
 def taken(known: argparse.Namespace) -> Iterator[str]:
@@ -108,7 +108,7 @@ def main() -> None:
     named = getattr(known, "routes", "")
     try:
         said = welcome(known, config.load(Path(named).expanduser() if named else None))
-    except keys.KeyProblem as error:
+    except api_keys.KeyProblem as error:
         sys.exit(str(error))
     except (OSError, config.ConfigError) as error:
         sys.exit(f"routes: {error}")

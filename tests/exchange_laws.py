@@ -74,7 +74,7 @@ def _dialects() -> Iterator[tuple[str, Dialect]]:
             for value in _values(field.annotation):
                 if value != field.default:
                     yield protocol, dialect(**{flag: value})
-    shipped = tomllib.loads((REPOSITORY / "addons" / "providers.toml").read_text())["providers"].values()
+    shipped = tomllib.loads((REPOSITORY / "addons" / "routing" / "providers.toml").read_text())["providers"].values()
     for provider in shipped:
         protocol = provider.get("protocol", "chat")
         yield protocol, DIALECTS[protocol](**provider.get("dialect", {}))

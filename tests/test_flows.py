@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from addons.case import Case, Notes
-from addons.redaction import Redactor
-from addons.scrubbing import leaks
+from addons.redaction.detectors import Redactor
+from addons.redaction.redact_case import leaks
 from converters import jsontext
 from tests import referee
 

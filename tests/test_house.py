@@ -120,7 +120,7 @@ def decisions(tree: ast.AST) -> Iterator[ast.Constant]:
 
 
 def test_no_providers_name_decides_in_code() -> None:
-    shipped = tomllib.loads((ROOT / "addons" / "providers.toml").read_text())["providers"]
+    shipped = tomllib.loads((ROOT / "addons" / "routing" / "providers.toml").read_text())["providers"]
     companies = {name.partition("-")[0] for name in shipped} - DIALECTS.keys()
     found = [
         f"{name(path)}:{constant.lineno}: {constant.value!r}"

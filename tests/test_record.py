@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from addons.case import Case
-from addons.redaction import Redactor
-from addons.scrubbing import redact
+from addons.redaction.detectors import Redactor
+from addons.redaction.redact_case import redact
 from scripts.steady import is_same, steady
 from tests.addons.recorded import asking, case
 

@@ -42,7 +42,7 @@ def test_each_option_is_given_once(tmp_path: Path, arguments: list[str], port: i
 
 def test_the_usual_port_is_no_local_servers() -> None:
     """Else that server and the proxy would be taken for one another."""
-    shipped = (ROOT / "addons" / "providers.toml").read_text()
+    shipped = (ROOT / "addons" / "routing" / "providers.toml").read_text()
     assert ":8390" not in shipped and ":8080" in shipped
 
 

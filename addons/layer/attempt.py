@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from mitmproxy import connection, flow, http
 from mitmproxy.net.http import url
 
-from addons import compression, live_bodies, withheld
 from addons.asking import MOST_OF_AN_ERROR
-from addons.compression import Decoder, Undecodable
 from addons.conversion import CHUNKS, EXCHANGE, SIDE, TIMES, Answering, Conversion, as_text
+from addons.credentials import header_secrets
+from addons.credentials.masking import Mask, StreamMask, values
+from addons.exchange import content_encoding
+from addons.exchange.content_encoding import Decoder, Undecodable
+from addons.layer import live_bodies
 from addons.layer.clock import Clock
-from addons.masking import Mask, StreamMask, values
-from addons.printable import printable
+from addons.runtime.printable import printable
 from converters.errors import Fault, Kind
 
 _OF_ONE_HOP = ("connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect", "content-length")
@@ -43,8 +45,8 @@ class Attempt:
     _progress: int = 0
     _sizes: array[int] = field(default_factory=lambda: array("I"))
     _times: array[int] = field(default_factory=lambda: array("I"))  # milliseconds
-    _sent: withheld.Secrets = field(default_factory=dict, repr=False)
-    _place: withheld.Place | None = None
+    _sent: header_secrets.Secrets = field(default_factory=dict, repr=False)
+    _place: header_secrets.Place | None = None
     _stream_mask: StreamMask = field(init=False)
 
     def __post_init__(self) -> None:
@@ -60,8 +62,8 @@ class Attempt:
         request = self.flow.request
         request.headers.setdefault("host", url.hostport(request.scheme, request.host, request.port))
         request.headers["accept-encoding"] = "identity"
-        self._sent = withheld.hide(request, self.conversion.credentials)
-        self._place = withheld.Place.of(request)
+        self._sent = header_secrets.hide(request, self.conversion.credentials)
+        self._place = header_secrets.Place.of(request)
 
     def on_the_wire(self, *, keep_alive: bool) -> http.Request:
         """The request as it is sent: only here are the credentials, and only if it goes where it was meant to go.
@@ -69,7 +71,7 @@ class Attempt:
         It may have been edited meanwhile.
         """
         is_at_home = self._place is not None and self._place.has(self.flow.request)
-        request, _ = withheld.restored(self.flow.request, self._sent if is_at_home else {})
+        request, _ = header_secrets.restored(self.flow.request, self._sent if is_at_home else {})
         for name in _OF_ONE_HOP:
             request.headers.pop(name, None)
         request.http_version, request.authority = "HTTP/1.1", ""
@@ -82,7 +84,7 @@ class Attempt:
     def read_head(self, response: http.Response) -> http.Response:
         """The answer's head, without what it repeats of the credentials."""
         strict = self._mask_of(is_error=True)
-        withheld.mask(response.headers, strict)
+        header_secrets.mask(response.headers, strict)
         response.reason = strict.text(response.reason)
         if self._is_error(response):
             self._stream_mask = StreamMask(strict)
@@ -94,9 +96,9 @@ class Attempt:
     def _mask_of(self, *, is_error: bool) -> Mask:
         return Mask(values(self.conversion.credentials.items()), is_error=is_error)
 
-    def open_answer(self, content_encoding: str) -> None:
+    def open_answer(self, encoding: str) -> None:
         """Raises Undecodable if nobody knows the encoding."""
-        self._decoder = Decoder(content_encoding, limit=self.limit) if content_encoding else None
+        self._decoder = Decoder(encoding, limit=self.limit) if encoding else None
         live_bodies.began(self.flow, self.raw)
 
     def receive(self, data: bytes) -> None:
@@ -153,7 +155,7 @@ class Attempt:
 
     def receive_trailers(self, trailers: http.Headers) -> None:
         if self.flow.response is not None:
-            withheld.mask(trailers, self._mask_of(is_error=True))
+            header_secrets.mask(trailers, self._mask_of(is_error=True))
             self.flow.response.trailers = trailers
 
     @property
@@ -184,4 +186,4 @@ class Attempt:
             return bytes(self.raw)
         del response.headers["content-encoding"]
         limit = MOST_OF_AN_ERROR if self._is_error(response) else self.limit
-        return self._stream_mask.mask(compression.beginning(bytes(self.raw), encoding, limit=limit))
+        return self._stream_mask.mask(content_encoding.beginning(bytes(self.raw), encoding, limit=limit))

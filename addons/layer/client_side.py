@@ -10,8 +10,9 @@ from mitmproxy.proxy.layers.http import DropStream, HttpLayer, SendHttp
 from mitmproxy.proxy.layers.http import _events as said
 from mitmproxy.proxy.layers.http import _hooks as hooks
 
-from addons import asking, live_bodies
+from addons import asking
 from addons.conversion import Conversion
+from addons.layer import live_bodies
 from addons.layer.http1 import Http1Server
 from addons.layer.request_size import LimitedStream
 from converters import errors

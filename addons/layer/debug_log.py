@@ -8,7 +8,7 @@ from typing import Any
 
 from mitmproxy.proxy.layer import Layer
 
-from addons import withheld
+from addons.credentials import header_secrets
 
 _BYTES = re.compile(r"""(?s)\bb(["']).*\1""")
 _ADDRESS = re.compile(r"\?\S+")
@@ -24,4 +24,4 @@ def debug(self: Layer, message: str) -> Any:
 def without_secrets(message: str) -> str:
     """An event's description: of bytes how many, of addresses no secret parameter."""
     shown = _BYTES.sub(lambda found: f"{len(found[0])} characters", message)
-    return _ADDRESS.sub(lambda found: withheld.hidden_path(found[0]), shown)
+    return _ADDRESS.sub(lambda found: header_secrets.hidden_path(found[0]), shown)

@@ -14,9 +14,10 @@ from mitmproxy.proxy.layers.http import _events as said
 from mitmproxy.proxy.layers.http import _hooks as hooks
 from mitmproxy.proxy.mode_specs import ReverseMode
 
-from addons import authority, loops, withheld
+from addons.credentials import header_secrets
+from addons.credentials.masking import Mask
+from addons.layer import requested_host, via_header
 from addons.layer.one_write import ReadOver
-from addons.masking import Mask
 
 
 class DiscreetStream(HttpStream):
@@ -25,16 +26,16 @@ class DiscreetStream(HttpStream):
     This is about the stream's own request and answer; what is an attempt's, `Attempt` knows.
     """
 
-    _asked = withheld.NOTHING
-    _answered = withheld.NOTHING
-    _names: authority.Names | None = None
+    _asked = header_secrets.NOTHING
+    _answered = header_secrets.NOTHING
+    _names: requested_host.Names | None = None
     _bodies: tuple[bytes, bytes] | None = None
     """The answer's body as the flow shows it, and as it is; None where that is the same."""
 
     def handle_event(self, event: events.Event) -> CommandGenerator[None]:
         if isinstance(event, said.RequestHeaders):
-            self._asked = withheld.take(event.request)
-            self._names = authority.read(event.request) if self._is_for_us(event) else None
+            self._asked = header_secrets.take(event.request)
+            self._names = requested_host.read(event.request) if self._is_for_us(event) else None
         elif isinstance(event, said.ResponseHeaders):
             self._take_from_answer(event)
         handled = super().handle_event(event)
@@ -48,9 +49,9 @@ class DiscreetStream(HttpStream):
         return self.mode is not HTTPMode.transparent and not event.request.host
 
     def _take_from_answer(self, event: said.ResponseHeaders) -> None:
-        taken = withheld.take(event.response)
+        taken = header_secrets.take(event.response)
         if event.stream_id == self.stream_id:
-            self._answered = {**withheld.mask(event.response.headers, self._mask(is_error=True)), **taken}
+            self._answered = {**header_secrets.mask(event.response.headers, self._mask(is_error=True)), **taken}
 
     def _with_secrets(self, handled: CommandGenerator[None]) -> CommandGenerator[None]:
         for command in handled:
@@ -60,31 +61,31 @@ class DiscreetStream(HttpStream):
                 if command.event.stream_id == self.stream_id:
                     yield from self._sending(command.event)
                 if isinstance(command.event, said.RequestHeaders):
-                    loops.mark(command.event.request, loops.marks(self.flow.request))
+                    via_header.mark(command.event.request, via_header.marks(self.flow.request))
             yield command
 
     def _before_hook(self, hook: commands.StartHook) -> None:
         # The flow is made when the request's head is read, and the first hook is what comes next.
         if self._asked:
-            withheld.keep(self.flow, self._asked)
-            self._asked = withheld.NOTHING
+            header_secrets.keep(self.flow, self._asked)
+            self._asked = header_secrets.NOTHING
         if self._names is not None:
-            authority.keep(self.flow, self._names)
+            requested_host.keep(self.flow, self._names)
             self._names = None
         if isinstance(hook, hooks.HttpResponseHook) and hook.flow is self.flow:
             self._mask_body(self.flow)
 
     def _sending(self, event: said.HttpEvent) -> CommandGenerator[None]:
         if isinstance(event, said.RequestHeaders):
-            known = withheld.of(self.flow)  # an addon may lead a live request elsewhere
+            known = header_secrets.of(self.flow)  # an addon may lead a live request elsewhere
             if self.flow.is_replay == "request":
-                known = withheld.for_this_place(self.flow, event.request, self.context.server.sni)
-            event.request, missing = withheld.restored(event.request, known)
+                known = header_secrets.for_this_place(self.flow, event.request, self.context.server.sni)
+            event.request, missing = header_secrets.restored(event.request, known)
             if missing:
                 what = f"sent without {', '.join(sorted(missing))}: withheld, and not known for this address"
                 yield commands.Log(f"{event.request.host}: {what}", WARNING)
         elif isinstance(event, said.ResponseHeaders):
-            event.response, _ = withheld.restored(event.response, self._answered)
+            event.response, _ = header_secrets.restored(event.response, self._answered)
             if self._bodies and event.response.raw_content == self._bodies[0]:
                 event.response.raw_content = self._bodies[1]
                 if "content-length" in event.response.headers:
@@ -93,11 +94,11 @@ class DiscreetStream(HttpStream):
             event.data = self._bodies[1]
 
     def _mask(self, *, is_error: bool) -> Mask:
-        return Mask(withheld.values(self.flow), is_error=is_error)
+        return Mask(header_secrets.values(self.flow), is_error=is_error)
 
     def _mask_body(self, flow: http.HTTPFlow) -> None:
         response = flow.response
-        if response is None or not response.raw_content or not withheld.of(flow):
+        if response is None or not response.raw_content or not header_secrets.of(flow):
             return
         real = response.raw_content
         body = response.get_content(strict=False) or b""

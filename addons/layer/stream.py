@@ -16,8 +16,8 @@ from mitmproxy.proxy.layers.http import _hooks as hooks
 from mitmproxy.utils import human
 
 from addons.asking import MOST_OF_AN_ERROR
-from addons.compression import Undecodable
 from addons.conversion import SIDE, WHOLE, Conversion
+from addons.exchange.content_encoding import Undecodable
 from addons.layer.attempt import Attempt, TooLarge
 from addons.layer.client_side import CLIENT_LEFT
 from addons.layer.last_resort import SafeStream

@@ -5,7 +5,7 @@ import pytest
 from mitmproxy.proxy.layers import http as internals
 from mitmproxy.test import taddons
 
-from addons import config
+from addons.routing import config
 from tests.addons.house import KEY, House
 
 

@@ -10,7 +10,7 @@ import brotli  # type: ignore[import-untyped]
 import pytest
 import zstandard
 
-from addons import compression
+from addons.exchange import content_encoding
 from tests.addons.house import ACME, CODEX, KEY, ROUTES, TARGET, THEIRS, House, Message, question
 from tests.addons.stage import refusal
 
@@ -252,19 +252,19 @@ def test_no_more_of_a_refusal_is_decoded_than_anybody_reads(
     packed = {"gzip": quick_gzip, "br": quick_br, "zstd": zstandard.compress}
     body = quick_gzip(zlib.compress(bomb, 1)) if "," in encoding else packed[encoding](bomb)
     read: list[int] = []
-    pieces = compression.Decoder.pieces
+    pieces = content_encoding.Decoder.pieces
 
-    def counted(self: compression.Decoder, data: bytes) -> Iterator[bytes]:
+    def counted(self: content_encoding.Decoder, data: bytes) -> Iterator[bytes]:
         for piece in pieces(self, data):
             read.append(len(piece))
             yield piece
 
-    monkeypatch.setattr(compression.Decoder, "pieces", counted)
+    monkeypatch.setattr(content_encoding.Decoder, "pieces", counted)
     stage = house.asked(question())
     head = f"HTTP/1.1 400 No\r\ncontent-encoding: {encoding}\r\ncontent-length: {len(body)}\r\n\r\n"
     stage.upstream(head.encode() + body)
     assert "too many tokens" in Message(stage.to_client).error["message"]
-    assert sum(read) <= 2 * compression._LARGEST_PIECE, "once to look whether it blames thinking, once to tell"
+    assert sum(read) <= 2 * content_encoding._LARGEST_PIECE, "once to look whether it blames thinking, once to tell"
 
 
 def test_an_answer_that_is_cut_after_its_first_words_ends_as_failed(house: House) -> None:

@@ -11,8 +11,8 @@ from mitmproxy.proxy.layers import http as internals
 from mitmproxy.test import taddons
 
 from addons.exchanges import Choose, Exchanges
+from addons.routing.endpoint import Target
 from addons.sides import Sides
-from addons.target import Target
 from converters.dialect import ChatDialect, ResponsesDialect
 from converters.errors import RequestError
 from converters.exchange import Upstream

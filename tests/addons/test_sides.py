@@ -9,7 +9,7 @@ from mitmproxy.addons.view import View
 from mitmproxy.test import taddons, tflow, tutils
 
 from addons.conversion import EXCHANGE, LOSSES, ROUTE, SIDE, TIMES, Conversion
-from addons.retention import Retention
+from addons.inspection.flow_list import Retention
 from addons.sides import FAILED, LOST, Sides
 from converters.dialect import ChatDialect
 from converters.errors import Fault

@@ -4,8 +4,8 @@ import gzip
 import pytest
 from mitmproxy import http
 
-from addons.compression import Undecodable
 from addons.conversion import EXCHANGE, SIDE, Conversion
+from addons.exchange.content_encoding import Undecodable
 from addons.layer.attempt import Attempt, TooLarge
 from converters.errors import Fault
 from tests.addons.stage import Loud, attempt

@@ -1,0 +1,1 @@
+"""One client request, from its arrival to its end."""

@@ -1,0 +1,1 @@
+"""What a person sees of the traffic in mitmweb, mitmproxy and the log."""

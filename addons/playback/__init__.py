@@ -1,0 +1,1 @@
+"""From a case to an exchange: recorded responses served again, recorded requests sent again."""

@@ -1,0 +1,77 @@
+"""Attempts that mitmproxy's client replay sends again get the provider's credentials of now.
+
+No flow holds a key. Which provider it was, a flow says itself, and a flow may come from anywhere and be edited: so what
+is lent goes to that provider's own address, as the routes have it now, and nowhere else
+(`addons.credentials.header_secrets`).
+
+A client's question needs nothing: it is routed as any other.
+"""
+
+import logging
+import os
+from weakref import WeakKeyDictionary
+
+import orjson
+from mitmproxy import http
+
+from addons.conversion import PROVIDER, ROUTE, is_attempt
+from addons.credentials import header_secrets
+from addons.credentials.header_secrets import Place, Secret
+from addons.routing.api_keys import KeyProblem
+from addons.routing.config_watcher import RoutesFile
+from addons.routing.endpoint import Target
+from addons.runtime.printable import printable
+
+logger = logging.getLogger(__name__)
+
+
+class ClientReplay:
+    def __init__(self, routes: RoutesFile) -> None:
+        self._routes = routes
+        self._lent: WeakKeyDictionary[http.HTTPFlow, list[str]] = WeakKeyDictionary()
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        if flow.is_replay != "request" or not is_attempt(flow):
+            return
+        try:
+            target = self._target(flow)
+        except KeyProblem as problem:
+            logger.warning("replay: %s", problem)
+            return
+        if target is None or target.own_credentials:
+            return
+        _, secret = target.shown_headers()
+        own = header_secrets.of(flow)  # of a user who has edited the flow
+        place = Place.at(target.base_url)
+        credentials = secret | target.credentials()
+        lent = {name: Secret.of(value, place) for name, value in credentials.items() if name not in own}
+        self._lent[flow] = list(lent)
+        header_secrets.keep(flow, lent)
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        """Keys are not kept; the next replay reads them again."""
+        if (names := self._lent.pop(flow, None)) is not None:
+            header_secrets.forget(flow, names)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        self.response(flow)
+
+    def _target(self, flow: http.HTTPFlow) -> Target | None:
+        """The provider that the flow names; None if it is not known here."""
+        self._routes.refresh()
+        name = str(flow.metadata.get(PROVIDER, ""))
+        provider = self._routes.current.providers.get(name)
+        if provider is None:
+            logger.warning("replay: no provider is called %s here", printable(name, 100))
+            return None
+        return provider.target(name, _model(flow), os.environ)
+
+
+def _model(flow: http.HTTPFlow) -> str:
+    """The provider's name of the model; some models are paid in another way."""
+    try:
+        route = orjson.loads(str(flow.metadata.get(ROUTE, "")))
+    except ValueError:
+        return ""
+    model = route.get("model") if isinstance(route, dict) else None
+    return model if isinstance(model, str) else ""

@@ -1,0 +1,102 @@
+"""One provider that can answer one model: where it is, who it is to the converters, and how it is paid."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import urlsplit
+
+from addons.credentials import header_secrets
+from converters.exchange import Upstream
+
+type Auth = Literal["bearer", "x-api-key", "client", "none"]
+
+CONNECT, FIRST_BYTE, IDLE, PROGRESS = 15.0, 300.0, 300.0, 1800.0
+"""Limits of time where a provider has none of its own, in seconds."""
+
+_TAIL = re.compile(r"/(chat/completions|completions|messages|responses(/compact)?)$")
+"""What people paste along with a base address."""
+
+_DOUBLED_VERSION = re.compile(r"(/v\d+)\1+(?=/|$)")
+_VERSION = re.compile(r"/v\d+[a-z0-9]*(?=/|$)")
+
+_BEHIND_A_VERSION = ("/messages",)
+"""Anthropic's clients put /v1 behind every base address (`https://api.z.ai/api/anthropic`), OpenAI's behind none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A route's answer to "who serves this model?".
+
+    `keys` are all that are set, in the order of the provider's variables. The limits of time are in seconds, see
+    `addons.layer.clock`; a slow model that reasons for long survives the defaults.
+    """
+
+    upstream: Upstream
+    base_url: str
+    auth: Auth
+    keys: tuple[str, ...] = field(default=(), repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    connect: float | None = CONNECT
+    first_byte: float | None = FIRST_BYTE
+    idle: float | None = IDLE
+    progress: float | None = PROGRESS
+
+    @property
+    def key(self) -> str | None:
+        return self.keys[0] if self.keys else None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        parts = urlsplit(self.base_url)
+        return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+    @property
+    def own_credentials(self) -> bool:
+        """The client's own credentials go on to this provider."""
+        return self.auth == "client"
+
+    def credentials(self, key: str | None = None) -> dict[str, str]:
+        """The headers that carry this key, or the first one. For the wire only: no flow may hold them."""
+        key = key or self.key
+        if key is None or self.auth in ("client", "none"):
+            return {}
+        return {"x-api-key": key} if self.auth == "x-api-key" else {"authorization": f"Bearer {key}"}
+
+    def shown_headers(self) -> tuple[dict[str, str], dict[str, str]]:
+        """The provider's own headers: those that may be seen, and those that are for the wire only."""
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        shown = {name: value for name, value in headers.items() if header_secrets.is_harmless(name)}
+        return shown, {name: value for name, value in headers.items() if name not in shown}
+
+    def url(self, path: str) -> str:
+        """The address of an endpoint such as `/chat/completions`, with one version in it, whoever left it out.
+
+        A base address that ends with a slash is meant so: no version is added.
+        """
+        path = _VERSION.sub("", path, count=1) if _VERSION.match(path) else path
+        base_path = urlsplit(self.base_url).path
+        lacks_version = not _VERSION.search(base_path) and (not base_path or path in _BEHIND_A_VERSION)
+        return f"{self.base_url.removesuffix('/')}{'/v1' if lacks_version else ''}{path}"
+
+
+def normalised(url: str) -> str:
+    """A base address without a pasted endpoint, slashes at its end or a doubled version.
+
+    Raises:
+        ValueError: not an http(s) address, or one with more in it than an address.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        _ = parts.port
+    except ValueError:  # whose text repeats what may be a key
+        raise ValueError("not an address; it must look like https://host/path or https://host:port/path") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("not an address; it must look like https://host/path")
+    if parts.username or parts.password:
+        raise ValueError("holds credentials; keys belong into the environment, see key_env")
+    if parts.query or parts.fragment:
+        raise ValueError("a base address has no ? or #")
+    path = re.sub(r"/{2,}", "/", parts.path).rstrip("/")
+    path = _DOUBLED_VERSION.sub(r"\1", _TAIL.sub("", path))
+    return f"{parts.scheme}://{parts.netloc}{path}"

@@ -1,0 +1,222 @@
+"""What is known of a provider: its address, key variables, protocol, dialect and models, as TOML says it.
+
+[providers.deepseek]
+protocol = "chat"                            # responses | chat | anthropic
+base_url = "https://api.deepseek.com"
+key_env  = ["DEEPSEEK_API_KEY"]              # names of variables, see addons/routing/api_keys.py; the first that is set
+dialect  = { reasoning_back = "exact" }      # flags of converters/dialect.py
+models   = { "deepseek-v4-pro" = { context = 1_000_000, output = 384_000 } }
+
+[[providers.deepseek.variants]]              # what some models differ in; all that match count, the later wins
+models   = ["deepseek-chat"]
+dialect  = { effort = "none" }
+
+A provider without key_env gets no credentials at all, unless it says `auth = "client"`: then it gets the client's own.
+"""
+
+import re
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+from addons.routing import api_keys
+from addons.routing.endpoint import CONNECT, FIRST_BYTE, IDLE, PROGRESS, Auth, Target, normalised
+from converters.dialect import Dialect, Effort
+from converters.exchange import DIALECTS, Upstream
+
+_DEFAULT_AUTH: dict[str, Auth] = {"anthropic": "x-api-key"}
+
+_WITHOUT_KEY = ("client", "none")
+
+_NO_THINKING: dict[str, dict[str, Any]] = {
+    "chat": {"effort": "none", "reasoning_back": "none"},
+    "anthropic": {"thinking": "none"},
+}
+"""What `reasoning = false` means in each protocol."""
+
+_OURS_TO_SET = {
+    *("authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"),
+    *("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
+    *("host", "content-length", "content-encoding", "content-type", "accept-encoding"),
+}
+
+
+class Table(BaseModel):
+    """A table of our own TOML: a key that it does not know is a typo."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def _listed(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+def _sound(glob: str) -> str:
+    if not glob or glob != glob.strip():
+        raise ValueError("an empty glob, or one with spaces around it")
+    if glob.count("[") != glob.count("]"):
+        raise ValueError(f"'{glob}' opens a [ that it does not close; write [[] for the sign itself")
+    return glob
+
+
+type Glob = Annotated[str, AfterValidator(_sound)]
+type Globs = Annotated[tuple[Glob, ...], BeforeValidator(_listed), Field(min_length=1)]
+type Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+type Variables = Annotated[tuple[Annotated[str, AfterValidator(api_keys.variable)], ...], BeforeValidator(_listed)]
+
+
+def _allowed(headers: dict[str, str]) -> dict[str, str]:
+    for name, value in headers.items():
+        if name.lower() in _OURS_TO_SET:
+            raise ValueError(f"'{name}' is set by the proxy itself; for a key see key_env and auth")
+        if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
+            raise ValueError("a name in it is no header that HTTP can carry")  # it may be a pasted `Name: value`
+        if not value.isprintable() or not value.isascii():
+            raise ValueError(f"'{name}' has a value that is no header that HTTP can carry")
+    return headers
+
+
+def matches(globs: tuple[str, ...], model: str) -> bool:
+    """Whether one of the globs holds for this model's name; case counts."""
+    return any(fnmatchcase(model, glob) for glob in globs)
+
+
+class Model(Table):
+    """What is known of one model. Sizes are in tokens; `context` holds the question and the answer together."""
+
+    context: PositiveInt | None = None
+    output: PositiveInt | None = None
+    images: bool = False
+    reasoning: bool = True
+    efforts: tuple[Effort, ...] | None = None
+    """Where they differ from the dialect's, or the dialect knows of none."""
+
+
+class Variant(Table):
+    """What the models of these globs differ in. The flags are of `protocol`, or else of the provider's own."""
+
+    models: Globs
+    protocol: str | None = None
+    auth: Auth | None = None
+    dialect: dict[str, Any] = Field(default_factory=dict)
+
+
+class Provider(Table):
+    """A company's endpoint, or a server of one's own. `connect` to `progress` are limits of time, see `Target`."""
+
+    protocol: str
+    base_url: Annotated[str, AfterValidator(normalised)]
+    key_env: Variables = ()
+    hosts: Names = ()
+    """Where else the company answers, beside `base_url`: what passes through to there needs no key of ours."""
+    auth: Auth | None = None
+    headers: Annotated[dict[str, str], AfterValidator(_allowed)] = Field(default_factory=dict, repr=False)
+    dialect: dict[str, Any] = Field(default_factory=dict)
+    models: dict[str, Model] = Field(default_factory=dict)
+    variants: tuple[Variant, ...] = ()
+    connect: PositiveFloat = CONNECT
+    first_byte: PositiveFloat = FIRST_BYTE
+    idle: PositiveFloat = IDLE
+    progress: PositiveFloat = PROGRESS
+
+    @model_validator(mode="after")
+    def _auth_fits_key_env(self) -> Self:
+        if self.auth in _WITHOUT_KEY and self.key_env:
+            raise ValueError(
+                f'auth = "{self.auth}" needs no key_env; leave one of them out, a shipped one by key_env = []'
+            )
+        if self.auth in ("bearer", "x-api-key") and not self.key_env:
+            raise ValueError(f'auth = "{self.auth}" needs the name of a variable in key_env')
+        return self
+
+    def needs_key(self) -> bool:
+        return bool(self.key_env)
+
+    def has_key(self, environ: Mapping[str, str]) -> bool:
+        """Whether it can be asked now: a key is set, or none is needed."""
+        return not self.needs_key() or bool(api_keys.read(self.key_env, environ))
+
+    def is_at(self, host: str) -> bool:
+        """Whether this host is the provider's own, or a part of it (`eu.api.openai.com`)."""
+        own = (urlsplit(self.base_url).hostname or "", *self.hosts)
+        return any(f".{host.lower()}".endswith(f".{one.lower()}") for one in own)
+
+    def sends_credentials(self) -> bool:
+        """Whether a key, or the client's own credentials, go to its address."""
+        return self.needs_key() or self.auth == "client"
+
+    def upstream_name(self, provider: str, asked: str) -> str:
+        """How this provider calls the model that a client asks for.
+
+        Resellers put the maker before the name (`deepseek/deepseek-v4-pro`, `accounts/fireworks/models/...`), and
+        clients may put the provider there: both are found if there is just one such model.
+        """
+        if asked in self.models:
+            return asked
+        bare = asked.removeprefix(f"{provider}/")
+        same = [name for name in self.models if name.rpartition("/")[2] == bare]
+        return bare if bare in self.models or len(same) != 1 else same[0]
+
+    def known(self, model: str, asked: str) -> Model | None:
+        """What is known of a model by its name here, or else by the name that clients ask for."""
+        return self.models.get(model) or self.models.get(asked)
+
+    def target(self, provider: str, model: str, environ: Mapping[str, str], asked: str = "") -> Target:
+        """Where to send a request for this model of the provider's, which clients call `asked`.
+
+        Raises:
+            keys.KeyProblem: see `keys.read`.
+        """
+        protocol, auth, dialect = self._spoken(model, self.known(model, asked))
+        return Target(
+            upstream=Upstream(who=provider, protocol=protocol, model=model, dialect=dialect),
+            base_url=self.base_url,
+            auth=auth,
+            keys=api_keys.read(self.key_env, environ),
+            headers=self.headers,
+            connect=self.connect,
+            first_byte=self.first_byte,
+            idle=self.idle,
+            progress=self.progress,
+        )
+
+    def _spoken(self, model: str, row: Model | None) -> tuple[str, Auth, Dialect]:
+        protocol, auth, flags = self.protocol, self.auth, dict(self.dialect)
+        for variant in self.variants:
+            if not matches(variant.models, model):
+                continue
+            auth = variant.auth or auth
+            if variant.protocol not in (None, protocol):
+                protocol, flags = variant.protocol, {}
+            if protocol == (variant.protocol or self.protocol):
+                flags |= variant.dialect
+        auth = auth or (_DEFAULT_AUTH.get(protocol, "bearer") if self.key_env else "none")
+        return protocol, auth, DIALECTS[protocol].model_validate(_with_known(protocol, flags, row))
+
+
+def _with_known(protocol: str, flags: dict[str, Any], row: Model | None) -> dict[str, Any]:
+    """The flags, with what is known of the model."""
+    if row is None:
+        return flags
+    fields = DIALECTS[protocol].model_fields
+    flags = flags | {"images": row.images}
+    if row.efforts is not None and "efforts" in fields:
+        flags["efforts"] = row.efforts
+    if not row.reasoning:
+        flags |= _NO_THINKING.get(protocol, {})
+    limit = flags.get("max_tokens", fields["max_tokens"].default)
+    if limit is not None and row.output is not None:
+        flags["max_tokens"] = min(limit, row.output)
+    return flags

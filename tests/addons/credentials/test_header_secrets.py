@@ -1,0 +1,212 @@
+"""Secrets of heads are on the wire and nowhere else."""
+
+import gc
+
+import pytest
+from mitmproxy import http
+from mitmproxy.test import tflow
+
+from addons.credentials import header_secrets
+from addons.credentials.header_secrets import Place, Secret
+from addons.credentials.masking import Mask
+
+SECRET = ("Authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "x-transcodex-token")
+SECRET += ("cookie", "set-cookie", "chatgpt-account-id", "openai-organization", "openai-project", "X-Api-Token")
+SECRET += ("Ocp-Apim-Subscription-Key", "cf-aig-authorization", "x-amz-security-token", "X-AuthToken", "x-csrf-token")
+
+
+def request(where: str = "https://example.org/v1/responses", **headers: str) -> http.Request:
+    fields = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return http.Request.make("POST", where, b"{}", http.Headers(fields))
+
+
+def kept(message: http.Request) -> http.HTTPFlow:
+    flow = tflow.tflow(req=message)
+    header_secrets.keep(flow, header_secrets.take(message))
+    return flow
+
+
+def sent(flow: http.HTTPFlow) -> http.Request:
+    """What a replay of the flow puts on the wire."""
+    return header_secrets.restored(flow.request, header_secrets.for_this_place(flow, flow.request))[0]
+
+
+@pytest.mark.parametrize("name", SECRET)
+def test_a_secret_is_taken_and_put_back(name: str) -> None:
+    message = request(**{name: "s3cret", "accept": "text/event-stream"})
+    held = header_secrets.take(message)
+    assert message.headers[name] == header_secrets.PLACEHOLDER
+    assert "s3cret" not in str(message.headers) + str(held)
+    assert message.headers["accept"] == "text/event-stream"
+    on_the_wire, missing = header_secrets.restored(message, held)
+    assert (on_the_wire.headers[name], missing) == ("s3cret", [])
+    assert message.headers[name] == header_secrets.PLACEHOLDER
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("session-id", "thread-id", "x-codex-turn-metadata", "x-client-request-id", "user-agent", "sec-websocket-key"),
+        *("anthropic-version", "x-ratelimit-remaining-tokens", "www-authenticate", "etag", "idempotency-key"),
+    ],
+)
+def test_what_is_no_secret_stays(name: str) -> None:
+    assert header_secrets.take(request(**{name: "value"})) == {}
+
+
+def test_a_name_as_long_as_none_is_takes_no_time() -> None:
+    assert header_secrets.is_secret("a-" * 100_000) and header_secrets.is_secret("key-" * 100_000)
+
+
+def test_the_scheme_stays_readable() -> None:
+    message = request(Authorization="Bearer sk-1")
+    header_secrets.take(message)
+    assert message.headers["authorization"] == "Bearer <withheld>"
+
+
+def test_several_cookies_come_back_in_their_order() -> None:
+    response = http.Response.make(200, b"", http.Headers([(b"Set-Cookie", b"a=1"), (b"set-cookie", b"b=2")]))
+    held = header_secrets.take(response)
+    assert response.headers.get_all("set-cookie") == [header_secrets.PLACEHOLDER] * 2
+    assert header_secrets.restored(response, held)[0].headers.get_all("set-cookie") == ["a=1", "b=2"]
+
+
+@pytest.mark.parametrize(
+    ("query", "shown", "left"),
+    [
+        ("api_key=s3&x=1", "api_key=<withheld>&x=1", "?x=1"),
+        ("x=1&key=s3;token=s3", "x=1&key=<withheld>;token=<withheld>", "?x=1"),
+        ("X-Amz-Signature=s3", "X-Amz-Signature=<withheld>", ""),
+        ("api%5Fkey=s3", "api%5Fkey=<withheld>", ""),
+        ("page=2&max_tokens=3&key=", "page=2&max_tokens=3&key=", "?page=2&max_tokens=3&key="),
+    ],
+)
+def test_a_key_in_an_address_is_taken_and_put_back_or_left_out(query: str, shown: str, left: str) -> None:
+    message = request(f"https://example.org/v1/models?{query}")
+    held = header_secrets.take(message)
+    assert message.path == f"/v1/models?{shown}"
+    assert header_secrets.restored(message, held)[0].path == f"/v1/models?{query}"
+    assert header_secrets.restored(message, {})[0].path == f"/v1/models{left}"
+
+
+def test_what_a_user_edited_or_removed_stays_so() -> None:
+    message = request(authorization="Bearer sk-1", cookie="a=1")
+    held = header_secrets.take(message)
+    message.headers["authorization"] = "Bearer mine"
+    del message.headers["cookie"]
+    on_the_wire = header_secrets.restored(message, held)[0].headers
+    assert on_the_wire["authorization"] == "Bearer mine"
+    assert "cookie" not in on_the_wire
+
+
+def test_a_placeholder_is_no_credential() -> None:
+    message = request(authorization="Bearer <withheld>", cookie="<withheld>", x_note="<withheld> is a word")
+    assert header_secrets.take(message) == {}
+    on_the_wire, missing = header_secrets.restored(message, {})
+    assert sorted(missing) == ["authorization", "cookie"]
+    assert on_the_wire.headers["x-note"] == "<withheld> is a word"
+    assert not {"authorization", "cookie"} & set(on_the_wire.headers)
+
+
+def test_the_proxy_itself_can_still_ask_for_them() -> None:
+    flow = kept(request(authorization="Bearer sk-1", chatgpt_account_id="acc-1"))
+    assert header_secrets.credential(flow, "authorization") == "Bearer sk-1"
+    assert header_secrets.credentials(flow) == {"authorization": "Bearer sk-1", "chatgpt-account-id": "acc-1"}
+    del flow.request.headers["authorization"]
+    assert header_secrets.credentials(flow) == {"chatgpt-account-id": "acc-1"}
+    flow.request.headers["chatgpt-account-id"] = "edited"
+    assert header_secrets.credentials(flow) == {"chatgpt-account-id": "edited"}
+
+
+def test_a_header_that_was_never_taken_is_what_it_is() -> None:
+    assert header_secrets.credential(tflow.tflow(req=request(authorization="Bearer x")), "authorization") == "Bearer x"
+    assert header_secrets.credential(tflow.tflow(req=request()), "authorization") == ""
+    assert header_secrets.credential(tflow.tflow(req=request(authorization="Bearer <withheld>")), "authorization") == ""
+
+
+# --- sent again ---
+
+
+def test_a_flow_and_its_duplicate_are_sent_again_as_they_were() -> None:
+    flow = kept(request("https://example.org/v1/models?key=s3", authorization="Bearer sk-1"))
+    for one in (flow, flow.copy(), flow.copy().copy()):
+        header_secrets.keep(one, header_secrets.take(one.request))  # as the layer does at the start of each replay
+        assert sent(one).headers["authorization"] == "Bearer sk-1"
+        assert sent(one).path == "/v1/models?key=s3"
+        assert "sk-1" not in str(one.get_state())
+
+
+def test_a_saved_flow_has_nothing_to_send() -> None:
+    state = kept(request(authorization="Bearer sk-1")).get_state()
+    gc.collect()
+    assert "authorization" not in sent(http.HTTPFlow.from_state(state)).headers
+
+
+def test_a_users_own_credential_is_sent_and_no_longer_shown() -> None:
+    flow = kept(request(authorization="Bearer sk-1", cookie="a=1"))
+    flow.request.headers["authorization"] = "Bearer sk-mine"
+    header_secrets.keep(flow, header_secrets.take(flow.request))
+    assert flow.request.headers["authorization"] == "Bearer <withheld>"
+    assert sent(flow).headers["authorization"] == "Bearer sk-mine"
+    assert sent(flow).headers["cookie"] == "a=1"
+
+
+@pytest.mark.parametrize(
+    ("part", "elsewhere"),
+    [("host", "evil.example"), ("port", 8443), ("scheme", "http"), ("host_header", "evil.example")],
+)
+def test_what_goes_elsewhere_goes_without_credentials(part: str, elsewhere: object) -> None:
+    flow = kept(request(authorization="Bearer sk-1"))
+    setattr(flow.request, part, elsewhere)
+    assert "authorization" not in sent(flow).headers
+
+
+def test_what_is_forgotten_is_not_sent() -> None:
+    flow = kept(request(authorization="Bearer sk-1", cookie="a=1"))
+    header_secrets.forget(flow, ["authorization"])
+    assert "authorization" not in sent(flow).headers and sent(flow).headers["cookie"] == "a=1"
+
+
+@pytest.mark.parametrize(
+    ("address", "is_below"),
+    [
+        ("https://api.example/v1/chat/completions", True),
+        ("https://api.example/v1", True),
+        ("https://API.example:443/v1/models?x=1", True),
+        ("https://api.example/v10/chat", False),
+        ("https://api.example/", False),
+        ("https://api.example/v1/../evil", False),
+        ("https://api.example/v1/%2e%2e/evil", False),
+        ("https://api.example/v1/..%2fevil", False),
+        ("http://api.example/v1/chat", False),
+        ("https://api.example:8443/v1/chat", False),
+        ("https://evil.example/v1/chat", False),
+        ("https://api.example.evil/v1/chat", False),
+        ("https://evil.example/https://api.example/v1/chat", False),
+    ],
+)
+def test_a_providers_place_is_its_address_and_all_below(address: str, is_below: bool) -> None:
+    assert Place.at("https://api.example/v1").has(request(address)) == is_below
+
+
+def test_a_providers_place_goes_by_its_own_name() -> None:
+    message = request("https://api.example/v1/chat")
+    message.headers["host"] = "evil.example"
+    assert not Place.at("https://api.example/v1").has(message)
+    message.headers["host"] = "api.example:443"
+    assert Place.at("https://api.example/v1").has(message)
+    assert Place.at("https://api.example/v1").has(message, "api.example")
+    assert not Place.at("https://api.example/v1").has(message, "evil.example")
+    message.authority = "evil.example"
+    assert not Place.at("https://api.example/v1").has(message)
+
+
+def test_what_an_answers_head_repeats_is_masked_and_can_be_put_back() -> None:
+    response = http.Response.make(401, b"", {"x-seen": "key sk-1234567890", "x-other": "1"})
+    held = header_secrets.mask(response.headers, Mask(["sk-1234567890"]))
+    assert response.headers["x-seen"] == "key *************"
+    assert header_secrets.restored(response, held)[0].headers["x-seen"] == "key sk-1234567890"
+
+
+def test_no_secret_shows_in_a_text() -> None:
+    assert "hidden" not in repr(Secret.of("Bearer hidden"))

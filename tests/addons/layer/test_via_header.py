@@ -1,0 +1,174 @@
+"""Requests that come back to the proxy that sent them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+from mitmproxy import ctx, http, options
+from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.addons.script import load_script
+from mitmproxy.proxy.layers import http as internals
+from mitmproxy.tools.dump import DumpMaster
+
+from addons.layer import via_header
+from tests.addons.house import SCRIPT, Message, question, request
+
+PATIENCE = 20.0  # seconds; only a test that fails waits so long
+
+
+def asked(*via: str) -> http.Request:
+    return http.Request.make("POST", "http://host/", b"", http.Headers([(b"via", one.encode()) for one in via]))
+
+
+def sent(*via: str) -> http.Request:
+    request = asked(*via)
+    via_header.mark(request, via_header.marks(request))
+    return request
+
+
+def test_a_request_of_ours_is_known_again() -> None:
+    assert not via_header.came_from_us(asked())
+    assert via_header.came_from_us(sent())
+    assert via_header.came_from_us(asked(f"1.0 corporate, {sent().headers['via']}", "2 other"))
+
+
+def test_no_two_requests_can_be_told_to_be_of_one_proxy() -> None:
+    first, second = (sent().headers["via"].split()[1] for _ in range(2))
+    assert not any(first[at : at + 8] in second for at in range(len(first) - 8))
+
+
+@pytest.mark.parametrize("via", ["1.1 " + "0" * 32, "1.1 proxy", "", ",,", "1.1", "\x00", "1.1 " + "f" * 33])
+def test_what_others_say_is_not_ours(via: str) -> None:
+    assert not via_header.came_from_us(asked(via))
+
+
+def test_a_second_proxy_of_our_kind_hands_the_mark_on_and_takes_it_for_a_strangers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = sent()
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(via_header, "_KEY", b"another process")
+        assert not via_header.came_from_us(first)
+        converted = http.Request.make("POST", "http://host/", b"")
+        via_header.mark(converted, via_header.marks(first))
+        assert via_header.came_from_us(converted)
+    assert via_header.came_from_us(converted), "and back at the first it is noticed"
+
+
+def test_other_proxies_names_are_nothing_for_an_upstream() -> None:
+    assert via_header.marks(asked("1.1 gateway.corp.example (squid)")) == []
+
+
+# --- live ---
+
+
+@asynccontextmanager
+async def proxy(target: str, **settings: str) -> AsyncIterator[int]:
+    """The port of a mitmdump with all our addons."""
+    master = DumpMaster(
+        options.Options(listen_host="127.0.0.1", listen_port=0, mode=[f"reverse:{target}"]),
+        with_termlog=False,
+        with_dumper=False,
+    )
+    script = load_script(str(SCRIPT))
+    assert script is not None
+    plain = internals.HttpStream
+    master.addons.add(*script.addons)  # type: ignore[no-untyped-call]
+    master.options.update(**settings)
+    running = asyncio.create_task(master.run())
+    server = master.addons.get("proxyserver")
+    assert isinstance(server, Proxyserver)
+    async with asyncio.timeout(PATIENCE):
+        while not server.listen_addrs():
+            await asyncio.sleep(0.01)
+    try:
+        yield server.listen_addrs()[0][1]
+    finally:
+        await server.servers.update([])
+        master.shutdown()  # type: ignore[no-untyped-call]
+        await running
+        internals.HttpStream = plain  # type: ignore[misc]
+
+
+class Detour:
+    """Another name for the proxy: what comes to its port is handed on to the proxy's, and counted."""
+
+    def __init__(self) -> None:
+        self.connections = self.towards = 0
+        self.closed = asyncio.Semaphore(0)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        there, back = await asyncio.open_connection("127.0.0.1", self.towards)
+        await asyncio.gather(_pipe(reader, back), _pipe(there, writer))
+        self.closed.release()
+
+
+async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
+
+
+@asynccontextmanager
+async def detour() -> AsyncIterator[tuple[Detour, int]]:
+    made = Detour()
+    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
+    yield made, server.sockets[0].getsockname()[1]
+    server.close()
+    server.close_clients()
+    async with asyncio.timeout(PATIENCE):
+        for _ in range(made.connections):
+            await made.closed.acquire()
+
+
+async def told(port: int, raw: bytes) -> Message:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(raw)
+    async with asyncio.timeout(PATIENCE):
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(Message(head).headers["content-length"])
+        answer = Message(head + await reader.readexactly(length))
+    writer.close()
+    return answer
+
+
+def routed_to(folder: Path, port: int) -> str:
+    (folder / "routes.toml").write_text(
+        '[[routes]]\nmodels = "*"\nproviders = "local"\n'
+        f'[providers.local]\nprotocol = "chat"\nauth = "none"\nbase_url = "http://localhost:{port}/v1"\n'
+    )
+    return str(folder / "routes.toml")
+
+
+LOCAL = {"host": "localhost"}
+
+
+async def test_a_provider_that_is_this_very_proxy_is_not_asked(tmp_path: Path) -> None:
+    async with proxy("http://127.0.0.1:9") as port:
+        ctx.options.update(routes=routed_to(tmp_path, port))
+        answer = await told(port, request("POST", "/v1/responses", question(), LOCAL | {"originator": "codex_exec"}))
+    assert (answer.status, answer.error["code"]) == (400, "invalid_prompt")
+    assert "is this very proxy" in answer.error["message"]
+
+
+async def test_a_provider_that_is_this_proxy_under_another_name_is_noticed(tmp_path: Path) -> None:
+    async with detour() as (other, where), proxy("http://127.0.0.1:9", routes=routed_to(tmp_path, where)) as port:
+        other.towards = port
+        answer = await told(port, request("POST", "/v1/responses", question(), LOCAL | {"originator": "codex_exec"}))
+        assert (answer.status, other.connections) == (400, 1)
+    assert "came from this very proxy" in answer.error["message"]
+
+
+async def test_a_reverse_target_that_is_this_proxy_does_not_go_round_for_ever() -> None:
+    async with detour() as (other, where), proxy(f"http://127.0.0.1:{where}") as port:
+        other.towards = port
+        answer = await told(port, request("GET", "/v1/files", b"", LOCAL))
+        assert (answer.status, other.connections) == (400, 1)
+        assert "came from this very proxy" in answer.error["message"]

@@ -1,0 +1,138 @@
+"""A recorded question, asked again of a live upstream."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from mitmproxy import exceptions, options
+from mitmproxy.addons.script import load_script
+from mitmproxy.proxy.layers import http as internals
+from mitmproxy.tools.dump import DumpMaster
+
+from addons.case import Case
+from addons.playback.library import Recorded, Repertoire, gist
+from addons.playback.server import Player
+from converters import exchange
+from tests.addons.house import SCRIPT
+from tests.addons.recorded import REFUSAL, WORDS, asking, case
+
+PATIENCE = 10.0  # seconds; only a test that fails waits so long
+
+THINKING = (
+    b'data: {"id":"1","model":"m","choices":[{"index":0,"delta":{"role":"assistant","reasoning_content":"Hm."}}]}\n\n',
+    *WORDS[1:],
+)
+
+
+class Master:
+    """A mitmdump with all our addons that listens nowhere; `answers` plays what the upstream says now."""
+
+    def __init__(self, folder: Path, answers: Case, **options: str) -> None:
+        self.folder, self.options = folder, options
+        self.player = Player(Repertoire([Recorded("now", answers, gist(exchange.load(answers.client_request)))]))
+
+    async def start(self) -> None:
+        await self.player.start()
+        routes = self.folder / "routes.toml"
+        routes.write_text(
+            '[[routes]]\nmodels = ["*"]\nproviders = ["acme"]\nmodel = "model-x"\n'
+            f'[providers.acme]\nprotocol = "chat"\nbase_url = "{self.player.base_url("now")}"\nauth = "none"\n'
+        )
+        self.master = DumpMaster(options.Options(), with_termlog=False, with_dumper=False)
+        self.master.options.update(server=False, listen_host="127.0.0.1")
+        script = load_script(str(SCRIPT))
+        assert script is not None
+        self.master.addons.add(*script.addons)  # type: ignore[no-untyped-call]
+        self.master.options.update(routes=str(routes), **self.options)
+        self.running = asyncio.create_task(self.master.run())
+        await asyncio.sleep(0.1)
+
+    async def stop(self) -> None:
+        self.master.shutdown()  # type: ignore[no-untyped-call]
+        await self.running
+        self.player.stop()
+
+
+@pytest.fixture
+async def started() -> AsyncIterator[list[Master]]:
+    plain = internals.HttpStream
+    masters: list[Master] = []
+    yield masters
+    for one in masters:
+        await one.stop()
+    internals.HttpStream = plain  # type: ignore[misc]
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.INFO)
+    return caplog
+
+
+async def sent(
+    started: list[Master], folder: Path, log: pytest.LogCaptureFixture, *, now: Case, **options: str
+) -> list[str]:
+    """What is said of a recorded greeting, asked again of an upstream that answers so now."""
+    case().save(folder / "hello")
+    master = Master(folder, now, **options)
+    started.append(master)
+    await master.start()
+    master.master.commands.execute(f"replay.send {folder / 'hello'}")
+    async with asyncio.timeout(PATIENCE):
+        while not (said := [one.getMessage() for one in log.records if one.getMessage().startswith("replay: ")]):
+            await asyncio.sleep(0.01)
+    return said[0].splitlines()
+
+
+async def test_other_words_have_the_same_shape(
+    started: list[Master], tmp_path: Path, log: pytest.LogCaptureFixture
+) -> None:
+    other = (WORDS[0].replace(b"Hel", b"Bon"), WORDS[1].replace(b"lo", b"jour"), WORDS[2])
+    (said,) = await sent(started, tmp_path, log, now=case(pieces=other))
+    assert ": m-1 -> acme model-x (chat)" in said
+    assert said.endswith(": the same shape")
+
+
+async def test_it_needs_no_client_token(
+    started: list[Master], tmp_path: Path, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLIENT_TOKEN", "s3cret-token")
+    (said,) = await sent(started, tmp_path, log, now=case(), client_token_env="CLIENT_TOKEN")
+    assert said.endswith(": the same shape")
+
+
+async def test_what_is_new_in_the_answer_is_told_for_both_sides(
+    started: list[Master], tmp_path: Path, log: pytest.LogCaptureFixture
+) -> None:
+    said = await sent(started, tmp_path, log, now=case(pieces=THINKING))
+    assert said[0].endswith(": another shape")
+    assert "+choices[].delta.reasoning_content: string" in said
+    assert "+response.reasoning_summary_text.delta" in said
+
+
+async def test_a_refusal_is_told_with_its_status(
+    started: list[Master], tmp_path: Path, log: pytest.LogCaptureFixture
+) -> None:
+    said = await sent(started, tmp_path, log, now=case(pieces=(REFUSAL,), status=429))
+    assert "status: 429, recorded 200" in said
+
+
+async def test_a_folder_that_is_no_case_is_told(started: list[Master], tmp_path: Path) -> None:
+    master = Master(tmp_path, case())
+    started.append(master)
+    await master.start()
+    with pytest.raises(exceptions.CommandError, match="is missing"):
+        master.master.commands.execute(f"replay.send {tmp_path}")
+
+
+async def test_a_question_that_nobody_serves_is_not_asked(started: list[Master], tmp_path: Path) -> None:
+    case(asking(model="other")).save(tmp_path / "hello")
+    master = Master(tmp_path, case())
+    started.append(master)
+    await master.start()
+    routes = tmp_path / "routes.toml"
+    routes.write_text(routes.read_text().replace('["*"]', '["m-*"]'))
+    with pytest.raises(exceptions.CommandError, match="nobody serves other, which the case asks for"):
+        master.master.commands.execute(f"replay.send {tmp_path / 'hello'}")

@@ -1,0 +1,160 @@
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mitmproxy import exceptions, http
+from mitmproxy.addons import view
+from mitmproxy.test import taddons
+
+from addons.case import Case
+from addons.recording.capture import Capture, listed, private
+from tests.addons.recorded import asking, case, flows
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "flows"
+
+
+@pytest.fixture
+def capture(folder: Path) -> Iterator[tuple[Capture, taddons.context]]:
+    addon = Capture(lambda: ["hunter2hunter2"])
+    with taddons.context(addon) as context:
+        context.options.capture_dir = str(folder)
+        yield addon, context
+        addon.done()
+
+
+type Captures = tuple[Capture, taddons.context]
+
+
+def exchange() -> tuple[http.HTTPFlow, http.HTTPFlow]:
+    return flows(case(asking("the key hunter2hunter2")))
+
+
+async def written(addon: Capture) -> list[str]:
+    """What became of what was told to be saved."""
+    return [line for lines in await asyncio.gather(*addon.saving) for line in lines]
+
+
+async def test_a_command_is_answered_at_once_and_the_log_says_what_became_of_it(
+    capture: Captures, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    said = capture[0].save(exchange(), "chat/tool-call", "It pins.")
+    assert said == ["chat/tool-call: being redacted; the event log says where it is written, or why not"]
+    assert not folder.exists()
+    assert await written(capture[0]) == [f"chat/tool-call: written to {folder / 'chat/tool-call'}"]
+    assert f"written to {folder}" in caplog.text
+    one = Case.load(folder / "chat" / "tool-call")
+    assert one.notes.pins == "It pins."
+    assert b"the key <key-1>" in one.client_request
+    assert not capture[0].saving
+
+
+async def test_what_was_converted_wrongly_is_kept_as_wrong(capture: Captures, folder: Path) -> None:
+    capture[0].wrong(exchange(), "chat/wrong", "It is right.")
+    (said,) = await written(capture[0])
+    assert "it fails until the converter is mended" in said
+    assert Case.load(folder / "chat/wrong").notes.wrong
+
+
+async def test_a_name_that_leads_elsewhere_is_refused_at_once(capture: Captures, folder: Path) -> None:
+    with pytest.raises(exceptions.CommandError, match="chat/tool-call-parallel"):
+        capture[0].save(exchange(), "../one", "It pins.")
+    assert not capture[0].saving
+
+
+async def test_nothing_chosen_is_said(capture: Captures) -> None:
+    with pytest.raises(exceptions.CommandError, match="no exchange"):
+        capture[0].save([], "chat/one", "It pins.")
+
+
+async def test_in_mitmweb_the_other_side_is_found_in_the_list(folder: Path) -> None:
+    addon, listing = Capture(), view.View()
+    with taddons.context(addon, listing) as context:
+        context.options.capture_dir = str(folder)
+        attempt, client = exchange()
+        listing.add([attempt, client])
+        context.master.commands.execute('capture.save @all chat/all "It pins."')
+        addon.save([client], "chat/one", "It pins.")
+        await written(addon)
+    assert sorted(path.name for path in (folder / "chat").iterdir()) == ["all", "one"]
+
+
+async def pass_through(addon: Capture, attempt: http.HTTPFlow, client: http.HTTPFlow) -> None:
+    addon.requestheaders(client)
+    addon.requestheaders(attempt)
+    addon.response(attempt)
+    addon.response(client)
+
+
+@pytest.mark.slow
+async def test_every_exchange_is_kept_where_that_is_wished(capture: Captures, tmp_path: Path) -> None:
+    addon, context = capture
+    await pass_through(addon, *exchange())
+    context.options.capture_all = str(tmp_path / "all")
+    attempt, client = exchange()
+    await pass_through(addon, attempt, client)
+    addon.done()
+    [kept] = (tmp_path / "all" / "chat").iterdir()
+    assert kept.name.endswith(client.id[:8])
+    assert b"the key <key-1>" in Case.load(kept).client_request
+
+
+@pytest.mark.slow
+async def test_an_exchange_that_cannot_be_kept_is_logged(
+    capture: Captures, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    addon, context = capture
+    context.options.capture_all = str(tmp_path / "all")
+    both = exchange()
+    await pass_through(addon, *both)
+    await pass_through(addon, *both)
+    addon.done()
+    assert "exists" in caplog.text
+
+
+@pytest.mark.slow
+async def test_more_than_can_wait_is_left_out_and_said(
+    capture: Captures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("addons.recording.capture._MOST_WAITING", 0)
+    addon, context = capture
+    context.options.capture_all = str(tmp_path / "all")
+    await pass_through(addon, *exchange())
+    assert "left out" in caplog.text
+
+
+def test_what_is_kept_for_a_while_stays_out_of_what_is_for_good(capture: Captures, folder: Path) -> None:
+    with pytest.raises(exceptions.OptionsError, match="must not lie in capture_dir"):
+        capture[1].options.capture_all = str(folder / "all")
+
+
+@pytest.mark.slow
+def test_a_folder_that_cannot_be_written_is_told_at_once(capture: Captures, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(exceptions.OptionsError, match="capture_all: "):
+        capture[1].options.capture_all = str(tmp_path / "file")
+
+
+def test_a_list_of_secrets_that_cannot_be_read_is_told_at_once(capture: Captures, tmp_path: Path) -> None:
+    with pytest.raises(exceptions.OptionsError, match=r"redact: .*nowhere"):
+        capture[1].options.redact = ["@/nowhere"]
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    with pytest.raises(exceptions.OptionsError, match=r"redact: 'utf-8' codec"):
+        capture[1].options.redact = [f"@{tmp_path / 'binary'}"]
+
+
+def test_secrets_are_listed_one_by_one_or_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("b\n\n c \n")
+    assert listed(["a", f"@{tmp_path / 'list'}"]) == ["a", "b", "c"]
+
+
+def test_this_machine_s_secrets_are_private(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "hunter2hunter2")
+    known = private(["from-a-file"], ["listed"])
+    assert {"hunter2hunter2", "from-a-file"} <= set(known.secrets)
+    assert known.listed == ("listed",)
+    assert known.homes == (str(Path.home()),)

@@ -1,0 +1,155 @@
+import gzip
+import json
+
+import pytest
+from mitmproxy import flow, http
+from mitmproxy.test import tflow
+
+from addons.case import Broken
+from addons.conversion import CHUNKS, EXCHANGE, ROUTE, SIDE, TIMES
+from addons.recording.recorder import Exchanged, NoCase, case_of, exchanges, protocol_of
+from tests.addons.recorded import REFUSAL, WORDS, case, flows
+
+
+def exchanged() -> Exchanged:
+    attempt, client = flows(case())
+    return Exchanged(client, attempt)
+
+
+def refused(one: Exchanged) -> str:
+    with pytest.raises(NoCase) as why:
+        case_of(one)
+    return str(why.value)
+
+
+def test_flows_become_the_case_that_they_were() -> None:
+    made, original = case_of(exchanged(), "A test."), case()
+    assert made.differing(original) == []
+    assert made.notes.route == original.notes.route
+    assert (made.notes.chunks, made.notes.now, made.notes.client) == (original.notes.chunks, 1_790_000_000, "codex")
+
+
+def test_codex_s_version_is_in_its_user_agent() -> None:
+    one = exchanged()
+    one.client.request.headers["user-agent"] = "codex-tui/0.169.0-alpha.1 (Debian; x86_64) xterm"
+    assert case_of(one).notes.codex == "0.169.0-alpha.1"
+
+
+def test_another_client_has_no_version_of_codex() -> None:
+    one = exchanged()
+    one.client.request.headers["user-agent"] = "OpenAI/3.52.0"
+    route = json.loads(one.attempt.metadata[ROUTE]) | {"client": "other"}
+    one.attempt.metadata[ROUTE] = json.dumps(route)
+    assert case_of(one).notes.codex == ""
+
+
+def test_times_are_kept_with_the_pieces() -> None:
+    one = exchanged()
+    for times in ([1, 20, 21], "1 20 21"):  # older saved flows have lists
+        one.attempt.metadata[TIMES] = times
+        assert case_of(one).notes.times == (1, 20, 21)
+
+
+def test_an_answer_is_kept_as_it_is_without_its_encoding() -> None:
+    one = exchanged()
+    assert one.attempt.response is not None
+    packed = gzip.compress(b"".join(WORDS))
+    one.attempt.response.headers["content-encoding"] = "gzip"
+    one.attempt.response.raw_content = packed
+    one.attempt.metadata[CHUNKS] = f"10 {len(packed) - 10}"
+    made = case_of(one)
+    assert made.answered == b"".join(WORDS)
+    assert sum(made.notes.chunks) == len(made.answered)
+
+
+def test_a_refusal_is_a_case() -> None:
+    attempt, client = flows(case(pieces=(REFUSAL,), status=429))
+    assert case_of(Exchanged(client, attempt)).notes.status == 429
+
+
+@pytest.mark.parametrize(
+    ("message", "status", "kind"),
+    [
+        ("acme is out of reach: refused", 502, "unreachable"),
+        ("acme is out of reach: slow", 504, "timeout"),
+        ("acme sent nothing for 3 s", 504, "timeout"),
+        ("acme broke off: reset", 200, "cut"),
+        ("acme was stopped in the proxy", 400, "bad_request"),
+        ("acme answered 101", 502, "server"),
+    ],
+)
+def test_what_broke_an_attempt_is_known_by_the_layer_s_words(message: str, status: int, kind: str) -> None:
+    one = exchanged()
+    assert one.client.response is not None
+    one.client.response.status_code = status
+    one.attempt.error = flow.Error(message)
+    assert case_of(one).notes.fault == Broken(kind=kind, message=message)  # type: ignore[arg-type]
+
+
+def test_an_upstream_that_never_answered_has_no_status() -> None:
+    one = exchanged()
+    one.attempt.response = None
+    one.attempt.error = flow.Error("acme is out of reach: refused")
+    made = case_of(one)
+    assert (made.notes.status, made.upstream_response) == (None, None)
+
+
+def test_what_cannot_become_a_case_says_why() -> None:
+    left, running, old, odd = exchanged(), exchanged(), exchanged(), exchanged()
+    left.attempt.error = flow.Error("client disconnected")
+    running.client.response = None
+    del old.attempt.metadata[ROUTE]
+    odd.client.request.headers["content-encoding"] = "rot13"
+    assert refused(left) == "the client left before the end"
+    assert refused(running) == "it is not over"
+    assert "older version" in refused(old)
+    assert "rot13" in refused(odd)
+
+
+def test_either_side_leads_to_the_exchange() -> None:
+    attempt, client = flows(case())
+    for chosen in ([client], [attempt], [client, attempt]):
+        assert list(exchanges(chosen, [attempt, client])) == [Exchanged(client, attempt)]
+
+
+def attempts(client: http.HTTPFlow) -> list[http.HTTPFlow]:
+    """A first one that failed, and a second."""
+    both = []
+    for start in (1.0, 2.0):
+        one, _ = flows(case())
+        one.metadata[EXCHANGE] = client.id
+        one.request.timestamp_start = start
+        both.append(one)
+    return both
+
+
+def test_of_several_attempts_the_last_is_the_answer_unless_another_is_chosen() -> None:
+    _, client = flows(case())
+    first, second = attempts(client)
+    known = [second, first, client]
+    assert list(exchanges([client], known)) == [Exchanged(client, second)]
+    assert list(exchanges([first], known)) == [Exchanged(client, first)]
+
+
+def test_what_is_missing_is_said() -> None:
+    attempt, client = flows(case())
+    [no_client] = exchanges([attempt], [attempt])
+    [no_attempt] = exchanges([client], [client])
+    del client.metadata[SIDE]
+    [passed] = exchanges([client], [client])
+    assert str(no_client) == "the client's side of it is not among the flows"
+    assert str(no_attempt) == "the provider's side of it is not among the flows"
+    assert "passed through" in str(passed)
+
+
+def test_an_exchange_knows_its_protocol() -> None:
+    one = exchanged()
+    assert protocol_of(one) == "chat"
+    one.attempt.metadata.clear()
+    assert protocol_of(one) == ""
+
+
+def test_what_is_no_exchange_is_left_out_beside_one() -> None:
+    attempt, client = flows(case())
+    health = tflow.tflow(resp=True)
+    assert list(exchanges([health, attempt, client], [health, attempt, client])) == [Exchanged(client, attempt)]

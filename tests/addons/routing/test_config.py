@@ -1,0 +1,219 @@
+"""The routes file over the shipped providers."""
+
+from pathlib import Path
+
+import pytest
+
+from addons.routing import config
+from addons.routing.config import ConfigError
+from addons.routing.provider import Provider, matches
+from converters.dialect import AnthropicDialect, ChatDialect
+from converters.exchange import DIALECTS
+
+SHIPPED = config.load(None).providers
+
+
+def dialect(routes: config.Routes, provider: str, model: str) -> ChatDialect | AnthropicDialect:
+    found = routes.providers[provider].target(provider, model, {}).upstream.dialect
+    assert isinstance(found, ChatDialect | AnthropicDialect)
+    return found
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_provider_can_be_asked_for_each_of_its_models(name: str) -> None:
+    provider = SHIPPED[name]
+    targets = [provider.target(name, model, {}) for model in (*provider.models, "unlisted")]
+    assert {one.upstream.protocol for one in targets} <= DIALECTS.keys()
+    assert all(type(one.upstream.dialect) is DIALECTS[one.upstream.protocol] for one in targets)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_provider_is_sound(name: str) -> None:
+    provider = SHIPPED[name]
+    near = provider.auth == "none"
+    assert provider.base_url.startswith("http://127.0.0.1:" if near else "https://")
+    assert near != bool(provider.key_env) and near != bool(provider.models)
+    unused = [one.models for one in provider.variants if not _names_any(one.models, provider)]
+    assert unused == [], "these variants hold for none of its models"
+    unknown = [model for model, row in provider.models.items() if row.context is None]
+    assert unknown == [], "without a window Codex compacts at the wrong time"
+
+
+def _names_any(globs: tuple[str, ...], provider: Provider) -> bool:
+    return any(matches((glob,), model) for glob in globs for model in provider.models)
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "opencode"])
+@pytest.mark.parametrize(
+    ("model", "thinking", "can_be_off"),
+    [
+        ("claude-haiku-4-5", "budget", True),
+        ("claude-sonnet-4-5-20250929", "budget", True),
+        ("claude-opus-4-20250514", "budget", True),
+        ("claude-sonnet-4-6", "adaptive", True),
+        ("claude-opus-4-8", "adaptive", True),
+        ("claude-sonnet-5", "adaptive", False),
+        ("claude-fable-5-1", "adaptive", False),
+    ],
+)
+def test_a_claude_is_told_to_think_in_its_own_way(provider: str, model: str, thinking: str, can_be_off: bool) -> None:
+    told = dialect(config.load(None), provider, model)
+    assert isinstance(told, AnthropicDialect)
+    assert (told.thinking, told.thinking_off) == (thinking, can_be_off)
+    assert told.interleaved_beta == (provider == "anthropic" and thinking == "budget")
+
+
+def test_no_file_means_the_shipped_providers_and_no_routes() -> None:
+    assert config.load(None).routes == () and "deepseek" in SHIPPED
+
+
+def test_a_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "routes.toml"
+    path.write_text('[[routes]]\nmodels = ["a"]\nproviders = ["zai"]\n')
+    assert [route.models for route in config.load(path).routes] == [("a",)]
+
+
+def test_a_users_table_is_laid_over_the_shipped_one() -> None:
+    routes = config.parse('[providers.deepseek]\nbase_url = "https://mirror.example/v1"\nidle = 9')
+    mine, shipped = routes.providers["deepseek"], SHIPPED["deepseek"]
+    assert (mine.base_url, mine.idle) == ("https://mirror.example/v1", 9)
+    assert (mine.key_env, mine.models, mine.dialect) == (shipped.key_env, shipped.models, shipped.dialect)
+
+
+def test_a_users_model_stands_beside_the_shipped_ones() -> None:
+    routes = config.parse('[providers.deepseek.models]\n"new" = { context = 9 }\n"deepseek-v4-pro" = { context = 8 }')
+    models = routes.providers["deepseek"].models
+    assert (models["new"].context, models["deepseek-v4-pro"].context) == (9, 8)
+    assert models.keys() == SHIPPED["deepseek"].models.keys() | {"new"}
+
+
+def test_a_users_flag_holds_for_all_models_and_leaves_the_other_flags() -> None:
+    routes = config.parse('[providers.fireworks.dialect]\nreasoning_back = "none"')
+    kimi = dialect(routes, "fireworks", "accounts/fireworks/models/kimi-k2p7-code")
+    assert isinstance(kimi, ChatDialect)
+    assert (kimi.reasoning_back, kimi.call_ids, kimi.effort) == ("none", "indexed", "reasoning_effort")
+
+
+def test_a_users_variant_wins_over_the_users_flags() -> None:
+    routes = config.parse(
+        '[providers.fireworks]\ndialect = { reasoning_back = "none" }\n'
+        'variants = [{ models = ["*kimi*"], dialect = { reasoning_back = "exact" } }]'
+    )
+    kimi = dialect(routes, "fireworks", "accounts/fireworks/models/kimi-k2p7-code")
+    assert isinstance(kimi, ChatDialect) and kimi.reasoning_back == "exact"
+
+
+def test_another_protocol_takes_nothing_of_the_shipped_dialect() -> None:
+    routes = config.parse(
+        '[providers.moonshot]\nprotocol = "anthropic"\nbase_url = "https://api.moonshot.ai/anthropic"'
+    )
+    assert dialect(routes, "moonshot", "kimi-k2.6") == AnthropicDialect(images=True)
+
+
+def test_a_local_server_can_be_given_a_key() -> None:
+    routes = config.parse('[providers.vllm]\nkey_env = ["VLLM_API_KEY"]')
+    assert routes.providers["vllm"].target("vllm", "m", {"VLLM_API_KEY": "k"}).keys == ("k",)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a =", "not TOML: Invalid value (at end of document)"),
+        ("routes = 1", "routes: must be written as [[routes]]"),
+        ("[routes]", "routes: must be written as [[routes]]"),
+        ("providers = []", "providers: must be written as [providers.NAME]"),
+        ("[[route]]", "route: unknown key (did you mean routes?)"),
+        ('[[routes]]\nproviders = ["zai"]', "routes[0].models: is missing"),
+        (
+            '[[routes]]\nmodels = []\nproviders = ["zai"]',
+            "routes[0].models: Value should have at least 1 item after validation, not 0",
+        ),
+        (
+            '[[routes]]\nmodels = ["a["]\nproviders = ["zai"]',
+            "routes[0].models[0]: 'a[' opens a [ that it does not close; write [[] for the sign itself",
+        ),
+        (
+            '[[routes]]\nmodels = ["a"]\nproviders = ["zai", "deepsek"]',
+            "routes[0].providers[1]: unknown name (did you mean deepseek?)",
+        ),
+        (
+            '[[routes]]\nmodels = ["a"]\nproviders = ["zai"]\nmodel = { deepseek = "b" }',
+            "routes[0].model.deepseek: unknown name; known: zai",
+        ),
+        ("[providers]\nx = 1", "providers.x: must be a table"),
+        ('[providers.x]\nprotocol = "chat"', "providers.x.base_url: is missing"),
+        (
+            '[providers.x]\nprotocol = "chatt"\nbase_url = "https://h"',
+            "providers.x.protocol: unknown name (did you mean chat?)",
+        ),
+        (
+            "[providers.deepseek.dialect]\nreasoning_bak = 1",
+            "providers.deepseek.dialect.reasoning_bak: unknown key (did you mean reasoning_back?)",
+        ),
+        (
+            '[[providers.deepseek.variants]]\nmodels = ["*"]\ndialect = { cache = true }\nprotocol = "chat"',
+            "providers.deepseek.variants[0].dialect.cache: unknown key",
+        ),
+        (
+            '[providers.deepseek]\nauth = "none"',
+            'providers.deepseek: auth = "none" needs no key_env; leave one of them out',
+        ),
+    ],
+)
+def test_a_mistake_is_told_by_its_place(text: str, line: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        config.parse(text)
+    assert refused.value.lines[0].startswith(line)
+    assert str(refused.value) == "; ".join(refused.value.lines)
+
+
+PASTED = "sk-canary-1234567890abcdef"  # pragma: allowlist secret
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        (f'key_env = "{PASTED}"', "providers.x.key_env[0]"),
+        (f'key_env = ["ACME_KEY", "{PASTED}"]', "providers.x.key_env[1]"),
+        (f'auth = "{PASTED}"', "providers.x.auth"),
+        (f'idle = "{PASTED}"', "providers.x.idle"),
+        (f'headers = {{ "Authorization {PASTED}" = "x" }}', "providers.x.headers"),
+        (f'headers = {{ X-Api-Token = "{PASTED}\\n" }}', "providers.x.headers"),
+        (f'base_url = "https://h:{PASTED}/"', "providers.x.base_url"),
+        (f'base_url = "https://h/?key={PASTED}"', "providers.x.base_url"),
+        (f'protocol = "{PASTED}"', "providers.x.protocol"),
+        (f'dialect = {{ effort = "{PASTED}" }}', "providers.x.dialect.effort"),
+    ],
+)
+def test_a_key_that_was_pasted_into_the_file_is_refused_and_not_repeated(line: str, place: str) -> None:
+    good = {"protocol": 'protocol = "chat"', "base_url": 'base_url = "https://h"'}
+    rest = [text for key, text in good.items() if not line.startswith(key)]
+    with pytest.raises(ConfigError) as refused:
+        config.parse("\n".join(["[providers.x]", *rest, line]))
+    (told,) = refused.value.lines
+    assert told.startswith(f"{place}: ")
+    assert "canary" not in told
+
+
+def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "routes.toml"
+    path.write_bytes(b'[[routes]]\nmodels = ["\xff"]')
+    with pytest.raises(ConfigError, match="not UTF-8: invalid start byte at byte 22"):
+        config.load(path)
+
+
+def test_check_tells_that_a_file_is_good_and_what_is_odd(tmp_path: Path) -> None:
+    path = tmp_path / "routes.toml"
+    path.write_text('[[routes]]\nmodels = ["*"]\nproviders = ["zai"]\n[[routes]]\nmodels = ["a"]\nproviders = ["zai"]')
+    assert config.check(path) == [
+        f"{path}: good, with 2 routes",
+        "routes[1].models[0]: never reached, a route before it takes all of 'a'",
+    ]
+    assert config.check(None) == ["no routes file: good, with 0 routes"]
+
+
+def test_check_tells_every_mistake_and_never_raises(tmp_path: Path) -> None:
+    path = tmp_path / "routes.toml"
+    assert config.check(path) == [f"{path}: cannot be read (FileNotFoundError)"]
+    path.write_text("[providers.x]\nidle = 0")
+    assert len(config.check(path)) == 3

@@ -1,0 +1,149 @@
+"""The routes in force, while their file is edited."""
+
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+from addons.routing.config import ConfigError
+from addons.routing.config_watcher import RoutesFile
+
+GOOD = '[[routes]]\nmodels = ["a-*"]\nproviders = ["ollama"]\n'
+OTHER = '[[routes]]\nmodels = ["b-*"]\nproviders = ["ollama"]\n'
+
+
+def globs(routes: RoutesFile) -> list[str]:
+    return [glob for route in routes.current.routes for glob in route.models]
+
+
+def save(path: Path, text: str) -> None:
+    """As an editor does it: a new file in the old one's place."""
+    path.with_suffix(".new").write_text(text)
+    path.with_suffix(".new").replace(path)
+
+
+@pytest.fixture
+def routes(tmp_path: Path) -> RoutesFile:
+    (tmp_path / "routes.toml").write_text(GOOD)
+    opened = RoutesFile()
+    opened.open(tmp_path / "routes.toml")
+    return opened
+
+
+def test_a_good_edit_applies(routes: RoutesFile) -> None:
+    assert routes.path
+    save(routes.path, OTHER)
+    routes.refresh()
+    assert globs(routes) == ["b-*"]
+
+
+def test_a_bad_edit_is_reported_once_and_the_last_good_routes_stay(
+    routes: RoutesFile, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert routes.path
+    save(routes.path, GOOD.replace("providers", "provders"))
+    with caplog.at_level(logging.ERROR):
+        routes.refresh()
+        routes.refresh()
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert "routes[0].provders" in said
+    assert globs(routes) == ["a-*"]
+    save(routes.path, OTHER)
+    routes.refresh()
+    assert globs(routes) == ["b-*"]
+
+
+def test_a_file_that_goes_away_leaves_its_routes(routes: RoutesFile) -> None:
+    assert routes.path
+    os.unlink(routes.path)
+    routes.refresh()
+    assert globs(routes) == ["a-*"]
+
+
+def test_a_bad_file_at_the_start_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "routes.toml").write_text("[[routes]]\n")
+    routes = RoutesFile()
+    with pytest.raises(ConfigError, match=r"routes\[0\]"):
+        routes.open(tmp_path / "routes.toml")
+    assert routes.path is None
+
+
+def test_without_a_file_the_shipped_providers_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    routes = RoutesFile()
+    assert routes.current.targets("deepseek-v4-pro", {"DEEPSEEK_API_KEY": "k"})
+    assert routes.current.targets("deepseek-v4-pro", {}) == []
+
+
+def test_the_keys_are_those_of_all_its_providers_that_are_set(
+    routes: RoutesFile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert routes.path
+    (tmp_path / "open-to-all").write_text("never-read")
+    (tmp_path / "open-to-all").chmod(0o644)
+    names = '"FIRST_KEY", "SECOND_KEY", "UNSET_KEY", "OPEN_KEY"'
+    save(routes.path, f'[providers.acme]\nprotocol = "chat"\nbase_url = "https://acme"\nkey_env = [{names}]')
+    routes.refresh()
+    monkeypatch.setenv("FIRST_KEY", "first-secret")
+    monkeypatch.setenv("SECOND_KEY", "second-secret")
+    monkeypatch.setenv("OPEN_KEY_FILE", str(tmp_path / "open-to-all"))
+    found = set(routes.keys())
+    assert found >= {"first-secret", "second-secret"}
+    assert "never-read" not in found
+
+
+BROKEN = {
+    "empty": "",
+    "blank": "\n  \n# nothing yet\n",
+    "cut": GOOD[:30],
+    "long number": "a = " + "9" * 5000,
+    "deep": "a = " + "[" * 3000,
+    "deep but closed": "a = " + "[" * 3000 + "]" * 3000,
+    "deep tables": "a = " + "{a = " * 3000,
+    "wrong kinds": "routes = 5\nproviders = [1]",
+    "NUL": "\0",
+}
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN.keys())
+def test_whatever_is_saved_the_last_good_routes_stay_and_the_next_good_ones_are_taken(
+    routes: RoutesFile, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert routes.path
+    routes.path.write_text(text)  # in place, as some editors do
+    routes.refresh()
+    assert globs(routes) == ["a-*"]
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    save(routes.path, OTHER)
+    routes.refresh()
+    assert globs(routes) == ["b-*"]
+
+
+def test_bytes_that_are_no_text_change_nothing(routes: RoutesFile) -> None:
+    assert routes.path
+    routes.path.write_bytes(b"\xff\xfe")
+    routes.refresh()
+    assert globs(routes) == ["a-*"]
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN.keys())
+def test_at_the_start_each_of_them_is_an_error(text: str, tmp_path: Path) -> None:
+    (tmp_path / "routes.toml").write_text(text)
+    with pytest.raises(ConfigError):
+        RoutesFile().open(tmp_path / "routes.toml")
+
+
+def test_an_empty_file_is_told_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "routes.toml").write_text("")
+    with pytest.raises(ConfigError, match=r"routes\.toml: says nothing"):
+        RoutesFile().open(tmp_path / "routes.toml")
+
+
+def test_secrets_in_a_providers_headers_count_as_keys(routes: RoutesFile) -> None:
+    assert routes.path
+    headers = '{ X-Gateway-Pass = "hidden", User-Agent = "acme/1" }'
+    save(routes.path, f'[providers.acme]\nprotocol = "chat"\nbase_url = "https://acme"\nheaders = {headers}')
+    routes.refresh()
+    known = set(routes.keys())
+    assert "hidden" in known and "acme/1" not in known
+    assert "hidden" not in repr(routes.current.providers["acme"])

@@ -1,0 +1,98 @@
+"""Addresses and credentials of one provider."""
+
+import pytest
+
+from addons.routing.endpoint import Auth, Target, normalised
+from converters.dialect import ChatDialect
+from converters.exchange import Upstream
+
+UPSTREAM = Upstream(who="x", protocol="chat", model="m", dialect=ChatDialect())
+
+
+def target(base_url: str, auth: Auth = "bearer", keys: tuple[str, ...] = ()) -> Target:
+    return Target(upstream=UPSTREAM, base_url=normalised(base_url), auth=auth, keys=keys)
+
+
+@pytest.mark.parametrize(
+    ("pasted", "meant"),
+    [
+        ("https://api.deepseek.com", "https://api.deepseek.com"),
+        ("https://api.deepseek.com/", "https://api.deepseek.com"),
+        ("  https://api.deepseek.com/v1// ", "https://api.deepseek.com/v1"),
+        ("https://api.deepseek.com/v1/chat/completions", "https://api.deepseek.com/v1"),
+        ("https://api.deepseek.com/v1/chat/completions/", "https://api.deepseek.com/v1"),
+        ("https://api.anthropic.com/v1/messages", "https://api.anthropic.com/v1"),
+        ("https://api.openai.com/v1/responses", "https://api.openai.com/v1"),
+        ("https://api.openai.com/v1/responses/compact", "https://api.openai.com/v1"),
+        ("https://api.openai.com/v1/v1", "https://api.openai.com/v1"),
+        ("http://127.0.0.1:8080/v1", "http://127.0.0.1:8080/v1"),
+        ("https://h/v1/v10", "https://h/v1/v10"),
+    ],
+)
+def test_what_people_paste_becomes_a_base_address(pasted: str, meant: str) -> None:
+    assert normalised(pasted) == meant
+
+
+@pytest.mark.parametrize(
+    ("base", "path", "url"),
+    [
+        ("https://api.deepseek.com", "/chat/completions", "https://api.deepseek.com/v1/chat/completions"),
+        ("https://api.deepseek.com/v1", "/chat/completions", "https://api.deepseek.com/v1/chat/completions"),
+        ("https://api.deepseek.com/v1", "/v1/chat/completions", "https://api.deepseek.com/v1/chat/completions"),
+        ("https://api.z.ai/api/paas/v4", "/chat/completions", "https://api.z.ai/api/paas/v4/chat/completions"),
+        ("https://api.z.ai/api/paas/v4", "/v1/chat/completions", "https://api.z.ai/api/paas/v4/chat/completions"),
+        ("https://h/v1beta/openai", "/chat/completions", "https://h/v1beta/openai/chat/completions"),
+        ("https://api.kilo.ai/api/gateway", "/chat/completions", "https://api.kilo.ai/api/gateway/chat/completions"),
+        ("https://api.z.ai/api/anthropic", "/messages", "https://api.z.ai/api/anthropic/v1/messages"),
+        ("https://api.anthropic.com", "/messages", "https://api.anthropic.com/v1/messages"),
+        ("https://api.anthropic.com/v1", "/messages", "https://api.anthropic.com/v1/messages"),
+        ("https://api.openai.com/v1", "/responses/compact", "https://api.openai.com/v1/responses/compact"),
+    ],
+)
+def test_a_version_stands_in_every_address_once(base: str, path: str, url: str) -> None:
+    assert target(base).url(path) == url
+
+
+def test_a_slash_at_the_end_says_that_there_is_no_version() -> None:
+    assert Target(UPSTREAM, "https://h/", "client").url("/responses") == "https://h/responses"
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("api.deepseek.com/v1", "must look like https"),
+        ("ftp://h/v1", "must look like https"),
+        ("https:///v1", "must look like https"),
+        ("https://user:secret@h/v1", "holds credentials"),  # pragma: allowlist secret
+        ("https://h/v1?key=secret", "no [?] or #"),
+        ("https://h/v1#x", "no [?] or #"),
+        ("https://h:secret/v1", "must look like https"),
+        ("https://[secret/v1", "must look like https"),
+    ],
+)
+def test_what_is_no_base_address_is_refused(url: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why) as refused:
+        normalised(url)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_key_travels_in_the_header_that_the_provider_reads() -> None:
+    assert target("https://h", "bearer", ("k", "l")).credentials() == {"authorization": "Bearer" + " k"}
+    assert target("https://h", "x-api-key", ("k",)).credentials() == {"x-api-key": "k"}
+    assert target("https://h", "bearer", ("k", "l")).credentials("l") == {"authorization": "Bearer" + " l"}
+
+
+@pytest.mark.parametrize("auth", ["none", "client"])
+def test_no_key_of_ours_goes_where_none_is_wanted(auth: Auth) -> None:
+    assert target("https://h", auth).credentials() == {}
+    assert target("https://h", auth).credentials("k") == {}
+
+
+def test_only_a_provider_that_says_so_gets_the_clients_own_credentials() -> None:
+    assert [target("https://h", auth).own_credentials for auth in ("bearer", "x-api-key", "none", "client")] == [
+        *(False, False, False, True)
+    ]
+
+
+def test_no_key_shows_in_a_targets_text() -> None:
+    assert "hidden" not in repr(target("https://h", keys=("hidden",)))

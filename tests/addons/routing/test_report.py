@@ -1,0 +1,73 @@
+"""Lines for people."""
+
+from addons.routing import config
+from addons.routing.report import oddities, show
+
+ROUTES = """
+[[routes]]
+models = ["deepseek-*", "best"]
+providers = ["deepseek", "openrouter", "ollama"]
+model = { openrouter = "deepseek/deepseek-v4-pro" }
+
+[[routes]]
+models = ["deepseek-v4-pro", "gpt-*"]
+providers = ["openai"]
+
+[providers.openai]
+key_env = []
+auth = "client"
+"""
+
+
+def test_each_route_tells_who_answers_and_which_keys_are_there() -> None:
+    assert show(config.parse(ROUTES), {"OPENROUTER_API_KEY": "hidden"}) == [
+        "deepseek-*, best -> deepseek: chat at https://api.deepseek.com/v1, DEEPSEEK_API_KEY missing",
+        "deepseek-*, best -> openrouter as deepseek/deepseek-v4-pro: chat at https://openrouter.ai/api/v1, "
+        "OPENROUTER_API_KEY set",
+        "deepseek-*, best -> ollama: chat at http://127.0.0.1:11434/v1, no key needed",
+        "deepseek-v4-pro, gpt-* -> openai: responses at https://api.openai.com/v1, the client's own credentials",
+    ]
+
+
+def test_without_routes_those_with_a_key_are_told_first_and_the_others_in_one_line() -> None:
+    first, *middle, last = show(config.load(None), {"DEEPSEEK_API_KEY": "hidden", "ZAI_API_KEY_FILE": "/nowhere"})
+    assert first.startswith("deepseek-v4-pro, ")
+    assert first.endswith(", deepseek/* -> deepseek: chat at https://api.deepseek.com/v1, DEEPSEEK_API_KEY set")
+    assert any(
+        "-> zai: " in line
+        and line.endswith("ZAI_API_KEY_FILE: the file that it names cannot be read (FileNotFoundError)")
+        for line in middle
+    )
+    assert any(line == "ollama/* -> ollama: chat at http://127.0.0.1:11434/v1, no key needed" for line in middle)
+    assert last.startswith(
+        "no key is set for openai (OPENAI_API_KEY), anthropic (ANTHROPIC_API_KEY), gemini (GEMINI_API_KEY or "
+    )
+    assert "hidden" not in "".join([first, *middle, last])
+
+
+def test_a_glob_that_an_earlier_route_takes_whole_is_told() -> None:
+    assert oddities(config.parse(ROUTES)) == [
+        "routes[1].models[0]: never reached, a route before it takes all of 'deepseek-v4-pro'"
+    ]
+
+
+def test_credentials_in_the_clear_are_told_but_not_on_ones_own_network() -> None:
+    table = '[providers.{}]\nprotocol = "chat"\nbase_url = "http://{}/v1"\nkey_env = "K"\n'
+    text = "".join(
+        table.format(f"p{i}", host) for i, host in enumerate(("far.example", "localhost", "10.0.0.2", "gpu"))
+    )
+    text += '[providers.keyless]\nprotocol = "chat"\nbase_url = "http://far.example/v1"\n'
+    assert oddities(config.parse(text)) == ["providers.p0.base_url: credentials would travel unencrypted; use https"]
+
+
+def test_models_that_no_route_leads_to_are_told() -> None:
+    table = '[providers.{}]\nprotocol = "chat"\nbase_url = "http://localhost"\nmodels = {{ {} }}\n'
+    text = (
+        '[[routes]]\nmodels = ["a*", "mine"]\nproviders = ["x"]\nmodel = { x = "renamed" }\n'
+        + table.format("x", "a1 = {}, 'maker/a2' = {}, renamed = {}, b = {}, c = {}")
+        + table.format("y", "a1 = {}")
+    )
+    assert oddities(config.parse(text)) == [
+        "providers.x.models: no route leads to b, c",
+        "providers.y.models: no route leads to a1",
+    ]
