@@ -13,6 +13,8 @@ from converters.exchange import Exchange
 from tests.addons.house import HELLO, House, question
 from tests.addons.stage import answer
 
+pytestmark = pytest.mark.slow  # the collector looks at all that the other tests have left, again and again
+
 
 class Cycle:
     """Refers to itself, as a connection's layers do."""
