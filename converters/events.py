@@ -1,6 +1,6 @@
 """The handful of things that a model can say, as frozen values.
 
-Decoders report them (`<protocol>.to_responses.Decoder`), one encoder turns them into a Responses stream
+Decoders report them (`<protocol>.response`), one encoder turns them into a Responses stream
 (`responses.encoder.Encoder`). There are no "ended" events: whatever starts next ends what was open, and only the
 encoder closes things. An event is added only when Codex does something with it.
 """

@@ -16,7 +16,7 @@ from converters.jsontext import Json
 from converters.losses import Losses
 from converters.protocols import DIALECTS, RESPONSES, Decoder, Upstream
 from converters.relayed import Relay
-from converters.responses import relay, thoughtless, wire
+from converters.responses import reasoning, relay, wire
 
 __all__ = [
     "DIALECTS",
@@ -53,7 +53,7 @@ def open_exchange(
     """
     losses = Losses()
     if without_thinking:
-        raw = thoughtless.without_thinking(raw, losses)
+        raw = reasoning.without_thinking(raw, losses)
     if upstream.protocol == RESPONSES:
         opened: Exchange = Relay(raw, upstream, losses, client=client, compact=compact, event_limit=event_limit)
     else:

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from converters import halves
+from converters import surrogates
 
 type Json = dict[str, Any]
 
@@ -24,7 +24,7 @@ def dumps(value: Any) -> bytes:
     try:
         return orjson.dumps(value)
     except orjson.JSONEncodeError:
-        return orjson.dumps(halves.all_whole(value))
+        return orjson.dumps(surrogates.all_whole(value))
 
 
 MOST_LEVELS = 128
@@ -65,8 +65,8 @@ def loads_pieces(text: bytes) -> Any:
     """
     if b"\\u" not in text:
         return loads(text)
-    marked = halves.marked(_as_text(text))
-    return halves.unmarked(loads(marked)) if marked else loads(text)
+    marked = surrogates.marked(_as_text(text))
+    return surrogates.unmarked(loads(marked)) if marked else loads(text)
 
 
 def _repaired(text: bytes | str, error: orjson.JSONDecodeError) -> Any:
@@ -76,7 +76,7 @@ def _repaired(text: bytes | str, error: orjson.JSONDecodeError) -> Any:
             if "\\u" not in readable and "\ufffd" not in readable:
                 raise error
             try:
-                return orjson.loads(halves.replaced(readable))
+                return orjson.loads(surrogates.replaced(readable))
             except orjson.JSONDecodeError as second:
                 error = second
         if _is_depth(error):

@@ -6,7 +6,7 @@ with its place; the rest of the answer is told. Nothing here raises, whatever JS
 
 from typing import Any
 
-from converters import halves
+from converters import surrogates
 from converters.jsontext import Json
 from converters.losses import Losses
 
@@ -35,7 +35,7 @@ class Reader:
         """A name or an id. Some hosts number what others name."""
         if value and isinstance(value, int) and not isinstance(value, bool):
             return str(value)
-        return halves.whole(self.text(value, place))
+        return surrogates.whole(self.text(value, place))
 
     def number(self, value: Any, place: str) -> int:
         """How many; 0 where nothing is said."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from converters import sse
-from converters.anthropic import from_responses as to_anthropic
-from converters.anthropic import to_responses as from_anthropic
-from converters.chat import from_responses as to_chat
-from converters.chat import to_responses as from_chat
+from converters.anthropic import request as to_anthropic
+from converters.anthropic import response as from_anthropic
+from converters.chat import request as to_chat
+from converters.chat import response as from_chat
 from converters.dialect import AnthropicDialect, ChatDialect, Dialect, ResponsesDialect
 from converters.events import Event
 from converters.jsontext import Json
@@ -29,7 +29,7 @@ class Upstream:
 
 
 class Decoder(Protocol):
-    """What each protocol's `to_responses` offers: messages in, events out.
+    """What each protocol's `response` offers: messages in, events out.
 
     `close` reports Finished or Failed if nothing did yet. `whole` takes a body that is no stream; only `close` follows.
     """

@@ -15,7 +15,7 @@ from converters.dialect import AnthropicDialect, ChatDialect, Dialect, Responses
 from converters.errors import Client
 from converters.exchange import Exchange, Upstream
 from converters.jsontext import Json
-from converters.readable import looks_readable, readable
+from converters.rendering import looks_readable, readable
 from tests import referee, stream_laws
 from tests.mutations import Mutation, Source
 from tests.request_fuzz import kind

@@ -13,8 +13,8 @@ from converters import errors, exchange, sse
 from converters.dialect import Dialect
 from converters.errors import Client, RequestError
 from converters.exchange import DIALECTS, Exchange, Upstream
-from converters.gist import Gist
-from converters.readable import readable
+from converters.rendering import readable
+from converters.request_fingerprint import Gist
 
 REPOSITORY = Path(__file__).parents[1]
 ENDS = {"response.completed", "response.incomplete", "response.failed"}

@@ -25,7 +25,7 @@ UNCLEAN = LINT["flake8-tidy-imports"]["banned-api"].keys()
 """What converters may not import; ruff says why, at the line."""
 
 DOORS = {"converters.exchange", "converters.errors", "converters.dialect", "converters.jsontext", "converters.losses"}
-DOORS |= {"converters.gist", "converters.readable", "converters.seal", "converters.shape"}
+DOORS |= {"converters.request_fingerprint", "converters.rendering", "converters.response_shape", "converters.seal"}
 """All of converters that addons may know: a protocol's folder is behind them."""
 
 MACHINE = re.compile(r"/root/\.|(?<!\w)/(?:farm|work)/\w|/tmp/\w+/")

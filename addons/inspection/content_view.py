@@ -17,7 +17,7 @@ from mitmproxy.contentviews import Contentview, Metadata
 from addons.conversion import ROUTE, SIDE, TIMES, numbers
 from addons.inspection import mitmweb
 from converters import jsontext
-from converters.readable import looks_readable, readable
+from converters.rendering import looks_readable, readable
 
 _ENDPOINTS = ("/responses", "/responses/compact", "/chat/completions", "/messages")
 _TYPES = ("application/json", "text/event-stream", "text/plain", None)

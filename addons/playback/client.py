@@ -20,7 +20,7 @@ from addons.routing.api_keys import KeyProblem
 from addons.routing.config_watcher import RoutesFile
 from addons.routing.router import Routes
 from addons.runtime.printable import printable
-from converters.shape import Shape
+from converters.response_shape import Shape
 
 logger = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """Recorded cases, and which of them answers a question.
 
-A case answers if nothing that matters differs (`converters.gist`). Where several do, they take turns in the order of
-their names, so that what was recorded as a session is played as one.
+A case answers if nothing that matters differs (`converters.request_fingerprint`). Where several do, they take turns in
+the order of their names, so that what was recorded as a session is played as one.
 """
 
 import logging
@@ -16,8 +16,8 @@ from addons.redaction.detectors import Redactor
 from addons.runtime.printable import printable
 from converters import exchange
 from converters.errors import RequestError
-from converters.gist import Gist
 from converters.jsontext import Json
+from converters.request_fingerprint import Gist
 
 logger = logging.getLogger(__name__)
 

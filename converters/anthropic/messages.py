@@ -16,13 +16,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from converters import tools
-from converters.anthropic import content, thinking
+from converters.anthropic import content, reasoning
 from converters.dialect import AnthropicDialect
 from converters.jsontext import Json
 from converters.losses import Losses
 from converters.responses import wire
 from converters.responses.history import Call, Message, Step, Turn, parts_of
-from converters.unique_names import UniqueNames
+from converters.tools.unique_names import UniqueNames
 
 NO_OUTPUT = "[No output: the call was interrupted.]"
 _BEGIN = "[The conversation begins with the assistant.]"
@@ -73,7 +73,7 @@ class Writer:
     def _step(self, step: Step) -> None:
         thoughts: list[Json] = []
         if self.with_thinking:
-            thoughts = list(thinking.blocks(step.reasoning, step.path, self.dialect, self.losses))
+            thoughts = list(reasoning.blocks(step.reasoning, step.path, self.dialect, self.losses))
         texts = [content.text(text) for text in step.texts if text.strip()]
         ids = [self._id(call.id) for call in step.calls]
         uses = [_tool_use(call, id_) for call, id_ in zip(step.calls, ids, strict=True)]

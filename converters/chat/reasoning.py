@@ -8,8 +8,8 @@ step are one thinking again.
 from dataclasses import dataclass, field
 
 from converters import seal
-from converters.chat import details
-from converters.chat.to_responses import FAMILY
+from converters.chat import reasoning_details
+from converters.chat.response import FAMILY
 from converters.dialect import ChatDialect
 from converters.jsontext import Json
 from converters.responses import wire
@@ -36,7 +36,7 @@ def recall(step: Step) -> Thinking:
             _open(payload, found)
         elif item.encrypted_content in (None, "", seal.OPEN):
             found.text += _own_text(item)
-    found.details = details.merged(found.details)
+    found.details = reasoning_details.merged(found.details)
     return found
 
 
@@ -49,7 +49,7 @@ def _open(payload: Json, found: Thinking) -> None:
         case str(text) if text:
             found.text += text
         case _ if isinstance(pieces, list):
-            found.text += details.text_of(pieces)
+            found.text += reasoning_details.text_of(pieces)
     if isinstance(signatures := payload.get("signatures"), dict):
         found.signatures |= signatures
 
@@ -80,7 +80,7 @@ def put_back(message: Json, thinking: Thinking, dialect: ChatDialect, renamed: d
 
 
 def _details(thinking: Thinking, renamed: dict[str, str]) -> Json:
-    pieces = [_renamed(piece, renamed) for piece in thinking.details if not details.is_unsigned_claude(piece)]
+    pieces = [_renamed(piece, renamed) for piece in thinking.details if not reasoning_details.is_unsigned_claude(piece)]
     if pieces:
         return {"reasoning_details": pieces}
     return {"reasoning": thinking.text} if thinking.text and not thinking.details else {}

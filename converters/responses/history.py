@@ -21,7 +21,7 @@ from converters import jsontext, seal
 from converters.errors import RequestError
 from converters.losses import Losses
 from converters.responses import wire
-from converters.unique_names import UniqueNames
+from converters.tools.unique_names import UniqueNames
 
 
 @dataclass(slots=True)

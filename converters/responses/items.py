@@ -18,7 +18,7 @@ from functools import cached_property
 from io import StringIO
 from typing import ClassVar, Literal
 
-from converters import halves, seal, tools
+from converters import seal, surrogates, tools
 from converters.jsontext import Json
 from converters.responses.lifecycle import Stream
 from converters.tools import Function, Kind
@@ -45,8 +45,8 @@ class Item(ABC):
 
     def add(self, text: str) -> None:
         """Says one more piece."""
-        if self._half or (not text.isascii() and halves.find_half(text)):
-            text, self._half = halves.cut(self._half + text)
+        if self._half or (not text.isascii() and surrogates.find_half(text)):
+            text, self._half = surrogates.cut(self._half + text)
         if text:
             self._grow(text)
 

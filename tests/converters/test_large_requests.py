@@ -7,8 +7,8 @@ import pytest
 
 from converters.dialect import AnthropicDialect, ChatDialect, ResponsesDialect
 from converters.exchange import Upstream, open_exchange, passes_as_it_is
-from converters.gist import Gist
 from converters.jsontext import Json
+from converters.request_fingerprint import Gist
 from tests.steps import steps
 
 UPSTREAMS = {

@@ -10,7 +10,7 @@ import pytest
 from anthropic.lib.streaming._beta_messages import accumulate_event
 
 from converters import jsontext, seal, sse
-from converters.anthropic.to_responses import Decoder
+from converters.anthropic.response import Decoder
 from converters.dialect import AnthropicDialect
 from converters.events import CallDelta, CallStarted, Event, Failed, Finished, ReasoningSealed, TextDelta, UsageReported
 

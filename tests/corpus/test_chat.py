@@ -12,8 +12,8 @@ from openai.lib.streaming._deltas import accumulate_delta
 from openai.types.chat import ChatCompletionChunk
 
 from converters import jsontext, seal, sse
-from converters.chat import details
-from converters.chat.to_responses import FAMILY, Decoder
+from converters.chat import reasoning_details
+from converters.chat.response import FAMILY, Decoder
 from converters.dialect import ChatDialect
 from converters.events import (
     CallDelta,
@@ -126,7 +126,7 @@ def calls(events: list[Event]) -> list[tuple[str, str]]:
 def test_hears_what_openais_package_hears(path: Path) -> None:
     events, message = heard(path), theirs(path)
     assert said(events, TextDelta) == (message.get("content") or "") + (message.get("refusal") or "")
-    summed = details.text_of(message.get("reasoning_details") or ())
+    summed = reasoning_details.text_of(message.get("reasoning_details") or ())
     assert said(events, ReasoningDelta) == (message.get("reasoning_content") or message.get("reasoning") or summed)
     if named(path) not in SPLICED_CALLS:
         functions = [one["function"] for one in message.get("tool_calls") or ()]
@@ -168,7 +168,7 @@ def test_reasoning_details_are_sealed_whole_and_in_order(path: Path) -> None:
         if isinstance(event, ReasoningSealed):
             sealed += seal.unwrap(FAMILY, event.seal).get("details") or []
     pieces = recorded_details(path)
-    assert details.text_of(sealed) == details.text_of(pieces)
+    assert reasoning_details.text_of(sealed) == reasoning_details.text_of(pieces)
     assert [one["data"] for one in sealed if "data" in one] == [one["data"] for one in pieces if "data" in one]
     signatures = [one["signature"] for one in pieces if one.get("signature")]
     assert [one["signature"] for one in sealed if one.get("signature")] == signatures

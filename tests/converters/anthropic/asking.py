@@ -3,7 +3,7 @@
 from typing import Any
 
 from converters import seal, tools
-from converters.anthropic import from_responses
+from converters.anthropic.request import convert
 from converters.dialect import AnthropicDialect
 from converters.jsontext import Json
 from converters.losses import Losses
@@ -55,7 +55,7 @@ def ask(*items: Json, dialect: AnthropicDialect | None = None, **fields: Any) ->
     losses = Losses()
     request = wire.read({"model": "m", **fields, "input": list(items) or [user()]})
     dialect = dialect or AnthropicDialect(cache=False)
-    return from_responses.convert(request, tools.lower(request), dialect, "claude", losses), losses
+    return convert(request, tools.lower(request), dialect, "claude", losses), losses
 
 
 def body(*items: Json, dialect: AnthropicDialect | None = None, **fields: Any) -> Json:

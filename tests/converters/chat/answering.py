@@ -3,7 +3,7 @@
 from typing import Any
 
 from converters import jsontext, seal, sse
-from converters.chat.to_responses import FAMILY, Decoder
+from converters.chat.response import FAMILY, Decoder
 from converters.dialect import ChatDialect
 from converters.events import CallDelta, CallStarted, Event, ReasoningSealed
 from converters.jsontext import Json

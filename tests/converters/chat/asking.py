@@ -6,8 +6,8 @@ from openai.types.chat.completion_create_params import CompletionCreateParamsStr
 from pydantic import TypeAdapter
 
 from converters import seal, tools
-from converters.chat import from_responses
-from converters.chat.to_responses import FAMILY
+from converters.chat.request import convert
+from converters.chat.response import FAMILY
 from converters.dialect import ChatDialect
 from converters.jsontext import Json
 from converters.losses import Losses
@@ -59,7 +59,7 @@ def image(url: str = PIXEL, **fields: Any) -> Json:
 def ask(*items: Json, dialect: ChatDialect | None = None, **fields: Any) -> tuple[Json, Losses]:
     losses = Losses()
     request = wire.read({"model": "m", "input": list(items) or [user()], **fields})
-    return from_responses.convert(request, tools.lower(request), dialect or ChatDialect(), "glm-5.2", losses), losses
+    return convert(request, tools.lower(request), dialect or ChatDialect(), "glm-5.2", losses), losses
 
 
 def body(*items: Json, dialect: ChatDialect | None = None, **fields: Any) -> Json:

@@ -1,0 +1,113 @@
+"""The tools on offer and which of them is to be called.
+
+| Responses                                   | Chat Completions                                                      |
+|---------------------------------------------|-----------------------------------------------------------------------|
+| tools (lowered to functions)                | tools: [{type: function, function: {...}}]                            |
+| web_search                                  | the host's own search tool (`web_search: native`), else a loss        |
+| other hosted tools                          | a loss                                                                |
+| tool_choice auto                            | left out: it is the default                                           |
+| tool_choice none, required                  | the same word; none means no tools where only the default is taken    |
+| tool_choice of one tool                     | its lowered name, or the only tool on offer and `required`            |
+| tool_choice allowed_tools                   | only these are on offer                                               |
+| parallel_tool_calls                         | the same where known; else only to forbid it                          |
+"""
+
+from typing import Any
+
+from converters import tools
+from converters.chat import tool_schema
+from converters.dialect import ChatDialect
+from converters.jsontext import Json
+from converters.losses import Losses
+from converters.responses import wire
+from converters.tools import Function, Toolbox
+
+_CHOICE = "tool_choice"
+
+
+def fields(request: wire.Request, toolbox: Toolbox, dialect: ChatDialect, losses: Losses) -> Json:
+    """The body's `tools`, `tool_choice` and `parallel_tool_calls`, as far as there is anything to say."""
+    functions, choice = _chosen(request.tool_choice, toolbox.functions, dialect, losses)
+    offered = [_tool(function, dialect) for function in functions] + _hosted(toolbox, dialect, losses)
+    if not offered:
+        return {"tools": []} if dialect.empty_tools and _has_calls(request) else {}
+    found: Json = {"tools": offered}
+    if choice is not None:
+        found[_CHOICE] = choice
+    parallel = request.parallel_tool_calls
+    if parallel is not None and (dialect.parallel_tool_calls or not parallel):
+        found["parallel_tool_calls"] = parallel
+    return found
+
+
+def _tool(function: Function, dialect: ChatDialect) -> Json:
+    told: Json = {"name": function.name, "parameters": tool_schema.fit(function.parameters, dialect)}
+    if function.description:
+        told["description"] = function.description
+    if dialect.strict_tools and function.strict is not None:
+        told["strict"] = function.strict
+    return {"type": "function", "function": told}
+
+
+def _hosted(toolbox: Toolbox, dialect: ChatDialect, losses: Losses) -> list[Json]:
+    native: list[Json] = []
+    for path, tool in toolbox.hosted:
+        search = tool.type.startswith("web_search")
+        if search and dialect.web_search == "native" and dialect.web_search_tool:
+            native = [dialect.web_search_tool]
+        else:
+            losses.note(path, tool.type, "this upstream does not run such a tool")
+    return native
+
+
+def _has_calls(request: wire.Request) -> bool:
+    kinds = wire.FunctionCallItem | wire.CustomCallItem | wire.ToolSearchCallItem
+    return any(isinstance(item, kinds) for item in request.input)
+
+
+def _chosen(
+    asked: str | Json | None, functions: list[Function], dialect: ChatDialect, losses: Losses
+) -> tuple[list[Function], str | Json | None]:
+    """The functions to offer and the choice to send, None for the default."""
+    if isinstance(asked, dict) and asked.get("type") == "allowed_tools":
+        functions = _among(functions, asked.get("tools"))
+        asked = mode if isinstance(mode := asked.get("mode"), str) else None
+    if asked is None or asked == "auto":
+        return functions, None
+    if asked == "none":
+        return ([], None) if dialect.tool_choice == "auto" else (functions, "none")
+    if dialect.tool_choice == "auto":
+        losses.note(_CHOICE, str(asked), "this upstream chooses its tools itself")
+        return functions, None
+    if asked == "required":
+        return functions, "required"
+    if isinstance(asked, str):
+        losses.note(_CHOICE, asked, "the upstream knows no such choice")
+        return functions, None
+    return _named(asked, functions, dialect, losses)
+
+
+def _named(
+    asked: Json, functions: list[Function], dialect: ChatDialect, losses: Losses
+) -> tuple[list[Function], str | Json | None]:
+    named = next(iter(_among(functions, [asked])), None)
+    if named is None:
+        losses.note(_CHOICE, str(asked.get("name") or asked.get("type")), "no such tool is on offer here")
+        return functions, None
+    if dialect.tool_choice == "strings":
+        return [named], "required"
+    return functions, {"type": "function", "function": {"name": named.name}}
+
+
+def _among(functions: list[Function], asked: Any) -> list[Function]:
+    """The functions that a list of {type, name, namespace?} names, by the client's names for them."""
+    names = {_name(one) for one in asked if isinstance(one, dict)} if isinstance(asked, list) else set()
+    return [one for one in functions if {(one.original, None), (one.original, one.namespace)} & names]
+
+
+def _name(asked: Json) -> tuple[str, str | None]:
+    """Name and namespace, None for any; of what names nothing, a name that no tool has."""
+    name, namespace = asked.get("name"), asked.get("namespace")
+    if not name and asked.get("type") == tools.TOOL_SEARCH:
+        name = tools.TOOL_SEARCH
+    return name if isinstance(name, str) else "", namespace if isinstance(namespace, str) else None

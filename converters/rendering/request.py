@@ -1,0 +1,92 @@
+"""A request as text: who is asked, how, with which tools, and the conversation in order.
+
+| in the request                                    | shown as                                                     |
+|---------------------------------------------------|--------------------------------------------------------------|
+| model                                             | the first line                                               |
+| every other field that is set, but contents       | below it, objects as `reasoning.effort high`                 |
+| instructions (Responses), system (Anthropic)      | `instructions`, their first lines                            |
+| tools                                             | their names, those in a namespace behind it                  |
+| input, messages                                   | numbered: role, calls and outputs by id, thinking, contents  |
+
+Of a long conversation, all but the last items are shown in one line each: the new things stand at the end. Of a very
+long one, only the last items are shown.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from converters.jsontext import Json
+from converters.rendering import parts
+from converters.rendering.entries import Entry, entries, tool_name
+from converters.rendering.layout import GLANCE, WIDTH, block, characters, compact, glance, listed, title
+
+_CONTENTS = {"model", "input", "messages", "instructions", "system", "tools", "functions"}
+_IN_FULL = 24
+"""How many items are shown with more than one line: of a conversation of any length, the last ones."""
+
+_MOST = 5000
+"""How many items are shown at all."""
+
+
+def lines(body: Json, protocol: str) -> Iterator[str]:
+    yield title(f"request to {glance(str(body.get('model') or 'a model'), 80)}", protocol)
+    yield from listed(_settings(body), " · ")
+    yield ""
+    for key in ("instructions", "system"):
+        if text := parts.text_of(body.get(key)):
+            yield title(key, characters(text))
+            yield from block(text, GLANCE)
+            yield ""
+    if tools := _list(body.get("tools") or body.get("functions")):
+        yield title("tools", f"{len(tools)}")
+        yield from listed(map(tool_name, tools), ", ")
+        yield ""
+    yield from conversation(body.get("input", body.get("messages")))
+
+
+def conversation(content: Any) -> Iterator[str]:
+    """The items or messages of a request; of an answer that is a list of items too."""
+    if isinstance(content, str):
+        content = [{"role": "user", "content": content}]
+    shown = _list(content)[-_MOST:]
+    if left_out := len(_list(content)) - len(shown):
+        yield f"[... {left_out:,} earlier items ...]"
+    shown_entries = [entry for one in shown for entry in entries(one)]
+    brief = max(0, len(shown_entries) - _IN_FULL)
+    for number, entry in enumerate(shown_entries, left_out):
+        yield from _in_one_line(number, entry) if number - left_out < brief else _in_full(number, entry)
+
+
+def _in_one_line(number: int, entry: Entry) -> Iterator[str]:
+    head = title(f"{number:>3}  {entry.title}", characters(entry.text))
+    room = WIDTH - len(head) - 3
+    yield f"{head} · {glance(entry.text, room)}" if entry.text and room > 20 else head
+
+
+def _in_full(number: int, entry: Entry) -> Iterator[str]:
+    yield title(f"{number:>3}  {entry.title}", characters(entry.text), *entry.notes)
+    if entry.text.strip():
+        yield from block(entry.text, entry.limit, indent=" " * 5)
+
+
+def _settings(body: Json) -> Iterator[str]:
+    for key, value in body.items():
+        if key not in _CONTENTS:
+            yield from _setting(key, value)
+
+
+def _setting(name: str, value: Any, depth: int = 0) -> Iterator[str]:
+    if value is None or value == [] or value == {}:
+        return
+    if isinstance(value, dict) and name.endswith("metadata"):
+        yield f"{name} of {len(value)}"
+        return
+    if isinstance(value, dict) and depth < 2:
+        for key, one in value.items():
+            yield from _setting(f"{name}.{glance(str(key), 40)}", one, depth + 1)
+        return
+    yield f"{name} {glance(compact(value), 60)}"
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

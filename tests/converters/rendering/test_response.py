@@ -1,0 +1,67 @@
+from converters.errors import Fault
+from converters.events import (
+    CallDelta,
+    CallStarted,
+    Event,
+    Failed,
+    Finished,
+    ReasoningDelta,
+    ReasoningSealed,
+    Started,
+    TextDelta,
+    UsageReported,
+)
+from converters.rendering.response import Turn
+
+
+def shown(*events: Event, protocol: str = "responses") -> list[str]:
+    turn = Turn(protocol)
+    turn.feed(events)
+    return list(turn.lines())
+
+
+def test_what_comes_in_turns_stands_in_turns() -> None:
+    said = shown(TextDelta("a"), TextDelta("b"), ReasoningDelta("c"), TextDelta("d"))
+    assert said[2:] == ["text", "  ab", "", "thinking", "  c", "", "text", "  d", "", "goes on"]
+
+
+def test_calls_that_interleave_are_taken_apart() -> None:
+    said = shown(
+        CallStarted("1", "f"),
+        CallStarted("2", "g"),
+        CallDelta("1", '{"a"'),
+        CallDelta("2", "{}"),
+        CallDelta("1", ":1}"),
+    )
+    assert said[2:-1] == ["call f · 1", "  a: 1", "", "call g · 2", ""]
+
+
+def test_each_seal_belongs_to_the_thinking_before_it() -> None:
+    said = shown(ReasoningDelta("a"), ReasoningSealed("xx"), ReasoningSealed("yyy"), ReasoningDelta("b"))
+    assert [line for line in said if line.startswith("thinking")] == [
+        "thinking · [encrypted, 2 B]",
+        "thinking · [encrypted, 3 B]",
+        "thinking",
+    ]
+
+
+def test_seals_that_were_never_on_the_wire_are_not_shown() -> None:
+    assert shown(ReasoningSealed("xx"), protocol="chat") == shown(protocol="chat")
+    assert "thinking · [signed]" in shown(ReasoningSealed("xx"), protocol="anthropic")
+
+
+def test_the_last_line_tells_why_it_ended_and_what_it_cost() -> None:
+    usage = UsageReported(1234, 56, cached_tokens=1000, cache_write_tokens=20, reasoning_tokens=30)
+    said = shown(Started("id", "m"), usage, Finished("length"))
+    assert said[0] == "answer of m · responses · id"
+    assert said[-2:] == [
+        "ends: length · 1,234 tokens in (1,000 cached, 20 written to the cache) · 56 out",
+        "(30 thinking)",
+    ]
+
+
+def test_a_failure_is_told_with_its_kind_and_how_long_to_wait() -> None:
+    assert shown(Failed(Fault("rate_limited", "x: slow down", retry_after=5)))[-1] == (
+        "FAILED (rate_limited): x: slow down (retry after 5)"
+    )
+    assert shown(Failed(Fault("cut", "x closed")))[-1] == "CUT: x closed"
