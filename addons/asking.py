@@ -12,7 +12,6 @@ from addons.credentials import header_secrets
 from addons.exchange import content_encoding
 from addons.routing.endpoint import Target
 from converters import errors, exchange
-from converters.dialect import ResponsesDialect
 from converters.errors import Client, RequestError
 from converters.jsontext import Json
 
@@ -59,7 +58,7 @@ def reverse_target(request: http.Request, raw: Json) -> Target | None:
         return None
     model = exchange.model_of(raw)
     version = "/v1" if request.path.startswith("/v1/") else "/"
-    upstream = exchange.Upstream(request.host, "responses", model, ResponsesDialect())
+    upstream = exchange.Upstream(request.host, "responses", model, exchange.DIALECTS["responses"]())
     return Target(upstream, f"{request.scheme}://{request.host}:{request.port}{version}", "client")
 
 

@@ -8,13 +8,16 @@ from typing import Any, Protocol
 from converters import sse
 from converters.anthropic import request as to_anthropic
 from converters.anthropic import response as from_anthropic
+from converters.anthropic.dialect import AnthropicDialect
 from converters.chat import request as to_chat
 from converters.chat import response as from_chat
-from converters.dialect import AnthropicDialect, ChatDialect, Dialect, ResponsesDialect
+from converters.chat.dialect import ChatDialect
+from converters.dialect import Dialect
 from converters.events import Event
 from converters.jsontext import Json
 from converters.losses import Losses
 from converters.responses import wire
+from converters.responses.dialect import ResponsesDialect
 from converters.tools import Toolbox
 
 

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 from converters import errors, jsontext
 from converters.boundary import Exchange, too_long
-from converters.dialect import ResponsesDialect
 from converters.errors import Answer, Client, Fault
 from converters.jsontext import Json
 from converters.losses import Losses
 from converters.protocols import Upstream
 from converters.responses import relay
+from converters.responses.dialect import ResponsesDialect
 
 _ERROR_HEADERS = {"content-type", "retry-after", "x-request-id"}
 

@@ -12,7 +12,8 @@ from typing import Any
 import orjson
 
 from converters import exchange
-from converters.dialect import AnthropicDialect, ChatDialect
+from converters.anthropic.dialect import AnthropicDialect
+from converters.chat.dialect import ChatDialect
 from converters.exchange import Upstream
 
 RECORDED = Path(__file__).with_name("codex_request.json")

@@ -11,11 +11,14 @@ from pathlib import Path
 import orjson
 
 from converters import exchange, jsontext
-from converters.dialect import AnthropicDialect, ChatDialect, Dialect, ResponsesDialect
+from converters.anthropic.dialect import AnthropicDialect
+from converters.chat.dialect import ChatDialect
+from converters.dialect import Dialect
 from converters.errors import Client
 from converters.exchange import Exchange, Upstream
 from converters.jsontext import Json
 from converters.rendering import looks_readable, readable
+from converters.responses.dialect import ResponsesDialect
 from tests import referee, stream_laws
 from tests.mutations import Mutation, Source
 from tests.request_fuzz import kind

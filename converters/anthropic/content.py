@@ -14,7 +14,7 @@ import base64
 import re
 from collections.abc import Iterator, Sequence
 
-from converters.dialect import AnthropicDialect
+from converters.anthropic.dialect import AnthropicDialect
 from converters.jsontext import Json
 from converters.losses import Losses
 from converters.responses import wire

@@ -12,16 +12,15 @@ very next message. Blank text is refused. https://docs.anthropic.com/en/api/mess
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from converters import tools
 from converters.anthropic import content, reasoning
-from converters.dialect import AnthropicDialect
+from converters.anthropic.dialect import AnthropicDialect
 from converters.jsontext import Json
 from converters.losses import Losses
 from converters.responses import wire
-from converters.responses.history import Call, Message, Step, Turn, parts_of
+from converters.responses.history import Call, Message, Step, Turn, as_developer, parts_of
 from converters.tools.unique_names import UniqueNames
 
 NO_OUTPUT = "[No output: the call was interrupted.]"
@@ -30,7 +29,7 @@ _GO_ON = "Continue."
 
 
 @dataclass(slots=True)
-class Writer:
+class MessagesWriter:
     """Writes the messages of one request. `with_thinking` False leaves all thinking blocks out."""
 
     dialect: AnthropicDialect
@@ -67,8 +66,8 @@ class Writer:
             self._messages.append({"role": role, "content": blocks})
 
     def _message(self, message: Message) -> list[Json]:
-        blocks = content.blocks(message.parts, message.path, self.dialect, self.losses)
-        return [_marked(block) for block in blocks] if message.role == "developer" else blocks
+        parts = as_developer(message.parts) if message.role == "developer" else message.parts
+        return content.blocks(parts, message.path, self.dialect, self.losses)
 
     def _step(self, step: Step) -> None:
         thoughts: list[Json] = []
@@ -93,7 +92,8 @@ class Writer:
             case None:
                 return NO_OUTPUT
             case wire.ToolSearchOutputItem(tools=found):
-                return f"Found and loaded: {', '.join(_names(found))}" if found else "No tools found."
+                names = ", ".join(tools.callable_names(found))
+                return f"Found and loaded: {names}" if names else "No tools found."
             case wire.OutputItem(output=output):
                 return _plain(content.blocks(parts_of(output), call.output_path, self.dialect, self.losses))
 
@@ -120,13 +120,6 @@ def unthought_loop(messages: list[Json]) -> bool:
     return first is not None and _after_thinking(first["content"][0])
 
 
-def _marked(block: Json) -> Json:
-    """A developer's words as such: there is no other way to say them in mid-conversation."""
-    if block["type"] != "text":
-        return block
-    return content.text(f"<developer_message>\n{block['text']}\n</developer_message>")
-
-
 def _tool_use(call: Call, id_: str) -> Json:
     name, arguments = tools.lower_call(call.item)
     return {"type": "tool_use", "id": id_, "name": name, "input": tools.parse_object(arguments)}
@@ -141,14 +134,3 @@ def _plain(blocks: list[Json]) -> str | list[Json]:
             return words
         case _:
             return blocks
-
-
-def _names(found: list[wire.Tool], namespace: str | None = None) -> Iterator[str]:
-    for tool in found:
-        match tool:
-            case wire.NamespaceTool():
-                yield from _names(tool.tools, tool.name)
-            case wire.FunctionTool() | wire.CustomTool():
-                yield tools.flat_name(tool.name, namespace)
-            case _:
-                yield tool.type

@@ -6,7 +6,7 @@
 | input                               | messages, see messages.py and content.py                                   |
 | tools, lowered to functions         | tools; web_search as the provider spells it, other hosted tools are a loss |
 | tool_choice, parallel_tool_calls    | tool_choice                                                                |
-| reasoning                           | thinking, output_config.effort, see reasoning.py                           |
+| reasoning                           | thinking, output_config.effort, see effort.py                              |
 | max_output_tokens                   | max_tokens                                                                 |
 | temperature, top_p                  | the same, one of them, not while thinking                                  |
 | text.format                         | output_config.format, or words at the end of system                        |
@@ -21,15 +21,14 @@ what an upstream caches. https://docs.anthropic.com/en/api/messages
 from collections.abc import Iterator
 
 from converters import jsontext
-from converters.anthropic import cache_control, content, reasoning, tool_schema
-from converters.anthropic.messages import Writer, unthought_loop
-from converters.anthropic.tools import ToolChoice
-from converters.dialect import AnthropicDialect
+from converters.anthropic import cache_control, content, effort, tool_schema, tools
+from converters.anthropic.dialect import AnthropicDialect
+from converters.anthropic.messages import MessagesWriter, unthought_loop
 from converters.jsontext import Json
 from converters.losses import Losses
 from converters.responses import parameters, wire
 from converters.responses.history import Step, conversation
-from converters.tools import Function, Toolbox, lower_call
+from converters.tools import Toolbox, lower_call
 
 _VERSION = "2023-06-01"
 _INTERLEAVED = "interleaved-thinking-2025-05-14"
@@ -42,28 +41,28 @@ def headers(dialect: AnthropicDialect) -> dict[str, str]:
     return {"anthropic-version": _VERSION, **beta}
 
 
-def convert(request: wire.Request, tools: Toolbox, dialect: AnthropicDialect, model: str, losses: Losses) -> Json:
+def convert(request: wire.Request, toolbox: Toolbox, dialect: AnthropicDialect, model: str, losses: Losses) -> Json:
     """The body of a streamed request.
 
     Raises:
         RequestError: the request builds on what is stored elsewhere, or forces a tool that it does not offer.
     """
     parameters.note_lost(request.raw, losses)
-    return _Conversion(request, tools, dialect, losses).body(model)
+    return _RequestConversion(request, toolbox, dialect, losses).body(model)
 
 
-class _Conversion:
-    def __init__(self, request: wire.Request, tools: Toolbox, dialect: AnthropicDialect, losses: Losses) -> None:
+class _RequestConversion:
+    def __init__(self, request: wire.Request, toolbox: Toolbox, dialect: AnthropicDialect, losses: Losses) -> None:
         self._request = request
-        self._toolbox = tools
+        self._toolbox = toolbox
         self._dialect = dialect
         self._losses = losses
         self._conversation = conversation(request, losses)
         self._max_tokens = request.max_output_tokens or dialect.max_tokens or _MAX_TOKENS
-        self._plan = reasoning.plan(request.reasoning, dialect, self._max_tokens, losses)
+        self._plan = effort.plan(request.reasoning, dialect, self._max_tokens, losses)
 
     def body(self, model: str) -> Json:
-        tools, choice = self._tools()
+        offered, choice = self._tools()
         messages = self._messages()
         body: Json = {
             "model": model,
@@ -71,7 +70,7 @@ class _Conversion:
             "stream": True,
             "system": list(self._system()),
             "messages": messages,
-            "tools": tools,
+            "tools": offered,
             "tool_choice": choice,
             "thinking": self._plan.field,
             "output_config": self._output_config(),
@@ -95,37 +94,23 @@ class _Conversion:
             self._losses.note(
                 "reasoning", "thinking", "the turn under way began without thinking that this model takes"
             )
-            self._plan = reasoning.without(self._plan)
+            self._plan = effort.without_thinking(self._plan)
             messages = self._write()
         return messages
 
     def _write(self) -> list[Json]:
-        heard = reasoning.is_heard(self._plan, self._dialect)
-        return Writer(self._dialect, self._losses, heard).write(self._conversation.turns)
+        thinks = effort.takes_thinking_back(self._plan, self._dialect)
+        return MessagesWriter(self._dialect, self._losses, thinks).write(self._conversation.turns)
 
     # --- tools ---
 
     def _tools(self) -> tuple[list[Json], Json | None]:
         """The tools and the choice among them."""
-        offered = [*map(self._tool, self._toolbox.functions), *self._hosted()]
+        offered = tools.offered(self._toolbox, self._dialect, self._losses)
         if offered:
             return offered, self._tool_choice()
-        bare = [_bare_tool(name) for name in self._names_in_history()]
+        bare = [tools.bare(name) for name in self._names_in_history()]
         return bare, {"type": "none"} if bare else None
-
-    def _tool(self, function: Function) -> Json:
-        described = {"description": function.description} if function.description else {}
-        strict = {"strict": True} if self._dialect.strict_tools and function.strict else {}
-        parameters = tool_schema.of_tool(function.parameters, function.path, self._losses)
-        return {"name": function.name, **described, "input_schema": parameters, **strict}
-
-    def _hosted(self) -> Iterator[Json]:
-        for path, tool in self._toolbox.hosted:
-            searches = tool.type.startswith("web_search")
-            if searches and self._dialect.web_search == "native" and self._dialect.web_search_tool:
-                yield self._dialect.web_search_tool
-            else:
-                self._losses.note(path, tool.type, "this provider does not run it")
 
     def _names_in_history(self) -> list[str]:
         """Whose calls the history holds: Anthropic wants tools declared where there are tool blocks."""
@@ -133,12 +118,12 @@ class _Conversion:
         return list(dict.fromkeys(lower_call(call.item)[0] for step in steps for call in step.calls))
 
     def _tool_choice(self) -> Json | None:
-        choice = ToolChoice(self._request, self._toolbox, self._losses)
+        choice = tools.ToolChoice(self._request, self._toolbox, self._losses)
         if choice.forces and self._dialect.forced_tool_choice != "full":
             self._make_way_for(choice)
         return choice.field()
 
-    def _make_way_for(self, choice: ToolChoice) -> None:
+    def _make_way_for(self, choice: tools.ToolChoice) -> None:
         """A forced choice and thinking exclude each other, and some models take no forced choice at all."""
         if self._dialect.forced_tool_choice == "never":
             choice.relax("this model takes no forced choice")
@@ -146,7 +131,7 @@ class _Conversion:
             choice.relax("thinking excludes it and cannot be switched off")
         elif self._plan.on:
             self._losses.note("reasoning", "thinking", "a forced tool_choice excludes it")
-            self._plan = reasoning.without(self._plan)
+            self._plan = effort.without_thinking(self._plan)
 
     # --- settings ---
 
@@ -162,7 +147,7 @@ class _Conversion:
         config: Json = {"effort": self._plan.effort} if self._plan.effort else {}
         wanted = self._schema()
         if wanted is not None and self._dialect.output_format:
-            config["format"] = {"type": "json_schema", "schema": tool_schema.of_answer(wanted)}
+            config["format"] = {"type": "json_schema", "schema": tool_schema.closed(wanted)}
         return config
 
     def _schema(self) -> Json | None:
@@ -183,7 +168,3 @@ class _Conversion:
             "Your final answer must be JSON that matches this JSON schema and nothing else: "
             f"no words around it, no code fence.\n{text}"
         )
-
-
-def _bare_tool(name: str) -> Json:
-    return {"name": name, "description": "No longer available.", "input_schema": {"type": "object", "properties": {}}}

@@ -1,16 +1,16 @@
 """An Anthropic Messages answer, streamed or whole, as events.
 
-| Anthropic                                         | events                                                          |
-|---------------------------------------------------|-----------------------------------------------------------------|
-| message_start                                     | Started, UsageReported                                          |
-| text block, text_delta                            | TextDelta (citations are left out)                              |
-| thinking block, thinking_delta, signature_delta   | ReasoningDelta, then ReasoningSealed with text and signature    |
-| redacted_thinking block                           | ReasoningSealed alone                                           |
-| tool_use block, input_json_delta                  | CallStarted, CallDelta                                          |
-| server_tool_use, *_tool_result, any other block   | nothing: what the host's own tools found is in the text         |
-| message_delta                                     | UsageReported                                                   |
-| message_stop                                      | Finished, see `_REASONS`; Failed, see `_BROKEN`                 |
-| error, at any time                                | Failed                                                          |
+| Anthropic                                       | events                                                       |
+|-------------------------------------------------|--------------------------------------------------------------|
+| message_start                                   | Started, UsageReported                                       |
+| text block, text_delta                          | TextDelta (citations are left out)                           |
+| thinking block, thinking_delta, signature_delta | ReasoningDelta, then ReasoningSealed with text and signature |
+| redacted_thinking block                         | ReasoningSealed alone                                        |
+| tool_use block, input_json_delta                | CallStarted, CallDelta                                       |
+| server_tool_use, *_tool_result, any other block | nothing: what the host's own tools found is in the text      |
+| message_delta                                   | UsageReported                                                |
+| message_stop                                    | Finished, or Failed, see finish_reason.py                    |
+| error, at any time                              | Failed                                                       |
 
 The stream: https://docs.anthropic.com/en/api/messages-streaming. Compatible hosts leave out indexes, stops and ids;
 what can be understood is.
@@ -21,11 +21,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from converters import errors, jsontext, sse
-from converters.anthropic import reasoning
+from converters.anthropic import finish_reason, reasoning
+from converters.anthropic.dialect import AnthropicDialect
 from converters.anthropic.usage import Usage
 from converters.delta_template import Repeats
-from converters.dialect import AnthropicDialect
-from converters.errors import Fault, Kind
+from converters.errors import Fault
 from converters.events import (
     CallDelta,
     CallStarted,
@@ -35,27 +35,12 @@ from converters.events import (
     ReasoningDelta,
     ReasoningSealed,
     Started,
-    StopReason,
     TextDelta,
 )
 from converters.jsontext import Json
 from converters.lenient import Reader
 from converters.losses import Losses
 from converters.tools import is_whole_object
-
-_REASONS: dict[str, StopReason] = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "tool_use": "tool_calls",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "pause_turn": "pause",
-    "refusal": "content_filter",
-    "sensitive": "content_filter",  # Z.AI's word
-}
-
-_BROKEN: dict[str, Kind] = {"error": "server", "abort": "server", "aborted": "server", "network_error": "server"}
-"""Reasons of hosts whose own upstream broke off."""
 
 
 @dataclass(slots=True)
@@ -165,7 +150,7 @@ class Decoder:
         if fault := self._fault():
             yield from self._fail(fault)
             return
-        reason = _REASONS.get(self._stop_reason or "", "stop")
+        reason = finish_reason.stop_reason(self._stop_reason or "")
         if reason == "stop" and self._calls:
             reason = "tool_calls"  # compatible hosts say end_turn after calls
         self._ended = True
@@ -179,11 +164,8 @@ class Decoder:
                 return Fault("cut", f"{self._who} ended the answer without a reason, before it was complete")
             case "model_context_window_exceeded" if not self._said_anything:
                 return Fault("context_overflow", f"{self._who}: the conversation fills the context window")
-            case str(reason) if kind := _BROKEN.get(reason):
-                explained = f": {self._explanation}" if self._explanation else ""
-                return Fault(kind, f"{self._who} broke the answer off ({reason}{explained})")
-            case _:
-                return None
+            case reason:
+                return finish_reason.broken(self._who, reason or "", self._explanation)
 
     def _fail(self, fault: Fault) -> list[Event]:
         self._ended = True

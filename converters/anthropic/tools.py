@@ -1,4 +1,6 @@
-"""Whether and which tools the model may call.
+"""The tools on offer, and whether and which of them the model may call.
+
+Tools lowered to functions are offered as they are; web_search as the provider spells it, other hosted tools are a loss.
 
 | Responses                                     | Anthropic                         |
 |-----------------------------------------------|-----------------------------------|
@@ -13,13 +15,32 @@ https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/implement-tool-use#
 """
 
 from converters import tools
+from converters.anthropic.dialect import AnthropicDialect
 from converters.errors import RequestError
 from converters.jsontext import Json
 from converters.losses import Losses
 from converters.responses import wire
-from converters.tools import Toolbox
+from converters.tools import Function, Toolbox, root_unions
 
 _WORDS: dict[str, Json] = {"auto": {"type": "auto"}, "required": {"type": "any"}, "none": {"type": "none"}}
+
+
+def offered(toolbox: Toolbox, dialect: AnthropicDialect, losses: Losses) -> list[Json]:
+    functions = [_tool(function, dialect, losses) for function in toolbox.functions]
+    return functions + toolbox.hosted_upstream(dialect, losses)
+
+
+def _tool(function: Function, dialect: AnthropicDialect, losses: Losses) -> Json:
+    described = {"description": function.description} if function.description else {}
+    strict = {"strict": True} if dialect.strict_tools and function.strict else {}
+    # "input_schema does not support oneOf, allOf, or anyOf at the top level"
+    parameters = root_unions.without(function.parameters, function.path, losses)
+    return {"name": function.name, **described, "input_schema": parameters, **strict}
+
+
+def bare(name: str) -> Json:
+    """A tool that the history calls and the request does not offer."""
+    return {"name": name, "description": "No longer available.", "input_schema": {"type": "object", "properties": {}}}
 
 
 class ToolChoice:

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Callable
 
-from converters.dialect import ChatDialect
+from converters.chat.dialect import ChatDialect
 from converters.responses.history import Call
 
 _SHORT = 40

@@ -8,7 +8,7 @@
 | input_file, encrypted ... | a placeholder: the model knows that something was there, the loss is listed      |
 """
 
-from converters.dialect import ChatDialect
+from converters.chat.dialect import ChatDialect
 from converters.jsontext import Json
 from converters.losses import Losses
 from converters.responses import wire

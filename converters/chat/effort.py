@@ -11,7 +11,8 @@
 A client that asks for no effort gets the host's default: nothing is sent, but for `thinking_options`.
 """
 
-from converters.dialect import UNTOLD, ChatDialect, Effort, nearest_effort
+from converters.chat.dialect import ChatDialect
+from converters.dialect import UNTOLD, Effort, nearest_effort
 from converters.jsontext import Json
 from converters.losses import Losses
 

@@ -16,11 +16,11 @@ from converters import tools
 from converters.chat import reasoning
 from converters.chat.call_ids import CallIds
 from converters.chat.content import Contents
-from converters.dialect import ChatDialect
+from converters.chat.dialect import ChatDialect
 from converters.jsontext import Json
 from converters.losses import Losses
 from converters.responses import wire
-from converters.responses.history import Call, Conversation, Message, Step, parts_of
+from converters.responses.history import Call, Conversation, Message, Step, as_developer, parts_of
 
 _NO_OUTPUT = "[no output: the call was interrupted]"
 _EMPTY_OUTPUT = "(no output)"
@@ -72,7 +72,7 @@ class _Messages:
                 content = self.contents.words(turn.parts, turn.path)
                 self.messages.append({"role": self._dialect.instructions_role, "content": content})
             case "user":
-                self.user(_marked(self.contents.user(turn.parts, turn.path)))
+                self.user(self.contents.user(as_developer(turn.parts), turn.path))
 
     def step(self, step: Step) -> None:
         message = self._assistant(step)
@@ -139,25 +139,7 @@ class _Messages:
         return images
 
 
-def _marked(content: str | list[Json]) -> str | list[Json]:
-    """Instructions in a user's mouth, told apart from what the user says."""
-    start, end = "<developer_instructions>\n", "\n</developer_instructions>"
-    if isinstance(content, str):
-        return f"{start}{content}{end}"
-    return [{"type": "text", "text": start.strip()}, *content, {"type": "text", "text": end.strip()}]
-
-
 def _found(found: list[wire.Tool]) -> str:
     """What a tool search found; the tools themselves are offered with this request."""
-    names = [name for tool in found for name in _names(tool, None)]
+    names = list(tools.callable_names(found))
     return "Found tools, now available: " + ", ".join(names) if names else "No tools found."
-
-
-def _names(tool: wire.Tool, namespace: str | None) -> list[str]:
-    match tool:
-        case wire.NamespaceTool(name=name, tools=inner):
-            return [found for one in inner for found in _names(one, name)]
-        case wire.FunctionTool(name=name) | wire.CustomTool(name=name):
-            return [tools.flat_name(name, namespace)]
-        case _:
-            return []

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from converters import seal
 from converters.chat import reasoning_details
+from converters.chat.dialect import ChatDialect
 from converters.chat.response import FAMILY
-from converters.dialect import ChatDialect
 from converters.jsontext import Json
 from converters.responses import wire
 from converters.responses.history import Step, parts_of

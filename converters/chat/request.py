@@ -19,8 +19,8 @@ https://platform.openai.com/docs/api-reference/chat/create
 
 from converters import jsontext
 from converters.chat import effort, tools
+from converters.chat.dialect import ChatDialect
 from converters.chat.messages import messages
-from converters.dialect import ChatDialect
 from converters.jsontext import Json
 from converters.losses import Losses
 from converters.responses import history, parameters, wire

@@ -22,10 +22,10 @@ from typing import Any
 
 from converters import errors, jsontext, seal, sse, surrogates
 from converters.chat import finish_reason, reasoning_details, usage
+from converters.chat.dialect import ChatDialect
 from converters.chat.think_tags import Piece, ThinkTags
 from converters.chat.tool_calls import Calls
 from converters.delta_template import Repeats
-from converters.dialect import ChatDialect
 from converters.errors import Fault
 from converters.events import (
     CallStarted,

@@ -6,8 +6,9 @@ A keyword is told from a property of the same name by where it stands: names und
 from typing import Any
 
 from converters import jsontext
-from converters.dialect import ChatDialect
+from converters.chat.dialect import ChatDialect
 from converters.jsontext import Json
+from converters.losses import Losses
 from converters.tools import root_unions
 
 _LEFT_OUT = {
@@ -22,10 +23,10 @@ _SEVERAL = {"anyOf", "oneOf", "allOf", "prefixItems"}
 _TYPES: dict[type, str] = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 
 
-def fit(parameters: Json, dialect: ChatDialect) -> Json:
+def of_tool(parameters: Json, dialect: ChatDialect, path: str, losses: Losses) -> Json:
     """A tool's parameters as the upstream takes them; the very same object where it takes all of JSON Schema."""
-    if not dialect.schema_unions and any(name in parameters for name in root_unions.UNIONS):
-        parameters = root_unions.joined(parameters)
+    if not dialect.schema_unions:
+        parameters = root_unions.without(parameters, path, losses)
     if dialect.schema_subset == "full":
         return parameters
     return _Subset(parameters, plain=dialect.schema_subset == "plain").object(parameters, ())

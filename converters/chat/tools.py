@@ -16,7 +16,7 @@ from typing import Any
 
 from converters import tools
 from converters.chat import tool_schema
-from converters.dialect import ChatDialect
+from converters.chat.dialect import ChatDialect
 from converters.jsontext import Json
 from converters.losses import Losses
 from converters.responses import wire
@@ -28,7 +28,7 @@ _CHOICE = "tool_choice"
 def fields(request: wire.Request, toolbox: Toolbox, dialect: ChatDialect, losses: Losses) -> Json:
     """The body's `tools`, `tool_choice` and `parallel_tool_calls`, as far as there is anything to say."""
     functions, choice = _chosen(request.tool_choice, toolbox.functions, dialect, losses)
-    offered = [_tool(function, dialect) for function in functions] + _hosted(toolbox, dialect, losses)
+    offered = [_tool(function, dialect, losses) for function in functions] + toolbox.hosted_upstream(dialect, losses)
     if not offered:
         return {"tools": []} if dialect.empty_tools and _has_calls(request) else {}
     found: Json = {"tools": offered}
@@ -40,24 +40,14 @@ def fields(request: wire.Request, toolbox: Toolbox, dialect: ChatDialect, losses
     return found
 
 
-def _tool(function: Function, dialect: ChatDialect) -> Json:
-    told: Json = {"name": function.name, "parameters": tool_schema.fit(function.parameters, dialect)}
+def _tool(function: Function, dialect: ChatDialect, losses: Losses) -> Json:
+    parameters = tool_schema.of_tool(function.parameters, dialect, function.path, losses)
+    told: Json = {"name": function.name, "parameters": parameters}
     if function.description:
         told["description"] = function.description
     if dialect.strict_tools and function.strict is not None:
         told["strict"] = function.strict
     return {"type": "function", "function": told}
-
-
-def _hosted(toolbox: Toolbox, dialect: ChatDialect, losses: Losses) -> list[Json]:
-    native: list[Json] = []
-    for path, tool in toolbox.hosted:
-        search = tool.type.startswith("web_search")
-        if search and dialect.web_search == "native" and dialect.web_search_tool:
-            native = [dialect.web_search_tool]
-        else:
-            losses.note(path, tool.type, "this upstream does not run such a tool")
-    return native
 
 
 def _has_calls(request: wire.Request) -> bool:

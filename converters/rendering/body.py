@@ -17,8 +17,9 @@ from typing import Any
 
 from converters import errors, jsontext, sse
 from converters.anthropic import response as anthropic
+from converters.anthropic.dialect import AnthropicDialect
 from converters.chat import response as chat
-from converters.dialect import AnthropicDialect, ChatDialect
+from converters.chat.dialect import ChatDialect
 from converters.exchange import Decoder
 from converters.jsontext import Json
 from converters.rendering import request

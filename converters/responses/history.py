@@ -107,6 +107,18 @@ def parts_of(content: object) -> list[wire.Part]:
             return [wire.TextPart(type="input_text", text=jsontext.dumps(content).decode())]
 
 
+def as_developer(parts: list[wire.Part]) -> list[wire.Part]:
+    """What a developer says, marked as such: where a protocol has no other way to say it in mid-conversation."""
+    texts = [part.text for part in parts if isinstance(part, wire.TextPart)]
+    if len(texts) < len(parts):
+        return [_text(_DEVELOPER_START), *parts, _text(_DEVELOPER_END)]
+    said = "\n\n".join(texts)
+    return [_text(f"{_DEVELOPER_START}\n{said}\n{_DEVELOPER_END}")] if said.strip() else []
+
+
+_DEVELOPER_START, _DEVELOPER_END = "<developer_message>", "</developer_message>"
+
+
 def _turns(items: list[wire.Item], losses: Losses) -> Iterator[Turn]:
     outputs, answered = _pair(items)
     ids = UniqueNames("_")

@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from converters import jsontext, seal, sse
-from converters.dialect import ResponsesDialect
 from converters.jsontext import Json
 from converters.losses import Losses
+from converters.responses.dialect import ResponsesDialect
 from converters.responses.history import SUMMARY_FAMILY, SUMMARY_PREFIX
 from converters.tools import flat_name, is_refused
 

@@ -10,7 +10,7 @@ from converters.tools.calls import (
     unwrap_text,
 )
 from converters.tools.names import INPUT, TOOL_SEARCH, flat_name, is_refused
-from converters.tools.offer import Function, Kind, Toolbox, lower
+from converters.tools.offer import Function, Kind, Toolbox, callable_names, lower
 
 __all__ = [
     "INPUT",
@@ -19,6 +19,7 @@ __all__ = [
     "Function",
     "Kind",
     "Toolbox",
+    "callable_names",
     "flat_name",
     "is_refused",
     "is_whole_object",

@@ -14,10 +14,11 @@
 Codex answers a call of the wrong kind with "aborted".
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from converters.dialect import Dialect
 from converters.errors import RequestError
 from converters.jsontext import Json
 from converters.losses import Losses
@@ -70,6 +71,16 @@ class Toolbox:
             if is_refused(function.name, refused):
                 losses.note(function.path, function.name, "this upstream is not offered it")
         self.functions = [one for one in self.functions if not is_refused(one.name, refused)]
+
+    def hosted_upstream(self, dialect: Dialect, losses: Losses) -> list[Json]:
+        """The upstream's own tool in place of a hosted web search, once; every other hosted tool is a loss."""
+        found: list[Json] = []
+        for path, tool in self.hosted:
+            if tool.type.startswith("web_search") and dialect.web_search == "native" and dialect.web_search_tool:
+                found = [dialect.web_search_tool]
+            else:
+                losses.note(path, tool.type, "this upstream does not run such a tool")
+        return found
 
     def add(self, function: Function) -> None:
         known = self._by_name.get(function.name)
@@ -182,3 +193,13 @@ def _custom_description(tool: wire.CustomTool) -> str:
         return f"{text}\n\n{note}".strip()
     syntax = (tool.format or {}).get("syntax") or "grammar"
     return f"{text}\n\n{note} It must match this grammar ({syntax}):\n{grammar}".strip()
+
+
+def callable_names(offered: Iterable[wire.Tool], namespace: str | None = None) -> Iterator[str]:
+    """What the functions among some tools are called upstream."""
+    for tool in offered:
+        match tool:
+            case wire.NamespaceTool():
+                yield from callable_names(tool.tools, tool.name)
+            case wire.FunctionTool() | wire.CustomTool():
+                yield flat_name(tool.name, namespace)

@@ -5,8 +5,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from converters.jsontext import Json
+from converters.losses import Losses
 
 UNIONS = ("allOf", "anyOf", "oneOf")
+
+
+def without(schema: Json, path: str, losses: Losses) -> Json:
+    """A tool's schema, `type: object`, without unions at its root; the very same object where there are none."""
+    found = [name for name in UNIONS if name in schema]
+    if not found:
+        return schema
+    for name in found:
+        losses.note(path, f"{name} at the top of its schema", "this upstream refuses it; the properties are kept")
+    return {**joined(schema), "type": "object"}
 
 
 def joined(schema: Json) -> Json:

@@ -13,10 +13,11 @@ from mitmproxy.test import taddons
 from addons.exchanges import Choose, Exchanges
 from addons.routing.endpoint import Target
 from addons.sides import Sides
-from converters.dialect import ChatDialect, ResponsesDialect
+from converters.chat.dialect import ChatDialect
 from converters.errors import RequestError
 from converters.exchange import Upstream
 from converters.jsontext import Json
+from converters.responses.dialect import ResponsesDialect
 from tests.addons.house import CODEX, HELLO, TARGET, Message, question, request
 from tests.addons.stage import Stage, chunk
 

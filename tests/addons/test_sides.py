@@ -11,7 +11,7 @@ from mitmproxy.test import taddons, tflow, tutils
 from addons.conversion import EXCHANGE, LOSSES, ROUTE, SIDE, TIMES, Conversion
 from addons.inspection.flow_list import Retention
 from addons.sides import FAILED, LOST, Sides
-from converters.dialect import ChatDialect
+from converters.chat.dialect import ChatDialect
 from converters.errors import Fault
 from converters.exchange import DIALECTS, Exchange, Upstream, open_exchange
 

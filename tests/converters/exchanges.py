@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 
 from converters import jsontext
-from converters.dialect import AnthropicDialect, ChatDialect, Dialect, ResponsesDialect
+from converters.anthropic.dialect import AnthropicDialect
+from converters.chat.dialect import ChatDialect
+from converters.dialect import Dialect
 from converters.errors import Client
 from converters.exchange import Exchange, Upstream, open_exchange
 from converters.jsontext import Json
+from converters.responses.dialect import ResponsesDialect
 
 CHAT_STREAM = (
     b"".join(

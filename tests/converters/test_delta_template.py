@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from converters import sse
 from converters.anthropic import response as from_anthropic
+from converters.anthropic.dialect import AnthropicDialect
 from converters.chat import response as from_chat
+from converters.chat.dialect import ChatDialect
 from converters.delta_template import Repeats
-from converters.dialect import AnthropicDialect, ChatDialect
 from converters.events import Event, Failed
 from converters.exchange import Decoder
 from converters.jsontext import Json, dumps

@@ -4,15 +4,10 @@ import pytest
 from pydantic import ValidationError
 
 from converters import jsontext
-from converters.dialect import (
-    EFFORTS,
-    AnthropicDialect,
-    ChatDialect,
-    Dialect,
-    Effort,
-    ResponsesDialect,
-    nearest_effort,
-)
+from converters.anthropic.dialect import AnthropicDialect
+from converters.chat.dialect import ChatDialect
+from converters.dialect import EFFORTS, Dialect, Effort, nearest_effort
+from converters.responses.dialect import ResponsesDialect
 
 
 @pytest.mark.parametrize(
@@ -37,29 +32,6 @@ def test_an_effort_is_told_as_the_nearest_that_is_known(asked: str, known: tuple
 def test_a_flag_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ValidationError):
         AnthropicDialect.model_validate({"thinkng": "budget"})
-
-
-@pytest.mark.parametrize(
-    ("dialect", "choices"),
-    [
-        (ChatDialect(), ()),
-        (ChatDialect(effort="thinking"), ("none", "medium")),
-        (ChatDialect(effort="thinking", thinking_off=False), ("medium",)),
-        (ChatDialect(effort="thinking", efforts=("low", "max")), ("none", "low", "max")),
-        (ChatDialect(effort="reasoning_effort", efforts=("low", "high")), ("low", "high")),
-        (ChatDialect(effort="reasoning_effort", efforts=("none", "high")), ("none", "high")),
-        (AnthropicDialect(), ()),
-        (AnthropicDialect(thinking="budget"), ("none", "low", "medium", "high", "max")),
-        (AnthropicDialect(thinking="adaptive", efforts=("low", "high"), thinking_off=False), ("low", "high")),
-        (AnthropicDialect(thinking="enabled"), ("none", "medium")),
-        (ResponsesDialect(), ("low", "medium", "high")),
-        (ResponsesDialect(efforts=("xhigh",)), ("xhigh",)),
-    ],
-)
-def test_a_client_chooses_between_the_efforts_that_change_something(
-    dialect: Dialect, choices: tuple[Effort, ...]
-) -> None:
-    assert dialect.choices() == choices
 
 
 @pytest.mark.parametrize("dialect", [ChatDialect, AnthropicDialect, ResponsesDialect])

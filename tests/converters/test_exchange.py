@@ -7,10 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from converters import jsontext, seal
-from converters.dialect import AnthropicDialect, ChatDialect, Dialect, ResponsesDialect
+from converters.anthropic.dialect import AnthropicDialect
+from converters.chat.dialect import ChatDialect
+from converters.dialect import Dialect
 from converters.errors import Fault, RequestError
 from converters.exchange import DIALECTS, Upstream, load, model_of, open_exchange, passes_as_it_is
 from converters.jsontext import Json
+from converters.responses.dialect import ResponsesDialect
 from tests import referee
 from tests.converters.exchanges import ONE_DIALECT, PROTOCOLS, STREAMS, cut_at, opened, question, replay
 

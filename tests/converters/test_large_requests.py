@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from converters.dialect import AnthropicDialect, ChatDialect, ResponsesDialect
+from converters.anthropic.dialect import AnthropicDialect
+from converters.chat.dialect import ChatDialect
 from converters.exchange import Upstream, open_exchange, passes_as_it_is
 from converters.jsontext import Json
 from converters.request_fingerprint import Gist
+from converters.responses.dialect import ResponsesDialect
 from tests.steps import steps
 
 UPSTREAMS = {

@@ -10,8 +10,8 @@ import pytest
 from anthropic.lib.streaming._beta_messages import accumulate_event
 
 from converters import jsontext, seal, sse
+from converters.anthropic.dialect import AnthropicDialect
 from converters.anthropic.response import Decoder
-from converters.dialect import AnthropicDialect
 from converters.events import CallDelta, CallStarted, Event, Failed, Finished, ReasoningSealed, TextDelta, UsageReported
 
 ROOT = Path(__file__).parents[2]

@@ -13,8 +13,8 @@ from openai.types.chat import ChatCompletionChunk
 
 from converters import jsontext, seal, sse
 from converters.chat import reasoning_details
+from converters.chat.dialect import ChatDialect
 from converters.chat.response import FAMILY, Decoder
-from converters.dialect import ChatDialect
 from converters.events import (
     CallDelta,
     CallStarted,

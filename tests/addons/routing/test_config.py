@@ -7,7 +7,8 @@ import pytest
 from addons.routing import config
 from addons.routing.config import ConfigError
 from addons.routing.provider import Provider, matches
-from converters.dialect import AnthropicDialect, ChatDialect
+from converters.anthropic.dialect import AnthropicDialect
+from converters.chat.dialect import ChatDialect
 from converters.exchange import DIALECTS
 
 SHIPPED = config.load(None).providers

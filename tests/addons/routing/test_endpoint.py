@@ -3,7 +3,7 @@
 import pytest
 
 from addons.routing.endpoint import Auth, Target, normalised
-from converters.dialect import ChatDialect
+from converters.chat.dialect import ChatDialect
 from converters.exchange import Upstream
 
 UPSTREAM = Upstream(who="x", protocol="chat", model="m", dialect=ChatDialect())

@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from addons.routing.provider import Provider, matches
-from converters.dialect import AnthropicDialect, ChatDialect
+from converters.anthropic.dialect import AnthropicDialect
+from converters.chat.dialect import ChatDialect
 
 
 def provider(**table: Any) -> Provider:

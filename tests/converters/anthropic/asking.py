@@ -3,8 +3,8 @@
 from typing import Any
 
 from converters import seal, tools
+from converters.anthropic.dialect import AnthropicDialect
 from converters.anthropic.request import convert
-from converters.dialect import AnthropicDialect
 from converters.jsontext import Json
 from converters.losses import Losses
 from converters.responses import wire

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from converters.dialect import AnthropicDialect
+from converters.anthropic.dialect import AnthropicDialect
 from converters.jsontext import Json
 from tests.converters.anthropic.asking import FUNCTION, assistant, body, call, developer, output, signed, user
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from converters.dialect import AnthropicDialect
+from converters.anthropic.dialect import AnthropicDialect
 from converters.jsontext import Json
 from tests.converters.anthropic.asking import PIXEL, ask, image, text, user
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from converters.anthropic.dialect import AnthropicDialect
 from converters.anthropic.messages import NO_OUTPUT
-from converters.dialect import AnthropicDialect
 from converters.jsontext import Json
 from tests.converters.anthropic.asking import (
     FUNCTION,

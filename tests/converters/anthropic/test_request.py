@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from converters import jsontext
+from converters.anthropic.dialect import AnthropicDialect
 from converters.anthropic.request import headers
-from converters.dialect import AnthropicDialect
 from converters.errors import RequestError
 from converters.jsontext import Json
 from tests.converters.anthropic.asking import (

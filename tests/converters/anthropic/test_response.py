@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from converters import jsontext, seal, sse
+from converters.anthropic.dialect import AnthropicDialect
 from converters.anthropic.response import Decoder
-from converters.dialect import AnthropicDialect
 from converters.errors import Fault
 from converters.events import (
     CallDelta,

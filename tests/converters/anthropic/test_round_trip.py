@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from converters import jsontext
-from converters.dialect import AnthropicDialect
+from converters.anthropic.dialect import AnthropicDialect
 from converters.exchange import Upstream, open_exchange
 from converters.jsontext import Json
 from tests.converters.anthropic.asking import FUNCTION, output, user

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from converters.dialect import AnthropicDialect
+from converters.anthropic.dialect import AnthropicDialect
 from converters.errors import RequestError
 from tests.converters.anthropic.asking import FUNCTION, ask, body, call, output, user
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from converters import jsontext, seal, sse
+from converters.chat.dialect import ChatDialect
 from converters.chat.response import FAMILY, Decoder
-from converters.dialect import ChatDialect
 from converters.events import CallDelta, CallStarted, Event, ReasoningSealed
 from converters.jsontext import Json
 

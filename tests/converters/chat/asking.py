@@ -6,9 +6,9 @@ from openai.types.chat.completion_create_params import CompletionCreateParamsStr
 from pydantic import TypeAdapter
 
 from converters import seal, tools
+from converters.chat.dialect import ChatDialect
 from converters.chat.request import convert
 from converters.chat.response import FAMILY
-from converters.dialect import ChatDialect
 from converters.jsontext import Json
 from converters.losses import Losses
 from converters.responses import wire

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from converters.chat.call_ids import CallIds
-from converters.dialect import ChatDialect
+from converters.chat.dialect import ChatDialect
 from converters.responses import wire
 from converters.responses.history import Call
 

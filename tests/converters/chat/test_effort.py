@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from converters.chat import effort
-from converters.dialect import EFFORTS, ChatDialect
+from converters.chat.dialect import ChatDialect
+from converters.dialect import EFFORTS
 from converters.jsontext import Json
 from converters.losses import Losses
 

@@ -50,7 +50,7 @@ def test_the_role_of_instructions_is_the_hosts() -> None:
 @pytest.mark.parametrize(
     ("kind", "roles", "last"),
     [
-        ("user", ["system", "user", "user"], "<developer_instructions>\nlate\n</developer_instructions>"),
+        ("user", ["system", "user", "user"], "<developer_message>\nlate\n</developer_message>"),
         ("keep", ["system", "user", "system"], "late"),
         ("merge", ["system", "user"], "hi"),
     ],
@@ -66,7 +66,7 @@ def test_later_instructions_with_an_image_are_still_marked() -> None:
     late = {**developer("see"), "content": [{"type": "input_text", "text": "see"}, image()]}
     content = messages(user(), late)[-1]["content"]
     assert [part.get("text") for part in content] == [
-        "<developer_instructions>", "see", None, "</developer_instructions>"
+        "<developer_message>", "see", None, "</developer_message>"
     ]  # fmt: skip
 
 

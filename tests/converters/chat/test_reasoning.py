@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from converters import seal
-from converters.dialect import ChatDialect
+from converters.chat.dialect import ChatDialect
 from converters.jsontext import Json
 from tests.converters.chat.asking import assistant, body, call, messages, output, sealed, thought, user
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from converters import jsontext, tools
+from converters.chat.dialect import ChatDialect
 from converters.chat.request import convert
-from converters.dialect import ChatDialect
 from converters.errors import RequestError
 from converters.jsontext import Json
 from converters.losses import Losses

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from converters import jsontext, sse
+from converters.chat.dialect import ChatDialect
 from converters.chat.response import Decoder
-from converters.dialect import ChatDialect
 from converters.errors import Fault
 from converters.events import (
     CallDelta,

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from converters import sse
+from converters.chat.dialect import ChatDialect
 from converters.chat.response import Decoder
-from converters.dialect import ChatDialect
 from converters.events import CallDelta, CallStarted, Finished
 from converters.losses import Losses
 from tests.converters.chat.answering import DONE, calling, calls, chunk, entry, heard

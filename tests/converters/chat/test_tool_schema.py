@@ -5,18 +5,23 @@ from typing import Any
 import pytest
 
 from converters.chat import tool_schema
-from converters.dialect import ChatDialect
+from converters.chat.dialect import ChatDialect
 from converters.jsontext import Json
+from converters.losses import Losses
 
 
 def fit(properties: Any, kind: Any = "no_const", **root: Any) -> Any:
     parameters = {"type": "object", "properties": properties, **root}
-    return tool_schema.fit(parameters, ChatDialect(schema_subset=kind))["properties"]
+    return of_tool(parameters, ChatDialect(schema_subset=kind))["properties"]
+
+
+def of_tool(parameters: Json, dialect: ChatDialect) -> Json:
+    return tool_schema.of_tool(parameters, dialect, "tools[0]", Losses())
 
 
 def test_a_host_that_knows_all_gets_all() -> None:
     parameters: Json = {"type": "object", "properties": {"x": {"const": 1}}, "anyOf": [{"required": ["x"]}]}
-    assert tool_schema.fit(parameters, ChatDialect()) is parameters
+    assert of_tool(parameters, ChatDialect()) is parameters
 
 
 @pytest.mark.parametrize(
@@ -68,7 +73,7 @@ def test_plain_has_no_bare_true() -> None:
 
 
 def without_unions(**parameters: Any) -> Json:
-    return tool_schema.fit({"type": "object", **parameters}, ChatDialect(schema_unions=False))
+    return of_tool({"type": "object", **parameters}, ChatDialect(schema_unions=False))
 
 
 def test_branches_at_the_root_become_one_object() -> None:
@@ -81,6 +86,12 @@ def test_branches_at_the_root_become_one_object() -> None:
         "properties": {"a": {"type": "string"}, "b": {"type": "string"}, "id": {"type": "integer"}},
         "required": ["id"],
     }
+
+
+def test_unions_that_are_taken_apart_are_a_loss() -> None:
+    losses = Losses()
+    tool_schema.of_tool({"anyOf": [{"required": ["a"]}]}, ChatDialect(schema_unions=False), "tools[3]", losses)
+    assert [loss.path for loss in losses] == ["tools[3]"]
 
 
 def test_all_of_demands_what_any_of_its_branches_demands() -> None:
@@ -110,4 +121,4 @@ def test_definitions_that_use_each_other_are_written_out_to_a_depth() -> None:
 def test_keywords_of_another_form_are_handed_on(wrong: Any, kind: str) -> None:
     keywords = ("type", "properties", "items", "anyOf", "enum", "const", "$ref", "additionalProperties", "required")
     dialect = ChatDialect(schema_subset=kind, schema_unions=False)
-    assert tool_schema.fit({name: wrong for name in keywords}, dialect)
+    assert of_tool({name: wrong for name in keywords}, dialect)

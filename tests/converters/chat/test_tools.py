@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from converters.dialect import ChatDialect
+from converters.chat.dialect import ChatDialect
 from tests.converters.chat.asking import FUNCTION, ask, body, call, output, user
 
 TWO = [FUNCTION, {"type": "namespace", "name": "clock", "tools": [{"type": "function", "name": "now"}]}]

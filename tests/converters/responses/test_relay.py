@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from converters import seal
-from converters.dialect import ResponsesDialect
 from converters.jsontext import Json
 from converters.losses import Losses
 from converters.responses import relay
+from converters.responses.dialect import ResponsesDialect
 
 RAW = {
     "model": "alias",

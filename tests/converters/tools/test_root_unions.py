@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from converters.jsontext import Json
+from converters.losses import Losses
 from converters.tools import root_unions
 
 
@@ -40,3 +41,29 @@ def test_thousands_of_branches_are_joined_one_by_one() -> None:
     joined = root_unions.joined({"anyOf": branches})
     assert len(joined["properties"]) == 20_000
     assert joined["required"] == ["all"]
+
+
+# --- a tool's schema for an upstream that refuses unions at the root ---
+
+A = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+B = {"type": "object", "properties": {"b": {"anyOf": [{"type": "string"}, {"type": "null"}]}}, "required": ["b"]}
+
+
+def test_an_ordinary_schema_is_left_alone() -> None:
+    losses = Losses()
+    assert root_unions.without(B, "tools[0]", losses) is B
+    assert losses == []
+
+
+def test_alternatives_at_the_top_keep_their_properties_and_demand_none() -> None:
+    losses = Losses()
+    properties = {**B["properties"], **A["properties"]}  # type: ignore[dict-item]
+    asked = {"type": "object", "properties": {}, "oneOf": [A, B]}
+    assert root_unions.without(asked, "tools[0]", losses) == {"type": "object", "properties": properties}
+    assert [loss.path for loss in losses] == ["tools[0]"]
+
+
+def test_parts_of_a_whole_at_the_top_demand_what_each_demands() -> None:
+    joined = root_unions.without({**A, "allOf": [A, B, True]}, "tools[0]", Losses())
+    assert set(joined["properties"]) == {"a", "b"}
+    assert joined["required"] == ["a", "b"]

@@ -1,0 +1,22 @@
+"""How a provider departs from the Responses API; each flag says what breaks without it."""
+
+from converters.dialect import Dialect, Effort
+
+
+class ResponsesDialect(Dialect):
+    """The Responses API itself, elsewhere: what is passed on but for model, address and key."""
+
+    drop: tuple[str, ...] = ()
+    """Body keys that this host refuses (xAI: reasoning.summary, ...), as dotted paths."""
+
+    efforts: tuple[Effort, ...] = ()
+    """The depths that its models know, for the list of models; what a client asks for passes as it is."""
+
+    downgrade_custom: bool = False
+    """Custom tools are refused: the list of models then does not make Codex offer any."""
+
+    seals: bool = False
+    """The upstream is this proxy too: our seals go on, it reads them. OpenAI answers `invalid_encrypted_content`."""
+
+    def choices(self) -> tuple[Effort, ...]:
+        return self.efforts or ("low", "medium", "high")
