@@ -14,6 +14,7 @@ from addons.routing.endpoint import Target
 from converters import errors, exchange
 from converters.errors import Client, RequestError
 from converters.jsontext import Json
+from converters.protocols import PROTOCOLS, RESPONSES
 
 _USER_AGENT = "transcodex"  # some providers' front doors refuse requests without any
 
@@ -58,7 +59,7 @@ def reverse_target(request: http.Request, raw: Json) -> Target | None:
         return None
     model = exchange.model_of(raw)
     version = "/v1" if request.path.startswith("/v1/") else "/"
-    upstream = exchange.Upstream(request.host, "responses", model, exchange.DIALECTS["responses"]())
+    upstream = exchange.Upstream(request.host, RESPONSES, model, PROTOCOLS[RESPONSES].dialect())
     return Target(upstream, f"{request.scheme}://{request.host}:{request.port}{version}", "client")
 
 

@@ -10,8 +10,9 @@ from pydantic import Field, PlainSerializer
 from addons.routing import config_errors
 from addons.routing.provider import Table
 from converters.errors import Client, Kind
-from converters.exchange import DIALECTS, Upstream
+from converters.exchange import Upstream
 from converters.jsontext import Json
+from converters.protocols import PROTOCOLS
 
 _A_LINE_OF_NUMBERS = 16
 
@@ -27,7 +28,7 @@ class Route(Table):
     dialect: Json = Field(default_factory=dict)
 
     def upstream(self) -> Upstream:
-        return Upstream(self.provider, self.protocol, self.model, DIALECTS[self.protocol](**self.dialect))
+        return Upstream(self.provider, self.protocol, self.model, PROTOCOLS[self.protocol].dialect(**self.dialect))
 
 
 class Broken(Table):
@@ -106,9 +107,9 @@ class Notes(Table):
 
 
 def _check_route(route: Route) -> None:
-    if route.protocol not in DIALECTS:
-        raise ValueError(f"route.protocol: {config_errors.unknown(route.protocol, DIALECTS)}")
-    config_errors.validated(DIALECTS[route.protocol], route.dialect, "route.dialect")
+    if route.protocol not in PROTOCOLS:
+        raise ValueError(f"route.protocol: {config_errors.unknown(route.protocol, PROTOCOLS)}")
+    config_errors.validated(PROTOCOLS[route.protocol].dialect, route.dialect, "route.dialect")
 
 
 def _item(value: object) -> object:

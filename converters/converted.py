@@ -8,7 +8,7 @@ from converters.errors import Answer, Client, Fault
 from converters.events import Event, Failed
 from converters.jsontext import Json
 from converters.losses import Losses
-from converters.protocols import CONVERTERS, Upstream
+from converters.protocols import PROTOCOLS, Upstream
 from converters.responses import compaction, wire
 from converters.responses.encoder import Encoder
 
@@ -25,8 +25,9 @@ class Conversion(Exchange):
         compact: bool,
         event_limit: int | None,
     ) -> None:
-        converter = CONVERTERS[upstream.protocol]
-        self.path, self.headers = converter.path, converter.headers(upstream.dialect)
+        converter = PROTOCOLS[upstream.protocol]
+        assert converter.convert is not None
+        self.path, self.headers = converter.path_for(upstream.model), converter.headers(upstream.dialect)
         self.losses = losses
         self.stream = request.stream and not compact
         self.who, self._client = upstream.who, client

@@ -6,7 +6,7 @@ and recorded answers, 2026.
 """
 
 from collections.abc import Collection
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -54,6 +54,9 @@ class Dialect(BaseModel):
     """What every protocol's providers may differ in."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    NO_REASONING: ClassVar[Json] = {}
+    """The flags of a model that does not reason."""
 
     images: bool = True
     """False: the model takes text only; images become a placeholder (else 400 on every later turn too)."""

@@ -14,13 +14,11 @@ from converters.converted import Conversion
 from converters.errors import Client, RequestError
 from converters.jsontext import Json
 from converters.losses import Losses
-from converters.protocols import DIALECTS, RESPONSES, Decoder, Upstream
+from converters.protocols import RESPONSES, Upstream
 from converters.relayed import Relay
 from converters.responses import reasoning, relay, wire
 
 __all__ = [
-    "DIALECTS",
-    "Decoder",
     "Exchange",
     "Upstream",
     "load",

@@ -9,7 +9,7 @@ from pathlib import Path
 from addons.case import Case, CaseError, Text
 from addons.inspection.content_view import WIDTH, dialect, timing
 from converters.errors import RequestError
-from converters.rendering import readable
+from converters.rendering.readable import readable
 
 PARTS = ("client_request", "upstream_request", "upstream_response", "client_response")
 _TYPES = {"sse": "text/event-stream", "json": "application/json", "txt": "text/plain"}

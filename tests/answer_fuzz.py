@@ -17,7 +17,7 @@ from converters.dialect import Dialect
 from converters.errors import Client
 from converters.exchange import Exchange, Upstream
 from converters.jsontext import Json
-from converters.rendering import looks_readable, readable
+from converters.rendering.readable import looks_readable, readable
 from converters.responses.dialect import ResponsesDialect
 from tests import referee, stream_laws
 from tests.mutations import Mutation, Source

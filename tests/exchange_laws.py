@@ -12,8 +12,9 @@ import orjson
 from converters import errors, exchange, sse
 from converters.dialect import Dialect
 from converters.errors import Client, RequestError
-from converters.exchange import DIALECTS, Exchange, Upstream
-from converters.rendering import readable
+from converters.exchange import Exchange, Upstream
+from converters.protocols import PROTOCOLS
+from converters.rendering.readable import readable
 from converters.request_fingerprint import Gist
 
 REPOSITORY = Path(__file__).parents[1]
@@ -57,7 +58,7 @@ def settings() -> list[Setting]:
     """Each protocol as its inventor serves it, with each flag at each other value, and as each shipped provider."""
     upstreams = [Upstream("Nobody", protocol, "any", dialect) for protocol, dialect in _dialects()]
     plain = [Setting(upstream) for upstream in upstreams]
-    bare = [Setting(Upstream("Nobody", protocol, "any", dialect())) for protocol, dialect in DIALECTS.items()]
+    bare = [Setting(Upstream("Nobody", protocol, "any", row.dialect())) for protocol, row in PROTOCOLS.items()]
     others = [replace(one, client=client) for one in bare for client in ("other", "older-codex")]
     return [
         *plain,
@@ -68,7 +69,8 @@ def settings() -> list[Setting]:
 
 
 def _dialects() -> Iterator[tuple[str, Dialect]]:
-    for protocol, dialect in DIALECTS.items():
+    for protocol, row in PROTOCOLS.items():
+        dialect = row.dialect
         yield protocol, dialect()
         for flag, field in dialect.model_fields.items():
             for value in _values(field.annotation):
@@ -77,7 +79,7 @@ def _dialects() -> Iterator[tuple[str, Dialect]]:
     shipped = tomllib.loads((REPOSITORY / "addons" / "routing" / "providers.toml").read_text())["providers"].values()
     for provider in shipped:
         protocol = provider.get("protocol", "chat")
-        yield protocol, DIALECTS[protocol](**provider.get("dialect", {}))
+        yield protocol, PROTOCOLS[protocol].dialect(**provider.get("dialect", {}))
 
 
 def _values(annotation: Any) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from converters.exchange import DIALECTS
+from converters.protocols import PROTOCOLS
 
 ROOT = Path(__file__).parents[1]
 TOP = {"pyproject.toml", "README.md", "addons", "converters", "tests", "flows", "scripts"}
@@ -25,7 +25,13 @@ UNCLEAN = LINT["flake8-tidy-imports"]["banned-api"].keys()
 """What converters may not import; ruff says why, at the line."""
 
 DOORS = {"converters.exchange", "converters.errors", "converters.dialect", "converters.jsontext", "converters.losses"}
-DOORS |= {"converters.request_fingerprint", "converters.rendering", "converters.response_shape", "converters.seal"}
+DOORS |= {
+    "converters.request_fingerprint",
+    "converters.protocols",
+    "converters.rendering.readable",
+    "converters.response_shape",
+    "converters.seal",
+}
 """All of converters that addons may know: a protocol's folder is behind them."""
 
 MACHINE = re.compile(r"/root/\.|(?<!\w)/(?:farm|work)/\w|/tmp/\w+/")
@@ -121,7 +127,7 @@ def decisions(tree: ast.AST) -> Iterator[ast.Constant]:
 
 def test_no_providers_name_decides_in_code() -> None:
     shipped = tomllib.loads((ROOT / "addons" / "routing" / "providers.toml").read_text())["providers"]
-    companies = {name.partition("-")[0] for name in shipped} - DIALECTS.keys()
+    companies = {name.partition("-")[0] for name in shipped} - PROTOCOLS.keys()
     found = [
         f"{name(path)}:{constant.lineno}: {constant.value!r}"
         for path in MODULES

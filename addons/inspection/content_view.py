@@ -17,9 +17,9 @@ from mitmproxy.contentviews import Contentview, Metadata
 from addons.conversion import ROUTE, SIDE, TIMES, numbers
 from addons.inspection import mitmweb
 from converters import jsontext
-from converters.rendering import looks_readable, readable
+from converters.protocols import PROTOCOLS
+from converters.rendering.readable import looks_readable, readable
 
-_ENDPOINTS = ("/responses", "/responses/compact", "/chat/completions", "/messages")
 _TYPES = ("application/json", "text/event-stream", "text/plain", None)
 """Content types that such messages come with; some upstreams name none, or a wrong one for a stream."""
 WIDTH = 80
@@ -59,7 +59,8 @@ def _is_asked(metadata: Metadata) -> bool:
     if not isinstance(flow, http.HTTPFlow):
         return False
     path = flow.request.path.partition("?")[0].rstrip("/")
-    return SIDE in flow.metadata or (flow.request.method == "POST" and path.endswith(_ENDPOINTS))
+    is_endpoint = any(protocol.is_at(path) for protocol in PROTOCOLS.values())
+    return SIDE in flow.metadata or (flow.request.method == "POST" and is_endpoint)
 
 
 def _content_type(metadata: Metadata) -> str:

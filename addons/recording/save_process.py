@@ -21,7 +21,7 @@ from addons.recording.recorder import BareSide, Exchanged, NoCase
 from addons.redaction.detectors import Private, Redactor
 from addons.redaction.redact_case import Redacted, Unsafe, redact
 from converters.errors import RequestError
-from converters.exchange import DIALECTS
+from converters.protocols import PROTOCOLS
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*")
 _EXAMPLE = "chat/tool-call-parallel"
@@ -53,8 +53,8 @@ class Order:
         name = self.plain_name
         if not _NAME.fullmatch(name):
             raise exceptions.CommandError(f"{name}: a name is like {_EXAMPLE}: a-z, 0-9 and - in two parts")
-        if self.protocol not in DIALECTS:
-            which = f"a name begins with a protocol ({', '.join(DIALECTS)}), as {_EXAMPLE}"
+        if self.protocol not in PROTOCOLS:
+            which = f"a name begins with a protocol ({', '.join(PROTOCOLS)}), as {_EXAMPLE}"
             raise exceptions.CommandError(f"{name}: {which}")
         if not self.pins.strip():
             raise exceptions.CommandError(f'say in a sentence what would be wrong if the case failed: {_EXAMPLE} "..."')

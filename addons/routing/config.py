@@ -24,7 +24,7 @@ from addons.routing.endpoint import Target
 from addons.routing.provider import Provider
 from addons.routing.report import oddities, show
 from addons.routing.router import Offer, Route, Routes
-from converters.exchange import DIALECTS
+from converters.protocols import PROTOCOLS
 
 __all__ = ["ConfigError", "KeyProblem", "MissingKey", "Offer", "Routes", "Target", "check", "load", "parse", "show"]
 
@@ -145,9 +145,9 @@ def _provider(at: str, table: Any) -> Provider:
 
 
 def _dialect(at: str, protocol: str, flags: Tables, protocol_at: str) -> None:
-    if protocol not in DIALECTS:
-        raise ConfigError([f"{protocol_at}: {config_errors.unknown(protocol, DIALECTS)}"])
-    config_errors.validated(DIALECTS[protocol], flags, at)
+    if protocol not in PROTOCOLS:
+        raise ConfigError([f"{protocol_at}: {config_errors.unknown(protocol, PROTOCOLS)}"])
+    config_errors.validated(PROTOCOLS[protocol].dialect, flags, at)
 
 
 def _route(at: str, table: Any, providers: Mapping[str, Provider]) -> Route:

@@ -7,21 +7,15 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from addons.credentials import header_secrets
-from converters.exchange import Upstream
+from converters.protocols import PROTOCOLS, Upstream, without_path
 
 type Auth = Literal["bearer", "x-api-key", "client", "none"]
 
 CONNECT, FIRST_BYTE, IDLE, PROGRESS = 15.0, 300.0, 300.0, 1800.0
 """Limits of time where a provider has none of its own, in seconds."""
 
-_TAIL = re.compile(r"/(chat/completions|completions|messages|responses(/compact)?)$")
-"""What people paste along with a base address."""
-
 _DOUBLED_VERSION = re.compile(r"(/v\d+)\1+(?=/|$)")
 _VERSION = re.compile(r"/v\d+[a-z0-9]*(?=/|$)")
-
-_BEHIND_A_VERSION = ("/messages",)
-"""Anthropic's clients put /v1 behind every base address (`https://api.z.ai/api/anthropic`), OpenAI's behind none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +70,8 @@ class Target:
         """
         path = _VERSION.sub("", path, count=1) if _VERSION.match(path) else path
         base_path = urlsplit(self.base_url).path
-        lacks_version = not _VERSION.search(base_path) and (not base_path or path in _BEHIND_A_VERSION)
+        always = PROTOCOLS[self.upstream.protocol].always_versioned
+        lacks_version = not _VERSION.search(base_path) and (not base_path or always)
         return f"{self.base_url.removesuffix('/')}{'/v1' if lacks_version else ''}{path}"
 
 
@@ -98,5 +93,5 @@ def normalised(url: str) -> str:
     if parts.query or parts.fragment:
         raise ValueError("a base address has no ? or #")
     path = re.sub(r"/{2,}", "/", parts.path).rstrip("/")
-    path = _DOUBLED_VERSION.sub(r"\1", _TAIL.sub("", path))
+    path = _DOUBLED_VERSION.sub(r"\1", without_path(path))
     return f"{parts.scheme}://{parts.netloc}{path}"

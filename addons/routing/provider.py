@@ -1,10 +1,10 @@
 """What is known of a provider: its address, key variables, protocol, dialect and models, as TOML says it.
 
 [providers.deepseek]
-protocol = "chat"                            # responses | chat | anthropic
+protocol = "chat"                            # a row of converters/protocols.py
 base_url = "https://api.deepseek.com"
 key_env  = ["DEEPSEEK_API_KEY"]              # names of variables, see addons/routing/api_keys.py; the first that is set
-dialect  = { reasoning_back = "exact" }      # flags of converters/dialect.py
+dialect  = { reasoning_back = "exact" }      # flags of converters/chat/dialect.py
 models   = { "deepseek-v4-pro" = { context = 1_000_000, output = 384_000 } }
 
 [[providers.deepseek.variants]]              # what some models differ in; all that match count, the later wins
@@ -34,17 +34,9 @@ from pydantic import (
 from addons.routing import api_keys
 from addons.routing.endpoint import CONNECT, FIRST_BYTE, IDLE, PROGRESS, Auth, Target, normalised
 from converters.dialect import Dialect, Effort
-from converters.exchange import DIALECTS, Upstream
-
-_DEFAULT_AUTH: dict[str, Auth] = {"anthropic": "x-api-key"}
+from converters.protocols import PROTOCOLS, Upstream
 
 _WITHOUT_KEY = ("client", "none")
-
-_NO_THINKING: dict[str, dict[str, Any]] = {
-    "chat": {"effort": "none", "reasoning_back": "none"},
-    "anthropic": {"thinking": "none"},
-}
-"""What `reasoning = false` means in each protocol."""
 
 _OURS_TO_SET = {
     *("authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"),
@@ -202,20 +194,21 @@ class Provider(Table):
                 protocol, flags = variant.protocol, {}
             if protocol == (variant.protocol or self.protocol):
                 flags |= variant.dialect
-        auth = auth or (_DEFAULT_AUTH.get(protocol, "bearer") if self.key_env else "none")
-        return protocol, auth, DIALECTS[protocol].model_validate(_with_known(protocol, flags, row))
+        auth = auth or (PROTOCOLS[protocol].default_auth if self.key_env else "none")
+        return protocol, auth, PROTOCOLS[protocol].dialect.model_validate(_with_known(protocol, flags, row))
 
 
 def _with_known(protocol: str, flags: dict[str, Any], row: Model | None) -> dict[str, Any]:
     """The flags, with what is known of the model."""
     if row is None:
         return flags
-    fields = DIALECTS[protocol].model_fields
+    dialect = PROTOCOLS[protocol].dialect
+    fields = dialect.model_fields
     flags = flags | {"images": row.images}
     if row.efforts is not None and "efforts" in fields:
         flags["efforts"] = row.efforts
     if not row.reasoning:
-        flags |= _NO_THINKING.get(protocol, {})
+        flags |= dialect.NO_REASONING
     limit = flags.get("max_tokens", fields["max_tokens"].default)
     if limit is not None and row.output is not None:
         flags["max_tokens"] = min(limit, row.output)

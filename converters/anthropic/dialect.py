@@ -1,12 +1,15 @@
 """How a provider departs from Anthropic Messages; each flag says what breaks without it."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from converters.dialect import Dialect, Effort, with_off
+from converters.jsontext import Json
 
 
 class AnthropicDialect(Dialect):
     """Anthropic Messages."""
+
+    NO_REASONING: ClassVar[Json] = {"thinking": "none"}
 
     max_tokens: int | None = 32000
     """Anthropic answers 400 without a limit, so 32000 stands in for None. Thinking counts towards it."""

@@ -55,7 +55,7 @@ class _Block:
     signature: list[str] = field(default_factory=list)
 
 
-class Decoder:
+class AnthropicDecoder:
     """One answer. `who` is how the user knows the provider; what cannot be read is noted in `losses`."""
 
     def __init__(self, who: str, dialect: AnthropicDialect, losses: Losses | None = None) -> None:

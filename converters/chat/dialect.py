@@ -1,14 +1,17 @@
 """How a provider departs from Chat Completions; each flag says what breaks without it."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from converters.dialect import Dialect, Effort, Sent, with_off
+from converters.jsontext import Json
 
 
 class ChatDialect(Dialect):
     """OpenAI Chat Completions."""
+
+    NO_REASONING: ClassVar[Json] = {"effort": "none", "reasoning_back": "none"}
 
     instructions_role: Literal["system", "developer"] = "system"
     """Only OpenAI and Azure know `developer`; others answer 400 or ignore it."""

@@ -49,7 +49,7 @@ _DONE = b"[DONE]"
 _TEXTS = ("content", "reasoning_content", "reasoning")
 
 
-class Decoder:
+class ChatDecoder:
     """One answer. `who` is the provider's name in messages to the user; what cannot be read is noted in `losses`."""
 
     def __init__(self, who: str, dialect: ChatDialect, losses: Losses | None = None) -> None:

@@ -1,5 +1,1 @@
-"""Requests and responses as text for a person."""
-
-from converters.rendering.body import looks_readable, readable
-
-__all__ = ["looks_readable", "readable"]
+"""Requests and responses as text for a person; `rendering.readable` is the door."""

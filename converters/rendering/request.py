@@ -17,10 +17,13 @@ from typing import Any
 
 from converters.jsontext import Json
 from converters.rendering import parts
-from converters.rendering.entries import Entry, entries, tool_name
+from converters.rendering.entries import Entry, tool_name
 from converters.rendering.layout import GLANCE, WIDTH, block, characters, compact, glance, listed, title
+from converters.rendering.protocol_rendering import Rendering
 
-_CONTENTS = {"model", "input", "messages", "instructions", "system", "tools", "functions"}
+_CONTENTS = {"model", "tools", "functions"}
+"""Fields that are no settings, beside the conversation and the instructions."""
+
 _IN_FULL = 24
 """How many items are shown with more than one line: of a conversation of any length, the last ones."""
 
@@ -28,32 +31,31 @@ _MOST = 5000
 """How many items are shown at all."""
 
 
-def lines(body: Json, protocol: str) -> Iterator[str]:
+def lines(body: Json, protocol: str, rendering: Rendering) -> Iterator[str]:
     yield title(f"request to {glance(str(body.get('model') or 'a model'), 80)}", protocol)
-    yield from listed(_settings(body), " · ")
+    yield from listed(_settings(body, rendering), " · ")
     yield ""
-    for key in ("instructions", "system"):
-        if text := parts.text_of(body.get(key)):
-            yield title(key, characters(text))
-            yield from block(text, GLANCE)
-            yield ""
+    if text := parts.text_of(body.get(rendering.instructions)):
+        yield title(rendering.instructions, characters(text))
+        yield from block(text, GLANCE)
+        yield ""
     if tools := _list(body.get("tools") or body.get("functions")):
         yield title("tools", f"{len(tools)}")
         yield from listed(map(tool_name, tools), ", ")
         yield ""
-    yield from conversation(body.get("input", body.get("messages")))
+    yield from conversation(body.get(rendering.conversation), rendering)
 
 
-def conversation(content: Any) -> Iterator[str]:
+def conversation(content: Any, rendering: Rendering) -> Iterator[str]:
     """The items or messages of a request; of an answer that is a list of items too."""
     if isinstance(content, str):
         content = [{"role": "user", "content": content}]
     shown = _list(content)[-_MOST:]
     if left_out := len(_list(content)) - len(shown):
         yield f"[... {left_out:,} earlier items ...]"
-    shown_entries = [entry for one in shown for entry in entries(one)]
-    brief = max(0, len(shown_entries) - _IN_FULL)
-    for number, entry in enumerate(shown_entries, left_out):
+    entries = [entry for item in shown for entry in rendering.entries(item)]
+    brief = max(0, len(entries) - _IN_FULL)
+    for number, entry in enumerate(entries, left_out):
         yield from _in_one_line(number, entry) if number - left_out < brief else _in_full(number, entry)
 
 
@@ -69,9 +71,10 @@ def _in_full(number: int, entry: Entry) -> Iterator[str]:
         yield from block(entry.text, entry.limit, indent=" " * 5)
 
 
-def _settings(body: Json) -> Iterator[str]:
+def _settings(body: Json, rendering: Rendering) -> Iterator[str]:
+    contents = {*_CONTENTS, rendering.conversation, rendering.instructions}
     for key, value in body.items():
-        if key not in _CONTENTS:
+        if key not in contents:
             yield from _setting(key, value)
 
 

@@ -12,7 +12,7 @@
 What the decoders leave out (a host's own tools) stands by its kind at the end.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -52,11 +52,15 @@ class _Section:
         yield ""
 
 
-class Turn:
-    """One answer. `feed` takes its events, `lines` may be asked for at any time."""
+class RenderedResponse:
+    """One response. `feed` takes its events, `lines` may be asked for at any time.
 
-    def __init__(self, protocol: str) -> None:
+    `seal_note` says what is shown of a seal, as `Rendering.seal_note` does.
+    """
+
+    def __init__(self, protocol: str, seal_note: Callable[[str], str]) -> None:
         self._protocol = protocol
+        self._seal_note = seal_note
         self._started: Started | None = None
         self._sections: list[_Section] = []
         self._calls: dict[str, _Section] = {}
@@ -65,9 +69,9 @@ class Turn:
 
     def feed(self, events: Iterable[Event]) -> None:
         for event in events:
-            self._hear(event)
+            self._take(event)
 
-    def _hear(self, event: Event) -> None:
+    def _take(self, event: Event) -> None:
         match event:
             case TextDelta(text):
                 self._section("text").pieces.append(text)
@@ -101,12 +105,10 @@ class Turn:
         return self._sections[-1]
 
     def _seal(self, secret: str) -> None:
-        # Of the other protocols only the signature was on the wire: the seal is made by whoever decodes.
-        told = {"responses": parts.sealed(secret), "anthropic": "[signed]"}.get(self._protocol)
-        if told:
+        if note := self._seal_note(secret):
             last = self._sections[-1] if self._sections else None
             section = last if last and last.kind == "thinking" and not last.notes else self._section("thinking")
-            section.notes.append(told)
+            section.notes.append(note)
 
     def lines(self, others: Iterable[Json] = ()) -> Iterator[str]:
         """`others`: what the answer holds beside the events, by its `type`."""

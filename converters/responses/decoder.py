@@ -37,6 +37,8 @@ from converters.events import (
     UsageReported,
 )
 from converters.jsontext import Json
+from converters.losses import Losses
+from converters.responses.dialect import ResponsesDialect
 from converters.responses.encoder import CONTINUED_FAMILY
 
 _TERMINAL = {"response.completed", "response.incomplete", "response.failed", "response.cancelled", "error"}
@@ -71,10 +73,10 @@ _INDEX: dict[_What, str] = {"text": "content_index", "summary": "summary_index",
 _THOUGHTS: tuple[_What, ...] = ("summary", "content")
 
 
-class Decoder:
-    """`who` is the provider's name in messages to the user."""
+class ResponsesDecoder:
+    """`who` is the provider's name in messages to the user. Neither a dialect nor losses change what is told."""
 
-    def __init__(self, who: str) -> None:
+    def __init__(self, who: str, dialect: ResponsesDialect | None = None, losses: Losses | None = None) -> None:
         self._who = who
         self._started = False
         self._ended = False

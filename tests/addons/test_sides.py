@@ -13,7 +13,8 @@ from addons.inspection.flow_list import Retention
 from addons.sides import FAILED, LOST, Sides
 from converters.chat.dialect import ChatDialect
 from converters.errors import Fault
-from converters.exchange import DIALECTS, Exchange, Upstream, open_exchange
+from converters.exchange import Exchange, Upstream, open_exchange
+from converters.protocols import PROTOCOLS
 
 RAW = {"model": "alias", "input": "hi", "stream": True}
 LOSSY = {**RAW, "tools": [{"type": "web_search"}]}
@@ -134,7 +135,7 @@ def test_what_is_no_exchange_stays_as_it_is(sides: Sides) -> None:
 def test_the_route_is_enough_to_convert_anew(sides: Sides) -> None:
     _, attempt, question = asked(sides)
     route = json.loads(attempt.metadata[ROUTE])
-    dialect = DIALECTS[route["protocol"]](**route["dialect"])
+    dialect = PROTOCOLS[route["protocol"]].dialect(**route["dialect"])
     again = open_exchange(
         RAW,
         Upstream(route["who"], route["protocol"], route["model"], dialect),

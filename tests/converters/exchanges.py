@@ -68,7 +68,7 @@ ONE_DIALECT: dict[str, Dialect] = {
     "anthropic": AnthropicDialect(thinking="budget"),
     "responses": ResponsesDialect(),
 }
-PROTOCOLS = pytest.mark.parametrize("protocol", sorted(STREAMS))
+EACH_PROTOCOL = pytest.mark.parametrize("protocol", sorted(STREAMS))
 
 
 def question(**fields: Any) -> Json:

@@ -7,7 +7,7 @@ import pytest
 from converters import jsontext
 from converters.exchange import Exchange
 from tests import referee
-from tests.converters.exchanges import PROTOCOLS, STREAMS, opened, question, replay
+from tests.converters.exchanges import EACH_PROTOCOL, STREAMS, opened, question, replay
 
 UNWRITABLE: Any = {"x": {1, 2}}
 """No JSON: a client's metadata stands in each `response` that it is told."""
@@ -17,7 +17,7 @@ def unwritable(protocol: str, **fields: Any) -> Exchange:
     return opened(protocol, question(metadata=UNWRITABLE, **fields))
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 @pytest.mark.parametrize("cut", [1, 50, 100_000])
 def test_an_answer_that_cannot_be_told_ends_in_words_that_need_nothing_of_it(protocol: str, cut: int) -> None:
     stream = STREAMS[protocol]
@@ -32,7 +32,7 @@ def test_an_answer_that_cannot_be_told_ends_in_words_that_need_nothing_of_it(pro
     assert exchange.feed(stream) + exchange.close() + exchange.fail(exchange.fault) == []
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 def test_a_client_without_a_stream_gets_such_an_answer_as_an_error(protocol: str) -> None:
     exchange = unwritable(protocol, stream=False)
     assert replay(exchange, [STREAMS[protocol]]) == b""
@@ -41,7 +41,7 @@ def test_a_client_without_a_stream_gets_such_an_answer_as_an_error(protocol: str
     assert "could not be converted" in jsontext.loads(told.body)["error"]["message"]
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 def test_what_surprised_is_kept_for_who_mends_it(protocol: str) -> None:
     exchange = unwritable(protocol)
     assert exchange.surprise == ""
@@ -51,7 +51,7 @@ def test_what_surprised_is_kept_for_who_mends_it(protocol: str) -> None:
     assert b"TypeError" not in said
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 def test_a_good_answer_surprises_nobody(protocol: str) -> None:
     exchange = opened(protocol)
     replay(exchange, [STREAMS[protocol]])

@@ -7,7 +7,7 @@ import pytest
 from converters import jsontext
 from converters.jsontext import Json
 from tests import referee, stream_laws
-from tests.converters.exchanges import PROTOCOLS, STREAMS, opened, question, replay
+from tests.converters.exchanges import EACH_PROTOCOL, STREAMS, opened, question, replay
 
 PATCH = {"type": "custom", "name": "apply_patch", "description": "Changes files.", "format": {"type": "text"}}
 DONE = b"data: [DONE]\n\n"
@@ -111,7 +111,7 @@ def test_what_cannot_be_read_of_an_anthropic_answer_is_a_loss(stream: bytes, los
     assert losses == lost
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 @pytest.mark.parametrize("count", [10**40, 2**64, -1, 1e300])
 def test_no_count_keeps_a_client_waiting(protocol: str, count: float) -> None:
     stream = STREAMS[protocol].replace(b":9", b":%b" % str(count).encode())
@@ -121,7 +121,7 @@ def test_no_count_keeps_a_client_waiting(protocol: str, count: float) -> None:
     assert len(losses) == 1
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 def test_a_failure_speaks_of_the_answer(protocol: str) -> None:
     last, _ = told(protocol, STREAMS[protocol][:200] + b'\n\ndata: {"choices": [}\n\n')
     assert (
@@ -183,7 +183,7 @@ def test_halves_of_a_chat_text_are_joined(field: str, between: bytes) -> None:
     assert "a 😀 b" in jsontext.dumps(last["response"]["output"]).decode()
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 def test_halves_of_arguments_are_joined_also_where_calls_interleave(protocol: str) -> None:
     def piece(index: int, text: bytes) -> bytes:
         if protocol == "chat":
@@ -213,7 +213,7 @@ def test_halves_of_an_anthropic_text_are_joined_and_sealed_whole(kind: str) -> N
     assert losses == []
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 def test_half_a_character_at_the_end_is_told_as_one_that_is_missing(protocol: str) -> None:
     said = HELLO + chat({"content": "X"}) + FINISH
     if protocol == "anthropic":

@@ -14,8 +14,8 @@ from converters.chat import response as from_chat
 from converters.chat.dialect import ChatDialect
 from converters.delta_template import Repeats
 from converters.events import Event, Failed
-from converters.exchange import Decoder
 from converters.jsontext import Json, dumps
+from converters.protocols import Decoder
 
 TEXTS = st.one_of(
     st.sampled_from(["a", "word ", "\u00e9\U0001f600", 'say "content"', "\\", "\n", "<think>", ""]), st.text()
@@ -69,7 +69,7 @@ def events(decoder: Decoder, bodies: list[Json], *, ascii_only: bool) -> list[Ev
 def test_a_chat_stream_says_the_same_read_either_way(
     deltas: list[Json], ascii_only: bool, dialect: ChatDialect
 ) -> None:
-    quick, parsing = from_chat.Decoder("Who", dialect), from_chat.Decoder("Who", dialect)
+    quick, parsing = from_chat.ChatDecoder("Who", dialect), from_chat.ChatDecoder("Who", dialect)
     parsing._repeats = Parsing()
     bodies = [chunk(delta) for delta in deltas]
     assert events(quick, bodies, ascii_only=ascii_only) == events(parsing, bodies, ascii_only=ascii_only)
@@ -77,7 +77,7 @@ def test_a_chat_stream_says_the_same_read_either_way(
 
 @given(st.lists(st.tuples(BLOCKS, st.integers(0, 1)), max_size=12), st.booleans())
 def test_an_anthropic_stream_says_the_same_read_either_way(deltas: list[tuple[Json, int]], ascii_only: bool) -> None:
-    quick, parsing = (from_anthropic.Decoder("Who", AnthropicDialect()) for _ in range(2))
+    quick, parsing = (from_anthropic.AnthropicDecoder("Who", AnthropicDialect()) for _ in range(2))
     parsing._repeats = Parsing()
     bodies = [{"type": "content_block_delta", "index": index, "delta": delta} for delta, index in deltas]
     assert events(quick, bodies, ascii_only=ascii_only) == events(parsing, bodies, ascii_only=ascii_only)
@@ -147,7 +147,7 @@ def test_a_host_whose_chunks_change_now_and_then_is_learned_anew() -> None:
 
 
 def test_a_repeated_chunk_that_is_named_an_error_is_one() -> None:
-    decoder = from_chat.Decoder("Who", ChatDialect())
+    decoder = from_chat.ChatDecoder("Who", ChatDialect())
     decoder.feed(sse.Message("", dumps(content("Hi"))))
     [failed] = decoder.feed(sse.Message("error", dumps(content("you"))))
     assert isinstance(failed, Failed)

@@ -11,29 +11,30 @@ from converters.anthropic.dialect import AnthropicDialect
 from converters.chat.dialect import ChatDialect
 from converters.dialect import Dialect
 from converters.errors import Fault, RequestError
-from converters.exchange import DIALECTS, Upstream, load, model_of, open_exchange, passes_as_it_is
+from converters.exchange import Upstream, load, model_of, open_exchange, passes_as_it_is
 from converters.jsontext import Json
+from converters.protocols import PROTOCOLS
 from converters.responses.dialect import ResponsesDialect
 from tests import referee
-from tests.converters.exchanges import ONE_DIALECT, PROTOCOLS, STREAMS, cut_at, opened, question, replay
+from tests.converters.exchanges import EACH_PROTOCOL, ONE_DIALECT, STREAMS, cut_at, opened, question, replay
 
 TERMINAL = {"response.completed", "response.incomplete", "response.failed"}
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 @given(places=st.lists(st.integers(0, 10_000), max_size=30))
 def test_where_the_network_cuts_changes_nothing(protocol: str, places: list[int]) -> None:
     stream = STREAMS[protocol]
     assert replay(opened(protocol), cut_at(stream, places)) == replay(opened(protocol), [stream])
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 def test_every_single_byte_as_a_chunk_changes_nothing(protocol: str) -> None:
     stream = STREAMS[protocol]
     assert replay(opened(protocol), [bytes([one]) for one in stream]) == replay(opened(protocol), [stream])
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 def test_the_answer_says_what_the_upstream_said(protocol: str) -> None:
     *_, last = referee.read(replay(opened(protocol), [STREAMS[protocol]]))
     assert last["type"] == "response.completed"
@@ -47,7 +48,7 @@ def test_the_answer_says_what_the_upstream_said(protocol: str) -> None:
     assert last["response"]["model"] == "alias"
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 @given(length=st.integers(0, 10_000), rubbish=st.binary(max_size=40))
 def test_a_stream_that_breaks_off_fails_and_releases_no_call(protocol: str, length: int, rubbish: bytes) -> None:
     whole = STREAMS[protocol]
@@ -60,7 +61,7 @@ def test_a_stream_that_breaks_off_fails_and_releases_no_call(protocol: str, leng
     assert "function_call" not in released
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 @given(chunks=st.lists(st.binary(max_size=60), max_size=10))
 def test_nothing_raises_and_one_terminal_event_comes_last(protocol: str, chunks: list[bytes]) -> None:
     said = referee.read(replay(opened(protocol), chunks))
@@ -89,7 +90,7 @@ VALUES = st.recursive(
 )
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 @given(values=st.lists(VALUES, max_size=6), whole=st.booleans())
 def test_json_of_any_shape_is_survived(protocol: str, values: list[Any], whole: bool) -> None:
     stream = jsontext.dumps(values) if whole else b"".join(b"data: %b\n\n" % jsontext.dumps(one) for one in values)
@@ -97,14 +98,14 @@ def test_json_of_any_shape_is_survived(protocol: str, values: list[Any], whole: 
     assert said[-1]["type"] in TERMINAL
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 def test_same_input_same_bytes(protocol: str) -> None:
     first, second = opened(protocol), opened(protocol)
     assert first.body == second.body
     assert replay(first, [STREAMS[protocol]]) == replay(second, [STREAMS[protocol]])
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 def test_a_client_that_asks_for_no_stream_gets_the_terminal_events_response(protocol: str) -> None:
     *_, last = referee.read(replay(opened(protocol), [STREAMS[protocol]]))
     plain = opened(protocol, question(stream=False))
@@ -131,7 +132,7 @@ WHOLE = {
 }
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 def test_json_where_a_stream_was_asked_for_becomes_a_stream(protocol: str) -> None:
     body = jsontext.dumps(WHOLE[protocol])
     for cut in (1, len(body) // 2, len(body)):
@@ -140,7 +141,7 @@ def test_json_where_a_stream_was_asked_for_becomes_a_stream(protocol: str) -> No
         assert said[-1]["type"] == "response.completed"
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 @pytest.mark.parametrize("page", [b"<html><title>Bad gateway</title></html>", b'{"error":{"message":"Bad gateway"}}'])
 def test_an_error_page_inside_a_200_is_told(protocol: str, page: bytes) -> None:
     said = referee.read(replay(opened(protocol), [page]))
@@ -148,7 +149,7 @@ def test_an_error_page_inside_a_200_is_told(protocol: str, page: bytes) -> None:
     assert "Bad gateway" in said[-1]["response"]["error"]["message"]
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 def test_a_failure_told_from_outside_ends_the_stream_once(protocol: str) -> None:
     exchange = opened(protocol)
     exchange.feed(STREAMS[protocol][:400])
@@ -158,14 +159,14 @@ def test_a_failure_told_from_outside_ends_the_stream_once(protocol: str) -> None
     assert exchange.close() == []
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 def test_the_upstreams_error_answer_is_told(protocol: str) -> None:
     body = b'{"error":{"message":"bad tools"}}'
     assert b"Acme answered 422: bad tools" in opened(protocol).refused(422, {}, body).body
     assert opened(protocol, client="other").refused(422, {}, body).status == 422
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 def test_a_compaction_is_one_sealed_item_and_expands_later(protocol: str) -> None:
     raw = question(input=[{"role": "user", "content": "hi"}, {"type": "compaction_trigger"}])
     exchange = opened(protocol, raw)
@@ -177,7 +178,7 @@ def test_a_compaction_is_one_sealed_item_and_expands_later(protocol: str) -> Non
     assert b"The summary:\\n\\nHi" in later.body
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 @pytest.mark.parametrize("compact", [False, True])
 def test_a_history_too_large_to_be_summarised_is_told_as_such(protocol: str, compact: bool) -> None:
     """Codex then shortens it and asks again."""
@@ -186,7 +187,7 @@ def test_a_history_too_large_to_be_summarised_is_told_as_such(protocol: str, com
     assert (told.status, jsontext.loads(told.body)["error"]["code"]) == (400, "context_length_exceeded")
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 def test_a_refused_tool_is_not_offered(protocol: str) -> None:
     dialect = ONE_DIALECT[protocol].model_copy(update={"refused_tools": ("ru?",)})
     exchange = open_exchange(question(), Upstream("Acme", protocol, "m", dialect), now=1, client="codex")
@@ -194,7 +195,7 @@ def test_a_refused_tool_is_not_offered(protocol: str) -> None:
     assert [loss.path for loss in exchange.losses] == ["tools[0]"]
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 def test_the_compact_endpoint_answers_whole(protocol: str) -> None:
     exchange = opened(protocol, question(stream=False), compact=True)
     replay(exchange, [jsontext.dumps(WHOLE[protocol])])
@@ -241,7 +242,7 @@ def test_it_is_known_what_may_pass_unconverted() -> None:
     )
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 def test_the_tokens_are_told_in_the_form_of_a_responses_answer(protocol: str) -> None:
     exchange = opened(protocol)
     assert exchange.usage is None
@@ -252,7 +253,7 @@ def test_the_tokens_are_told_in_the_form_of_a_responses_answer(protocol: str) ->
 # --- limits ---
 
 
-@pytest.mark.parametrize("protocol", sorted(DIALECTS))
+@pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
 @pytest.mark.parametrize("cut", [1, 100, 100_000])
 def test_an_event_beyond_the_limit_is_the_end(protocol: str, cut: int) -> None:
     exchange = opened(protocol, event_limit=1000)
@@ -266,7 +267,7 @@ def test_an_event_beyond_the_limit_is_the_end(protocol: str, cut: int) -> None:
     assert exchange.close() == []
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 @given(places=st.lists(st.integers(0, 10_000), max_size=10))
 def test_what_came_before_an_event_beyond_the_limit_is_told(protocol: str, places: list[int]) -> None:
     stream = STREAMS[protocol].replace(b"llo", b"l" * 3000)
@@ -275,7 +276,7 @@ def test_what_came_before_an_event_beyond_the_limit_is_told(protocol: str, place
     assert replay(opened(protocol, event_limit=1000), cut_at(stream, places)) == whole
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_body_beyond_the_limit_is_the_end(protocol: str, stream: bool) -> None:
     exchange = opened(protocol, question(stream=stream), event_limit=1000, client="other")
@@ -287,13 +288,13 @@ def test_a_body_beyond_the_limit_is_the_end(protocol: str, stream: bool) -> None
         assert exchange.whole().status == 502
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 def test_an_answer_within_the_limits_is_as_without(protocol: str) -> None:
     chunks = [STREAMS[protocol]]
     assert replay(opened(protocol, event_limit=1000), chunks) == replay(opened(protocol), chunks)
 
 
-@pytest.mark.parametrize("protocol", sorted(DIALECTS))
+@pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
 @pytest.mark.parametrize(
     "sign",
     [b": keepalive\n\n", b'event: ping\ndata: {"type":"ping"}\n\n', b'data: {"type":"keepalive"}\n\n', b"\n", b" "],
@@ -322,14 +323,14 @@ def test_what_a_responses_upstream_says_is_progress() -> None:
     assert exchange.progress == 1
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 def test_a_failure_within_the_stream_ends_the_answer(protocol: str) -> None:
     exchange = opened(protocol)
     exchange.feed(b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"busy"}}\n\n')
     assert exchange.ended
 
 
-@pytest.mark.parametrize("protocol", DIALECTS)
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_providers_own_fields_are_joined_with_the_converted_ones(protocol: str) -> None:
     dialects: dict[str, Dialect] = {
         "responses": ResponsesDialect(extra_body={"reasoning": {"summary": "none"}}),
@@ -350,7 +351,7 @@ def test_a_providers_own_fields_are_joined_with_the_converted_ones(protocol: str
     assert sent["output_config" if protocol == "anthropic" else "reasoning"] == joined[protocol]
 
 
-@PROTOCOLS
+@EACH_PROTOCOL
 @pytest.mark.parametrize("echoed", ["metadata", "tools", "user"])
 def test_whatever_a_request_may_hold_can_be_echoed(protocol: str, echoed: str) -> None:
     """What could be read and not written was an answer without an end."""

@@ -11,7 +11,7 @@ from anthropic.lib.streaming._beta_messages import accumulate_event
 
 from converters import jsontext, seal, sse
 from converters.anthropic.dialect import AnthropicDialect
-from converters.anthropic.response import Decoder
+from converters.anthropic.response import AnthropicDecoder
 from converters.events import CallDelta, CallStarted, Event, Failed, Finished, ReasoningSealed, TextDelta, UsageReported
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +32,7 @@ def messages(path: Path) -> list[sse.Message]:
 
 
 def heard(path: Path) -> list[Event]:
-    decoder = Decoder("Anthropic", AnthropicDialect())
+    decoder = AnthropicDecoder("Anthropic", AnthropicDialect())
     if path.suffix == ".json":
         return decoder.whole(jsontext.loads(path.read_bytes())) + decoder.close()
     return [event for message in messages(path) for event in decoder.feed(message)] + decoder.close()

@@ -14,7 +14,7 @@ from openai.types.chat import ChatCompletionChunk
 from converters import jsontext, seal, sse
 from converters.chat import reasoning_details
 from converters.chat.dialect import ChatDialect
-from converters.chat.response import FAMILY, Decoder
+from converters.chat.response import FAMILY, ChatDecoder
 from converters.events import (
     CallDelta,
     CallStarted,
@@ -70,7 +70,7 @@ def messages(path: Path) -> list[sse.Message]:
 
 
 def heard(path: Path, dialect: ChatDialect = DIALECT) -> list[Event]:
-    decoder = Decoder("The host", dialect)
+    decoder = ChatDecoder("The host", dialect)
     if path.suffix == ".json":
         return decoder.whole(jsontext.loads(path.read_bytes())) + decoder.close()
     return [event for message in messages(path) for event in decoder.feed(message)] + decoder.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from converters.rendering import looks_readable, readable
+from converters.rendering.readable import looks_readable, readable
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 FOLDERS = sorted(path for name in ("chat", "anthropic", "responses") for path in (SHARED / "corpus" / name).glob("*"))

@@ -9,7 +9,7 @@ from addons.routing.config import ConfigError
 from addons.routing.provider import Provider, matches
 from converters.anthropic.dialect import AnthropicDialect
 from converters.chat.dialect import ChatDialect
-from converters.exchange import DIALECTS
+from converters.protocols import PROTOCOLS
 
 SHIPPED = config.load(None).providers
 
@@ -24,8 +24,8 @@ def dialect(routes: config.Routes, provider: str, model: str) -> ChatDialect | A
 def test_a_shipped_provider_can_be_asked_for_each_of_its_models(name: str) -> None:
     provider = SHIPPED[name]
     targets = [provider.target(name, model, {}) for model in (*provider.models, "unlisted")]
-    assert {one.upstream.protocol for one in targets} <= DIALECTS.keys()
-    assert all(type(one.upstream.dialect) is DIALECTS[one.upstream.protocol] for one in targets)
+    assert {one.upstream.protocol for one in targets} <= PROTOCOLS.keys()
+    assert all(type(one.upstream.dialect) is PROTOCOLS[one.upstream.protocol].dialect for one in targets)
 
 
 @pytest.mark.parametrize("name", SHIPPED)

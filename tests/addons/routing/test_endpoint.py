@@ -4,7 +4,7 @@ import pytest
 
 from addons.routing.endpoint import Auth, Target, normalised
 from converters.chat.dialect import ChatDialect
-from converters.exchange import Upstream
+from converters.protocols import PROTOCOLS, Upstream
 
 UPSTREAM = Upstream(who="x", protocol="chat", model="m", dialect=ChatDialect())
 
@@ -50,7 +50,9 @@ def test_what_people_paste_becomes_a_base_address(pasted: str, meant: str) -> No
     ],
 )
 def test_a_version_stands_in_every_address_once(base: str, path: str, url: str) -> None:
-    assert target(base).url(path) == url
+    (protocol,) = (name for name, row in PROTOCOLS.items() if row.is_at(path))
+    upstream = Upstream(who="x", protocol=protocol, model="m", dialect=PROTOCOLS[protocol].dialect())
+    assert Target(upstream, normalised(base), "none").url(path) == url
 
 
 def test_a_slash_at_the_end_says_that_there_is_no_version() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from converters import jsontext, seal, sse
 from converters.anthropic.dialect import AnthropicDialect
-from converters.anthropic.response import Decoder
+from converters.anthropic.response import AnthropicDecoder
 from converters.errors import Fault
 from converters.events import (
     CallDelta,
@@ -28,7 +28,7 @@ STOP = {"type": "message_stop"}
 
 
 def decode(*messages: Json, dialect: AnthropicDialect | None = None) -> list[Event]:
-    decoder = Decoder("Anthropic", dialect or AnthropicDialect())
+    decoder = AnthropicDecoder("Anthropic", dialect or AnthropicDialect())
     said = [event for one in messages for event in decoder.feed(message(one))]
     return said + decoder.close()
 
@@ -299,17 +299,17 @@ def test_an_error_needs_no_type() -> None:
 
 
 def test_signs_of_life_are_no_messages() -> None:
-    decoder = Decoder("Anthropic", AnthropicDialect())
+    decoder = AnthropicDecoder("Anthropic", AnthropicDialect())
     assert [decoder.feed(sse.Message("", data)) for data in (b"", b"[DONE]", b"alive")] == [[], [], []]
 
 
 def test_the_event_line_stands_in_for_a_missing_type() -> None:
-    decoder = Decoder("Anthropic", AnthropicDialect())
+    decoder = AnthropicDecoder("Anthropic", AnthropicDialect())
     assert decoder.feed(sse.Message("message_start", b'{"message":{"id":"m","model":"c"}}')) == [Started("m", "c")]
 
 
 def test_half_a_message_is_a_cut() -> None:
-    decoder = Decoder("Anthropic", AnthropicDialect())
+    decoder = AnthropicDecoder("Anthropic", AnthropicDialect())
     assert failure(decoder.feed(sse.Message("", b'{"type":"content_bl'))).kind == "cut"
     assert decoder.close() == []
 
@@ -329,7 +329,7 @@ def test_a_second_answer_within_the_first_is_a_cut() -> None:
 
 
 def whole(body: Any) -> list[Event]:
-    decoder = Decoder("Z.AI", AnthropicDialect())
+    decoder = AnthropicDecoder("Z.AI", AnthropicDialect())
     return decoder.whole(body) + decoder.close()
 
 
@@ -368,7 +368,7 @@ def test_a_whole_body_that_is_no_message_is_a_fault(body: Any, kind: str) -> Non
 
 def test_blocks_that_never_stop_cost_the_same_each() -> None:
     def work(count: int) -> int:
-        decoder = Decoder("Anthropic", AnthropicDialect())
+        decoder = AnthropicDecoder("Anthropic", AnthropicDialect())
         starts = [message(begin(index, "tool_use", id="the one", name="f", input={})) for index in range(count)]
         return steps(lambda: [decoder.feed(one) for one in starts])
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from converters import jsontext, seal, sse
 from converters.chat.dialect import ChatDialect
-from converters.chat.response import FAMILY, Decoder
+from converters.chat.response import FAMILY, ChatDecoder
 from converters.events import CallDelta, CallStarted, Event, ReasoningSealed
 from converters.jsontext import Json
 
@@ -22,7 +22,7 @@ def message(body: Any, event: str = "") -> sse.Message:
 
 def listen(*said: sse.Message, **flags: Any) -> list[Event]:
     """All events of an answer, the end included."""
-    decoder = Decoder("Zed", ChatDialect(**flags))
+    decoder = ChatDecoder("Zed", ChatDialect(**flags))
     return [event for one in said for event in decoder.feed(one)] + decoder.close()
 
 

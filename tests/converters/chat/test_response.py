@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from converters import jsontext, sse
 from converters.chat.dialect import ChatDialect
-from converters.chat.response import Decoder
+from converters.chat.response import ChatDecoder
 from converters.errors import Fault
 from converters.events import (
     CallDelta,
@@ -318,7 +318,7 @@ def test_a_signature_is_not_kept_where_it_is_not_wanted() -> None:
 
 
 def whole(body: Any, **flags: Any) -> list[Any]:
-    decoder = Decoder("Zed", ChatDialect(**flags))
+    decoder = ChatDecoder("Zed", ChatDialect(**flags))
     return decoder.whole(body) + decoder.close()
 
 

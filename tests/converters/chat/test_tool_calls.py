@@ -7,7 +7,7 @@ import pytest
 
 from converters import sse
 from converters.chat.dialect import ChatDialect
-from converters.chat.response import Decoder
+from converters.chat.response import ChatDecoder
 from converters.events import CallDelta, CallStarted, Finished
 from converters.losses import Losses
 from tests.converters.chat.answering import DONE, calling, calls, chunk, entry, heard
@@ -187,7 +187,7 @@ def test_a_repeated_name_is_not_looked_into_without_end() -> None:
 )
 def test_what_cannot_be_read_of_a_call_is_a_loss_and_the_rest_is_told(odd: Any, place: str) -> None:
     losses = Losses()
-    decoder = Decoder("Zed", ChatDialect(), losses)
+    decoder = ChatDecoder("Zed", ChatDialect(), losses)
     said = [calling(entry(0, "a", "f", "{}")), chunk({"tool_calls": [odd]}), chunk(finish="stop"), DONE]
     events = [event for one in said for event in decoder.feed(one)]
     assert calls(events)[0] == ("a", "f", "{}")

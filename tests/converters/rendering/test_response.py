@@ -11,13 +11,14 @@ from converters.events import (
     TextDelta,
     UsageReported,
 )
-from converters.rendering.response import Turn
+from converters.protocols import PROTOCOLS
+from converters.rendering.response import RenderedResponse
 
 
 def shown(*events: Event, protocol: str = "responses") -> list[str]:
-    turn = Turn(protocol)
-    turn.feed(events)
-    return list(turn.lines())
+    rendered = RenderedResponse(protocol, PROTOCOLS[protocol].rendering.seal_note)
+    rendered.feed(events)
+    return list(rendered.lines())
 
 
 def test_what_comes_in_turns_stands_in_turns() -> None:

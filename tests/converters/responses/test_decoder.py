@@ -20,7 +20,7 @@ from converters.events import (
     UsageReported,
 )
 from converters.jsontext import Json, dumps
-from converters.responses.decoder import Decoder
+from converters.responses.decoder import ResponsesDecoder
 from converters.responses.encoder import CONTINUED_FAMILY
 from tests.steps import steps
 
@@ -31,7 +31,7 @@ DONE = {"type": "response.completed", "response": {"status": "completed", "outpu
 
 
 def heard(*bodies: Json) -> list[Event]:
-    decoder = Decoder("Who")
+    decoder = ResponsesDecoder("Who")
     return [event for body in bodies for event in decoder.feed(sse.Message("", dumps(body)))] + decoder.close()
 
 
@@ -288,14 +288,14 @@ def test_nothing_comes_after_the_end() -> None:
 
 @pytest.mark.parametrize("data", [b"[DONE]", b"", b"{", b"[]", b"null", b'"x"', b'{"type": 3}', b"{}"])
 def test_what_is_no_event_is_passed_over(data: bytes) -> None:
-    decoder = Decoder("Who")
+    decoder = ResponsesDecoder("Who")
     assert decoder.feed(sse.Message("", data)) == []
     assert decoder.feed(sse.Message("", dumps(DONE))) == END
 
 
 def test_the_type_may_stand_on_the_event_line_alone() -> None:
     message = sse.Message("response.output_text.delta", b'{"delta": "a"}')
-    assert Decoder("Who").feed(message) == [TextDelta("a")]
+    assert ResponsesDecoder("Who").feed(message) == [TextDelta("a")]
 
 
 KEYS = ["type", "item", "response", "output", "content", "summary", "delta", "text", "arguments", "error", "status"]
@@ -325,7 +325,7 @@ EVENTS = st.one_of(FIELDS, st.builds(lambda kind, fields: {**fields, "type": kin
 def test_no_json_makes_it_raise(bodies: list[Json], whole: Any) -> None:
     told = heard(*bodies)
     assert sum(isinstance(event, Finished | Failed) for event in told) == 1
-    decoder = Decoder("Who")
+    decoder = ResponsesDecoder("Who")
     assert isinstance([*decoder.whole(whole), *decoder.close()][-1], Finished | Failed)
 
 
@@ -333,7 +333,7 @@ def test_no_json_makes_it_raise(bodies: list[Json], whole: Any) -> None:
 
 
 def recorded(path: Path) -> list[Event]:
-    decoder = Decoder("Who")
+    decoder = ResponsesDecoder("Who")
     if path.suffix == ".json":
         return decoder.whole(json.loads(path.read_bytes())) + decoder.close()
     parser = sse.Parser()

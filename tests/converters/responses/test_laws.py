@@ -22,7 +22,7 @@ from converters.events import (
     UsageReported,
 )
 from converters.jsontext import Json, dumps
-from converters.responses.decoder import Decoder
+from converters.responses.decoder import ResponsesDecoder
 from converters.responses.encoder import Encoder
 from tests import referee, stream_laws
 from tests.strategies import REQUEST, answers, nonsense, toolbox
@@ -37,7 +37,7 @@ def encode(events: list[Event], client: Client = "codex", *, continue_on_length:
 
 
 def decode(stream: bytes, *cuts: int) -> list[Event]:
-    parser, decoder = sse.Parser(), Decoder("Who")
+    parser, decoder = sse.Parser(), ResponsesDecoder("Who")
     borders = [0, *sorted(cuts), len(stream)]
     pieces = [stream[start:end] for start, end in itertools.pairwise(borders)]
     messages = [message for piece in pieces for message in parser.feed(piece)] + parser.close()
@@ -133,7 +133,7 @@ def test_a_stream_gives_back_its_events(
 def test_a_whole_answer_gives_the_same_events_as_its_stream(events: list[Event]) -> None:
     told = encode(events)
     streamed = decode(b"".join(map(sse.encode, told)))
-    whole = Decoder("Who").whole(told[-1]["response"])
+    whole = ResponsesDecoder("Who").whole(told[-1]["response"])
     assert said(whole) == said(streamed)
     assert usage(whole) == usage(streamed)
     assert end(whole) == end(streamed)

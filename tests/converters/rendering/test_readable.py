@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from converters import seal
-from converters.rendering import looks_readable, readable
+from converters.rendering.readable import looks_readable, readable
 
 
 def body(value: Any) -> bytes:
