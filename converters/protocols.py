@@ -132,3 +132,8 @@ PROTOCOLS: dict[str, WireProtocol] = {
     ),
 }
 """name -> protocol: all that there are. Of a body that two may have written, the first one is taken for its author."""
+
+
+def converted() -> tuple[str, ...]:
+    """The protocols whose requests and responses are converted."""
+    return tuple(name for name, protocol in PROTOCOLS.items() if protocol.convert is not None)

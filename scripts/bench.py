@@ -20,8 +20,8 @@ import bench_load
 import bench_paced
 import bench_requests
 import proxy
-from bench_load import Load
-from bench_processes import PROTOCOLS, cpu_seconds, memory, proxies, question, quiet, table, warm
+from bench_load import PROTOCOLS, Load
+from bench_processes import cpu_seconds, memory, proxies, question, quiet, table, warm
 
 FLOORS = {"plain": "plain", "converted": "plain", "recorded": "converted"}
 """What each kind of flow is compared with."""

@@ -11,14 +11,13 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import batched
 from typing import Any
 
 _WORDS = ["The", " quick", " brown", " fox", " jumps", " over", " the", " lazy", " dog", ". "]
 _MOMENT = "@now"
-_MODEL = re.compile(rb'"model": ?"(chat|anthropic)-(\d+)-(\d+)(-paced)?"')
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 END = b"0\r\n\r\n"
@@ -74,12 +73,24 @@ def anthropic_answer(words: Iterable[str]) -> Iterator[bytes]:
     yield record("content_block_stop", index=0) + ended + record("message_stop")
 
 
-_ANSWERS = {b"chat": chat_answer, b"anthropic": anthropic_answer}
+@dataclass(frozen=True)
+class Speech:
+    """`answer` makes a stream of words, whose last records hold `end`."""
+
+    answer: Callable[[Iterable[str]], Iterator[bytes]]
+    end: bytes
+
+
+SPEECH = {"chat": Speech(chat_answer, b'"stop"'), "anthropic": Speech(anthropic_answer, b'"message_stop"')}
+"""protocol -> how it is spoken: what the benchmark and the soak know of protocols."""
+
+PROTOCOLS = tuple(SPEECH)
+_MODEL = re.compile(rb'"model": ?"(%b)-(\d+)-(\d+)(-paced)?"' % "|".join(PROTOCOLS).encode())
 
 
 @functools.cache
 def _writes(protocol: bytes, deltas: int, per_write: int) -> list[bytes]:
-    answer = _ANSWERS[protocol](_WORDS[i % len(_WORDS)] for i in range(deltas))
+    answer = SPEECH[protocol.decode()].answer(_WORDS[i % len(_WORDS)] for i in range(deltas))
     return [_chunk(b"".join(records)) for records in batched(answer, per_write, strict=False)]
 
 
@@ -95,7 +106,7 @@ async def _flood(writer: asyncio.StreamWriter, protocol: bytes, deltas: int, per
 
 @functools.cache
 def _moments(protocol: bytes, deltas: int) -> list[bytes]:
-    return list(_ANSWERS[protocol]([_MOMENT] * deltas))
+    return list(SPEECH[protocol.decode()].answer([_MOMENT] * deltas))
 
 
 async def _drip(writer: asyncio.StreamWriter, protocol: bytes, deltas: int, rate: int) -> None:

@@ -14,8 +14,8 @@ from itertools import product
 
 import bench_load
 import proxy
-from bench_load import Load
-from bench_processes import PROTOCOLS, cpu_seconds, memory, question, warm
+from bench_load import PROTOCOLS, Load
+from bench_processes import cpu_seconds, memory, question, warm
 
 HEAD = ["flow", "at once", "a second", "p50 ms", "p99 ms", "worst ms", "CPU s / 1,000", "RSS MB", "CPU x", "p99 + ms"]
 _LONG = 6.0  # seconds that each answer takes

@@ -14,11 +14,11 @@ from pathlib import Path
 import bench_load
 import bench_requests
 import proxy
+from bench_load import PROTOCOLS
 
 from addons.recording import archive
 
 PLAIN = Path(__file__).with_name("bench_plain.py")
-PROTOCOLS = ("chat", "anthropic")
 PATHS = {"plain": "/v1/plain", "converted": "/v1/responses", "recorded": "/v1/responses"}
 
 
@@ -103,7 +103,7 @@ async def warm(running: proxy.Proxy, kind: str, protocol: str) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", running.port, limit=1 << 20)
     _, answer = await bench_load.ask(reader, writer, question(kind, f"{protocol}-200-1"))
     writer.close()
-    end = b'"response.completed"' if kind != "plain" else b'"stop"' if protocol == "chat" else b'"message_stop"'
+    end = b'"response.completed"' if kind != "plain" else bench_load.SPEECH[protocol].end
     if end not in answer:
         raise SystemExit(f"{kind} {protocol}: the answer has no {end.decode()}:\n{answer[-2000:].decode()}")
 

@@ -12,17 +12,12 @@ from typing import Any
 import orjson
 
 from converters import exchange
-from converters.anthropic.dialect import AnthropicDialect
-from converters.chat.dialect import ChatDialect
-from converters.exchange import Upstream
+from converters.protocols import PROTOCOLS, Upstream, converted
 
 RECORDED = Path(__file__).with_name("codex_request.json")
 SIZES = (1000, 2000, 4000)  # items
 
-UPSTREAMS = {
-    "chat": Upstream("bench", "chat", "bench", ChatDialect()),
-    "anthropic": Upstream("bench", "anthropic", "bench", AnthropicDialect()),
-}
+UPSTREAMS = {name: Upstream("bench", name, "bench", PROTOCOLS[name].dialect()) for name in converted()}
 
 
 def session(items: int) -> bytes:

@@ -12,6 +12,7 @@ from addons.conversion import EXCHANGE
 from addons.recording import capture, recorder
 from addons.recording.recorder import Exchanged, NoCase
 from addons.recording.save_process import Order, save
+from converters.protocols import RESPONSES
 
 FLOWS = Path(__file__).parents[1] / "flows"
 
@@ -30,7 +31,7 @@ def exchanges(path: Path, wanted: flowfilter.TFilter) -> list[Exchanged | NoCase
 
 
 def default_name(path: Path, found: list[Exchanged | NoCase]) -> str:
-    protocol = next((recorder.protocol_of(one) for one in found if isinstance(one, Exchanged)), "chat")
+    protocol = next((recorder.protocol_of(one) for one in found if isinstance(one, Exchanged)), RESPONSES)
     return f"{protocol}/{re.sub(r'[^a-z0-9]+', '-', path.stem.lower()).strip('-') or 'captured'}"
 
 

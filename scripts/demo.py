@@ -19,7 +19,7 @@ import stand_in
 import upstreams
 
 CACHE = proxy.ROOT / ".cache"
-MODELS = {"demo-chat": "chat", "demo-claude": "anthropic"}
+MODELS = {f"demo-{protocol}": protocol for protocol in upstreams.ANSWERS}
 """model -> the protocol of the provider that serves it"""
 CONNECTIONS = re.compile(r"(?:client|server) (?:dis)?connect")
 

@@ -16,10 +16,9 @@ from addons.recording import capture, recorder
 from addons.redaction.detectors import Redactor
 from addons.redaction.redact_case import redact
 from converters.errors import RequestError
+from converters.protocols import converted
 from scripts.codex import KNOWN, ROOT, installed
 from scripts.steady import is_same, steady
-
-PROTOCOLS = ("chat", "anthropic")
 
 
 def flows_of(test: str, version: str, folder: Path) -> list[http.HTTPFlow]:
@@ -65,7 +64,7 @@ def main() -> None:
     said: dict[tuple[str, str], list[http.HTTPFlow]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in wanted:
-            for protocol in rows[name].get("protocols", PROTOCOLS):
+            for protocol in rows[name].get("protocols", converted()):
                 run = rows[name]["test"].format(p=protocol), rows[name].get("codex", KNOWN)
                 try:
                     if run not in said:

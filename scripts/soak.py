@@ -19,7 +19,8 @@ from pathlib import Path
 
 import proxy
 import soak_load
-from soak_load import FAULTS, PROTOCOLS, Asked
+from bench_load import PROTOCOLS
+from soak_load import FAULTS, Asked
 
 _DELTAS_A_SECOND = 5.0
 _DELTAS = (10, 80)

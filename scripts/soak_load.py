@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import bench_load
+from bench_load import PROTOCOLS
 
-PROTOCOLS = ("chat", "anthropic")
 SILENT_AFTER = 3.0
 """Seconds that the routes grant an upstream between two bytes; a stalled one is silent for longer."""
 
-_MODEL = re.compile(rb'"model": ?"(chat|anthropic)-([a-z_]+)-(\d+)"')
+_MODEL = re.compile(rb'"model": ?"(%b)-([a-z_]+)-(\d+)"' % "|".join(PROTOCOLS).encode())
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 _TERMINAL = re.compile(rb'^data: \{"type": ?"response\.(completed|incomplete|failed)"', re.MULTILINE)
@@ -89,7 +89,7 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pa
         await writer.drain()
         return INSTEAD[kind].startswith(b"HTTP/1.1 ") and kind != "half_head"
     words = ["word "] * deltas
-    records = bench_load.chat_answer(words) if protocol == "chat" else bench_load.anthropic_answer(words)
+    records = bench_load.SPEECH[protocol].answer(words)
     writer.write(_STREAM)
     for number, record in enumerate(records):
         if kind in WITHIN and number == deltas // 2:

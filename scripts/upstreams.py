@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from converters.protocols import PROTOCOLS
+
 COMMAND = "echo hello from the tool"
 THOUGHT = "The shell can tell me. I will ask it."
 PAUSE = 0.03  # seconds between two deltas, so that a person sees them arrive
@@ -91,7 +93,8 @@ def messages(body: dict[str, Any]) -> Iterator[str]:
     yield event("message_stop")
 
 
-_ENDPOINTS = {"/chat/completions": chat, "/messages": messages}
+ANSWERS = {"chat": chat, "anthropic": messages}
+"""protocol -> how its provider answers."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -99,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        answer = next((answer for path, answer in _ENDPOINTS.items() if self.path.endswith(path)), None)
+        answer = next((answer for name, answer in ANSWERS.items() if PROTOCOLS[name].is_at(self.path)), None)
         if answer is None:
             self.send_error(404)
             return

@@ -17,8 +17,8 @@ from converters.dialect import Dialect
 from converters.errors import Client
 from converters.exchange import Exchange, Upstream
 from converters.jsontext import Json
+from converters.protocols import PROTOCOLS
 from converters.rendering.readable import looks_readable, readable
-from converters.responses.dialect import ResponsesDialect
 from tests import referee, stream_laws
 from tests.mutations import Mutation, Source
 from tests.request_fuzz import kind
@@ -28,13 +28,11 @@ REPOSITORY = Path(__file__).parents[1]
 CORPUS = REPOSITORY.parent / "shared" / "corpus"
 
 _DIALECTS: list[tuple[str, Dialect]] = [
-    ("chat", ChatDialect()),
+    *((name, protocol.dialect()) for name, protocol in PROTOCOLS.items()),
     ("chat", ChatDialect(reasoning_back="details", think_tags=False)),
     ("chat", ChatDialect(reasoning_back="exact", call_signatures=True, think_opened=True)),
     ("chat", ChatDialect(cumulative=True, continue_on_length=True, continue_on_empty=True)),
-    ("anthropic", AnthropicDialect()),
     ("anthropic", AnthropicDialect(unsigned_thinking=True, continue_on_length=True, continue_on_empty=True)),
-    ("responses", ResponsesDialect()),
 ]
 _OUTPUT = {"type": "function_call_output", "call_id": "call_1", "output": "x"}
 _INPUTS: list[Json] = [

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
-from converters.protocols import PROTOCOLS
+from converters.protocols import PROTOCOLS, converted
 
 ROOT = Path(__file__).parents[1]
 TOP = {"pyproject.toml", "README.md", "addons", "converters", "tests", "flows", "scripts"}
@@ -89,6 +89,54 @@ def test_addons_use_converters_by_their_doors() -> None:
     addons = [path for path in MODULES if path.is_relative_to(ROOT / "addons")]
     known = [(path, module) for path in addons for module in imports(path) if module.startswith("converters")]
     assert [f"{name(path)}: {module}" for path, module in known if module not in DOORS] == []
+
+
+def room(module: str) -> str:
+    """Where a module of converters stands: its folder, or itself if it is in none."""
+    parts = module.split(".")
+    path = ROOT.joinpath(*parts[:2])
+    return ".".join(parts[:2]) if path.is_dir() or path.with_suffix(".py").exists() else parts[0]
+
+
+def test_a_protocols_folder_is_known_by_the_table_alone() -> None:
+    """But for the hub: every protocol's requests come from Responses, and its responses become one."""
+    folders = {f"converters.{name}" for name in PROTOCOLS}
+    hub = "converters.responses"
+    converters = [path for path in MODULES if path.is_relative_to(ROOT / "converters")]
+    known = [(path, room(module)) for path in converters for module in imports(path)]
+    found = [
+        f"{name(path)}: {folder}"
+        for path, folder in known
+        if folder in folders - {hub}
+        if f"converters.{path.parent.name}" != folder and path.name != "protocols.py"
+    ]
+    assert found == []
+
+
+def test_who_knows_one_protocols_folder_knows_all() -> None:
+    common = {"dialect", "request", "messages", "content", "tools", "tool_schema", "effort", "reasoning"}
+    common |= {"response", "usage", "finish_reason", "rendering"}
+    folders = {
+        protocol: {path.stem for path in (ROOT / "converters" / protocol).glob("*.py")} for protocol in converted()
+    }
+    assert {protocol: common - files for protocol, files in folders.items() if not common <= files} == {}
+
+
+def test_no_module_of_converters_needs_itself() -> None:
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in MODULES}
+    needs = {
+        module.removesuffix(".__init__"): {found for found in imports(path) if found.startswith("converters")}
+        for module, path in modules.items()
+        if module.startswith("converters")
+    }
+    assert circles(needs) == []
+
+
+def circles(needs: dict[str, set[str]]) -> list[str]:
+    """The names that are left when all are taken away that need none of the rest, again and again."""
+    while free := [one for one, needed in needs.items() if not needed & needs.keys() - {one}]:
+        needs = {one: needed for one, needed in needs.items() if one not in free}
+    return sorted(needs)
 
 
 def test_every_module_has_its_tests_where_one_looks_for_them() -> None:

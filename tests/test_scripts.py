@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from addons import __version__
+from converters.protocols import converted
+from scripts import bench_load, upstreams
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted(path for path in (ROOT / "scripts").iterdir() if path.is_file() and not path.suffix)
@@ -37,3 +39,7 @@ def test_it_says_what_it_is_for(script: Path, fresh: Path, tmp_path: Path) -> No
 def test_there_is_a_version_to_ask_for(fresh: Path) -> None:
     done = subprocess.run([fresh / "scripts" / "run", "--version"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, f"transcodex {__version__}\n")
+
+
+def test_the_demo_and_the_benchmark_speak_all_that_is_converted() -> None:
+    assert upstreams.ANSWERS.keys() == bench_load.SPEECH.keys() == set(converted())

@@ -8,10 +8,11 @@ from pathlib import Path
 import orjson
 import pytest
 
+from converters.protocols import PROTOCOLS
 from converters.rendering.readable import looks_readable, readable
 
 SHARED = Path(__file__).parents[2].parent / "shared"
-FOLDERS = sorted(path for name in ("chat", "anthropic", "responses") for path in (SHARED / "corpus" / name).glob("*"))
+FOLDERS = sorted(path for name in PROTOCOLS for path in (SHARED / "corpus" / name).glob("*"))
 ASKED = sorted(SHARED.glob("codex-0.169.0/*/*POST_v1_responses.json"))
 OTHER = {"rig--mistral-response-identity-edge-blocking-unauthorized-carries-the-correlation-id.json"}
 """An error in the words of a web framework: mitmproxy's JSON view shows it better."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from converters.protocols import converted
 from tests.e2e import proxy as mitmdump
 from tests.e2e.codex import Codex
 from tests.e2e.proxy import Proxy
@@ -159,7 +160,7 @@ def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.T
     return report
 
 
-@pytest.fixture(params=["chat", "anthropic"])
+@pytest.fixture(params=converted())
 def side(request: pytest.FixtureRequest, upstreams: dict[Speech, Upstream]) -> Side:
     speech: Speech = request.param
     return Side(speech, upstreams[speech])

@@ -20,6 +20,7 @@ from typing import ClassVar, Literal
 import brotli
 import zstandard
 
+from converters.protocols import PROTOCOLS
 from tests.e2e import speak_anthropic, speak_chat, speak_responses, strict_anthropic, strict_chat
 from tests.e2e.answers import Answer, Call, HangUp, Json, Refuse, Say, Think
 
@@ -27,10 +28,10 @@ type Speech = Literal["chat", "openai", "anthropic", "responses"]
 """`chat`: a strict host with thinking, as DeepSeek is. `openai`: OpenAI's own Chat Completions, without any extras."""
 
 _SPEAKERS: dict[Speech, tuple[str, ModuleType, str]] = {
-    "chat": ("/v1/chat/completions", speak_chat, "call_"),
-    "openai": ("/v1/chat/completions", speak_chat, "call_"),
-    "anthropic": ("/v1/messages", speak_anthropic, "toolu_"),
-    "responses": ("/v1/responses", speak_responses, "call_"),
+    "chat": ("chat", speak_chat, "call_"),
+    "openai": ("chat", speak_chat, "call_"),
+    "anthropic": ("anthropic", speak_anthropic, "toolu_"),
+    "responses": ("responses", speak_responses, "call_"),
 }
 _ENCODERS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
@@ -55,7 +56,8 @@ class Upstream:
     def __init__(self, speech: Speech, key: str) -> None:
         self.speech: Speech = speech
         self.key = key
-        self.path, self.speaker, self._id_prefix = _SPEAKERS[speech]
+        protocol, self.speaker, self._id_prefix = _SPEAKERS[speech]
+        self.path = f"/v1{PROTOCOLS[protocol].path}"
         self._lock = threading.Lock()
         handler = type("Handler", (_Handler,), {"upstream": self})
         self._server = _Server(("127.0.0.1", 0), handler)

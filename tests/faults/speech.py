@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-type Protocol = Literal["chat", "anthropic", "responses"]
-PROTOCOLS: tuple[Protocol, ...] = ("chat", "anthropic", "responses")
-PATHS: dict[Protocol, str] = {"chat": "/v1/chat/completions", "anthropic": "/v1/messages", "responses": "/v1/responses"}
+from converters import protocols
+
+type Protocol = str
+PATHS: dict[Protocol, str] = {name: f"/v1{protocol.path}" for name, protocol in protocols.PROTOCOLS.items()}
+PROTOCOLS = tuple(PATHS)
 
 WORDS = [f"word{number} " for number in range(8)]
 
@@ -34,7 +36,7 @@ def speech(protocol: Protocol, *, stream: bool, text: str | None = None) -> Spee
     """`text` stands in place of the words."""
     words = WORDS if text is None else [text]
     made = {"chat": _chat, "anthropic": _anthropic, "responses": _responses}[protocol](words)
-    if stream or protocol != "responses":  # other providers are asked for a stream, whatever the client wants
+    if stream or protocol in protocols.converted():  # other providers are asked for a stream, whatever the client wants
         return made
     body = json.dumps(_response("completed", "".join(words))).encode()
     size = -(-len(body) // 4)
