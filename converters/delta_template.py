@@ -14,7 +14,7 @@ _MOST_TRIES = 4
 """Messages learned in a row without use; some hosts put a random text or the time into each."""
 
 
-class Repeats:
+class DeltaTemplate:
     """`key` names the field that the text stands in; "" as long as none was learned."""
 
     def __init__(self) -> None:

@@ -51,7 +51,7 @@ def open_exchange(
     """
     losses = Losses()
     if without_thinking:
-        raw = reasoning.without_thinking(raw, losses)
+        raw = reasoning.stripped(raw, losses)
     if upstream.protocol == RESPONSES:
         opened: Exchange = Relay(raw, upstream, losses, client=client, compact=compact, event_limit=event_limit)
     else:

@@ -116,8 +116,8 @@ def _is_deep(value: Any) -> bool:
     for _ in range(MOST_LEVELS):
         level = [
             inner
-            for one in level
-            for inner in (one.values() if type(one) is dict else one)
+            for container in level
+            for inner in (container.values() if type(container) is dict else container)
             if type(inner) is dict or type(inner) is list
         ]
         if not level:

@@ -61,11 +61,11 @@ class Reader:
         if not isinstance(value, list):
             self._leave_out(value, place, "a list")
             return []
-        found = [one for one in value if isinstance(one, dict)]
+        found = [element for element in value if isinstance(element, dict)]
         if len(found) < len(value):
-            for one in value:
-                if not isinstance(one, dict):
-                    self._leave_out(one, f"{place}[]", "an object")
+            for element in value:
+                if not isinstance(element, dict):
+                    self._leave_out(element, f"{place}[]", "an object")
         return found
 
     def _leave_out(self, value: Any, place: str, wanted: str) -> None:

@@ -57,6 +57,6 @@ def _in_short(words: str) -> str:
     """One line without controls, cut where it is long."""
     if len(words) <= _LONGEST and words.isprintable():
         return words
-    line = "".join(one if one.isprintable() else " " for one in words[: 2 * _LONGEST])
+    line = "".join(character if character.isprintable() else " " for character in words[: 2 * _LONGEST])
     line = " ".join(line.split())
     return line if len(words) <= _LONGEST else f"{line[: _LONGEST - 4]} ..."

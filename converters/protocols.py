@@ -65,7 +65,7 @@ def _no_headers(_: Any) -> dict[str, str]:
 class WireProtocol:
     """All that anybody has to know of a protocol; what it needs for it stands in the protocol's own folder.
 
-    convert(request, tools, dialect, model, losses) -> body; decoder(who, dialect, losses); headers(dialect).
+    convert(request, tools, dialect, model, losses) -> body; decoder(provider_name, dialect, losses); headers(dialect).
     """
 
     path: str

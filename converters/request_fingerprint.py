@@ -1,15 +1,15 @@
 """What matters of a Responses request, so that a recorded one is known again when it is asked anew.
 
-| part of the request                               | in the gist                                          |
-|---------------------------------------------------|------------------------------------------------------|
-| model, tools                                      | names; those of a namespace with its name before     |
-| a message of the user or the model                | role and text, `[image]` and the like for the rest   |
-| a call, an output                                 | the tool's name                                      |
-| an item of another kind                           | its kind                                             |
-| instructions, messages of developer and system    | nothing: a client's own prompts change with versions |
-| Codex's words in the user's name                  | nothing: folder, date, AGENTS.md, skills             |
-| reasoning                                         | nothing: what was thought came from the upstream     |
-| ids, arguments, what tools said, all settings     | nothing: they differ from run to run                 |
+| part of the request                            | in the fingerprint                                   |
+|------------------------------------------------|------------------------------------------------------|
+| model, tools                                   | names; those of a namespace with its name before     |
+| a message of the user or the model             | role and text, `[image]` and the like for the rest   |
+| a call, an output                              | the tool's name                                      |
+| an item of another kind                        | its kind                                             |
+| instructions, messages of developer and system | nothing: a client's own prompts change with versions |
+| Codex's words in the user's name               | nothing: folder, date, AGENTS.md, skills             |
+| reasoning                                      | nothing: what was thought came from the upstream     |
+| ids, arguments, what tools said, all settings  | nothing: they differ from run to run                 |
 """
 
 import re
@@ -36,7 +36,7 @@ def _as_it_is(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Gist:
+class RequestFingerprint:
     """`items` has a line for each item that matters, in order."""
 
     model: str
@@ -45,7 +45,7 @@ class Gist:
 
     @classmethod
     def of(cls, raw: Json, fold: Fold = _as_it_is) -> Self:
-        """The gist of a loaded request; `fold` is applied to the messages' texts.
+        """The fingerprint of a loaded request; `fold` is applied to the messages' texts.
 
         Raises:
             RequestError: the request has not the form of one.
@@ -88,7 +88,7 @@ def _lines(items: Iterable[wire.Item], fold: Fold) -> Iterator[str]:
     for item in items:
         match item:
             case wire.MessageItem(role="user" | "assistant"):
-                if text := "\n".join(one for one in map(fold, _texts(item.content)) if not _CONTEXT.fullmatch(one)):
+                if text := "\n".join(line for line in map(fold, _texts(item.content)) if not _CONTEXT.fullmatch(line)):
                     yield f"{item.role}: {text}"
             case wire.MessageItem() | wire.ReasoningItem():
                 pass
@@ -109,8 +109,8 @@ def _texts(content: wire.Content | None) -> Iterator[str]:
             yield text
 
 
-def _words(gist: Gist) -> list[str]:
-    return [word for line in gist.items for word in line[:2000].split()]
+def _words(fingerprint: RequestFingerprint) -> list[str]:
+    return [word for line in fingerprint.items for word in line[:2000].split()]
 
 
 def _shortened(line: str) -> str:

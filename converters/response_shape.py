@@ -21,7 +21,7 @@ _KINDS: dict[type, str] = {str: "string", bool: "boolean", int: "number", float:
 
 
 @dataclass(frozen=True)
-class Shape:
+class ResponseShape:
     """`order`: the records' kinds, repeats folded. `paths`: `usage.input: number`, `stop_reason = "end_turn"`."""
 
     order: tuple[str, ...]
@@ -72,7 +72,7 @@ def _envelope(records: list[Any]) -> set[str]:
     for record in records:
         for key, value in _telling(record):
             values.setdefault(key, []).append(value)
-    return {key for key, found in values.items() if len(found) > 1 and all(one == found[0] for one in found)}
+    return {key for key, found in values.items() if len(found) > 1 and all(element == found[0] for element in found)}
 
 
 def _telling(record: Any) -> Iterator[tuple[str, Any]]:
@@ -97,10 +97,10 @@ def _paths(record: Any) -> Iterator[str]:
 def _leaves(value: Any, where: str) -> Iterator[tuple[str, Any]]:
     match value:
         case dict():
-            for key, one in value.items():
-                yield from _leaves(one, f"{where}.{key}" if where else key)
+            for key, element in value.items():
+                yield from _leaves(element, f"{where}.{key}" if where else key)
         case list():
-            for one in value:
-                yield from _leaves(one, f"{where}[]")
+            for element in value:
+                yield from _leaves(element, f"{where}[]")
         case _:
             yield where, value

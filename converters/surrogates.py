@@ -73,8 +73,8 @@ def _each_text(value: Any, change: Callable[[str], str]) -> Any:
         case str():
             return change(value)
         case list():
-            return [_each_text(one, change) for one in value]
+            return [_each_text(element, change) for element in value]
         case dict():
-            return {change(key): _each_text(one, change) for key, one in value.items()}
+            return {change(key): _each_text(element, change) for key, element in value.items()}
         case _:
             return value

@@ -15,7 +15,7 @@ from converters.errors import Client, RequestError
 from converters.exchange import Exchange, Upstream
 from converters.protocols import PROTOCOLS
 from converters.rendering.readable import readable
-from converters.request_fingerprint import Gist
+from converters.request_fingerprint import RequestFingerprint
 
 REPOSITORY = Path(__file__).parents[1]
 ENDS = {"response.completed", "response.incomplete", "response.failed"}
@@ -96,7 +96,7 @@ def check_request(body: bytes, setting: Setting, answer: bytes, *, shown: bool) 
     if shown:
         readable(body)
     with suppress(RequestError):
-        Gist.of(exchange.load(body))
+        RequestFingerprint.of(exchange.load(body))
     try:
         opened = setting.open(body)
     except RequestError as error:

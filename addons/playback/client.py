@@ -20,7 +20,7 @@ from addons.routing.api_keys import KeyProblem
 from addons.routing.config_watcher import RoutesFile
 from addons.routing.router import Routes
 from addons.runtime.printable import printable
-from converters.response_shape import Shape
+from converters.response_shape import ResponseShape
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ def differences(case: Case, flow: http.HTTPFlow, attempt: http.HTTPFlow | None) 
         "client_response": (case.client_response.data, flow.response.get_content(strict=False)),
     }
     for name, (recorded, now) in sides.items():
-        if told := Shape.of(recorded).differences(Shape.of(now or b"")):
+        if told := ResponseShape.of(recorded).differences(ResponseShape.of(now or b"")):
             lines += [f"--- {name}, recorded", f"+++ {name}, now", *told]
     yield f"{flow.comment}: {'another shape' if lines else 'the same shape'}"
     yield from lines

@@ -17,7 +17,7 @@ from addons.runtime.printable import printable
 from converters import exchange
 from converters.errors import RequestError
 from converters.jsontext import Json
-from converters.request_fingerprint import Gist
+from converters.request_fingerprint import RequestFingerprint
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Recorded:
 
     name: str
     case: Case
-    gist: Gist
+    fingerprint: RequestFingerprint
     played: int = field(default=0)
 
 
@@ -74,9 +74,9 @@ class Repertoire:
             Miss: none does.
             RequestError: this is no question.
         """
-        asked = gist(raw)
+        asked = fingerprint(raw)
         rivals = [one for one in self if one.case.notes.compact == compact]
-        fitting = [one for one in rivals if one.gist == asked]
+        fitting = [one for one in rivals if one.fingerprint == asked]
         if not fitting:
             raise Miss("\n".join(_explained(asked, rivals, compact)))
         chosen = min(fitting, key=lambda one: one.played)
@@ -84,13 +84,13 @@ class Repertoire:
         return chosen
 
 
-def gist(raw: Json) -> Gist:
+def fingerprint(raw: Json) -> RequestFingerprint:
     """What matters of a request, with what is private in it replaced as in recorded ones.
 
     Raises:
         RequestError: it is no request.
     """
-    return Gist.of(raw, _redacted)
+    return RequestFingerprint.of(raw, _redacted)
 
 
 def _redacted(text: str) -> str:
@@ -103,17 +103,17 @@ def _read(folder: Path) -> Iterator[Recorded]:
         name = where.relative_to(folder).as_posix() if where != folder else where.name
         try:
             case = Case.load(where)
-            yield Recorded(name, case, gist(exchange.load(case.client_request)))
+            yield Recorded(name, case, fingerprint(exchange.load(case.client_request)))
         except (CaseError, RequestError) as error:
             # One that cannot be read must not keep all others from answering.
             logger.warning("replay: %s is left out: %s", name, error)
 
 
-def _explained(asked: Gist, cases: list[Recorded], compact: bool) -> Iterator[str]:
+def _explained(asked: RequestFingerprint, cases: list[Recorded], compact: bool) -> Iterator[str]:
     nearest = "; the nearest:" if cases else ", there is none; --set replay=FOLDER names where they are"
     yield f"no recorded case answers this {'compaction' if compact else 'question'}{nearest}"
-    for one in sorted(cases, key=lambda one: asked.likeness(one.gist), reverse=True)[:_NEAREST]:
-        differences = one.gist.differences(asked)
+    for one in sorted(cases, key=lambda one: asked.likeness(one.fingerprint), reverse=True)[:_NEAREST]:
+        differences = one.fingerprint.differences(asked)
         yield f"  {one.name}"
         yield from (f"    {printable(line)}" for line in differences[:_MOST_DIFFERENCES])
         if (more := len(differences) - _MOST_DIFFERENCES) > 0:

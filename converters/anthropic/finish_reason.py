@@ -23,9 +23,9 @@ def stop_reason(said: str) -> StopReason:
     return _STOP.get(said, "stop")
 
 
-def broken(who: str, reason: str, explanation: str) -> Fault | None:
+def broken(provider_name: str, reason: str, explanation: str) -> Fault | None:
     """The fault of a response that ended because something went wrong upstream."""
     if (kind := _BROKEN.get(reason)) is None:
         return None
     explained = f": {explanation}" if explanation else ""
-    return Fault(kind, f"{who} broke the answer off ({reason}{explained})")
+    return Fault(kind, f"{provider_name} broke the answer off ({reason}{explained})")

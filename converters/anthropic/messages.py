@@ -20,7 +20,7 @@ from converters.anthropic.dialect import AnthropicDialect
 from converters.jsontext import Json
 from converters.losses import Losses
 from converters.responses import wire
-from converters.responses.history import Call, Message, Step, Turn, as_developer, parts_of
+from converters.responses.history import Call, InputMessage, Step, Turn, as_developer, parts_of
 from converters.tools.unique_names import UniqueNames
 
 NO_OUTPUT = "[No output: the call was interrupted.]"
@@ -41,7 +41,7 @@ class MessagesWriter:
     def write(self, turns: list[Turn]) -> list[Json]:
         for turn in turns:
             match turn:
-                case Message():
+                case InputMessage():
                     self._say("user", self._message(turn))
                 case Step() if turn.calls or any(text.strip() for text in turn.texts):
                     self._step(turn)
@@ -65,7 +65,7 @@ class MessagesWriter:
         else:
             self._messages.append({"role": role, "content": blocks})
 
-    def _message(self, message: Message) -> list[Json]:
+    def _message(self, message: InputMessage) -> list[Json]:
         parts = as_developer(message.parts) if message.role == "developer" else message.parts
         return content.blocks(parts, message.path, self.dialect, self.losses)
 

@@ -24,7 +24,7 @@ from converters import errors, jsontext, sse
 from converters.anthropic import finish_reason, reasoning
 from converters.anthropic.dialect import AnthropicDialect
 from converters.anthropic.usage import Usage
-from converters.delta_template import Repeats
+from converters.delta_template import DeltaTemplate
 from converters.errors import Fault
 from converters.events import (
     CallDelta,
@@ -56,10 +56,16 @@ class _Block:
 
 
 class AnthropicDecoder:
-    """One answer. `who` is how the user knows the provider; what cannot be read is noted in `losses`."""
+    """One response; what cannot be read of it is noted in `losses`.
 
-    def __init__(self, who: str, dialect: AnthropicDialect, losses: Losses | None = None) -> None:
-        self._who = who
+    `_blocks` are the open content blocks by index; `_latest` is the index that a host means which leaves indexes out.
+    A block of thinking is sealed when it stops, or when the next block starts without a stop in between. The reason of
+    `message_delta` (`_stop_reason`) becomes Finished at `message_stop` or at the end of the bytes; after `_ended`
+    nothing is reported.
+    """
+
+    def __init__(self, provider_name: str, dialect: AnthropicDialect, losses: Losses | None = None) -> None:
+        self._provider_name = provider_name
         self._dialect = dialect
         self._read = Reader(Losses() if losses is None else losses)
         self._upstream_id: str | None = None
@@ -68,7 +74,7 @@ class AnthropicDecoder:
         self._thinking = -1  # the latest block of thinking
         self._calls: dict[str, _Block] = {}
         self._usage = Usage(self._read)
-        self._repeats = Repeats()
+        self._template = DeltaTemplate()
         self._stop_reason: str | None = None
         self._explanation = ""
         self._said_anything = False
@@ -78,16 +84,18 @@ class AnthropicDecoder:
         data = message.data
         if self._ended or not data.startswith(b"{"):
             return []  # after the end, `[DONE]`, or a gateway's sign of life
-        if text := self._repeats.text_of(data):
+        if text := self._template.text_of(data):
             return self._text(text)
         try:
             said = jsontext.loads_pieces(data)
         except ValueError:
-            return self._fail(Fault("cut", f"{self._who} sent a message that is not JSON, or nested too deep"))
+            return self._fail(
+                Fault("cut", f"{self._provider_name} sent a message that is not JSON, or nested too deep")
+            )
         kind = self._read.text(said.get("type"), "type") or message.event
         if kind == "content_block_delta":
-            if self._repeats.learns:
-                self._repeats.learn(data, "text" if _is_text(said) else "")
+            if self._template.learns:
+                self._template.learn(data, "text" if _is_text(said) else "")
             return self._delta(said)
         return list(self._other(kind, said))
 
@@ -95,14 +103,14 @@ class AnthropicDecoder:
         """The events of an answer that came as one message."""
         content = body.get("content") if isinstance(body, dict) else None
         if not isinstance(content, list):
-            return self._fail(errors.from_stream(self._who, body))
+            return self._fail(errors.from_stream(self._provider_name, body))
         return [*self._message_start({"message": body}), *self._whole_content(content), *self._message_end(body)]
 
     def close(self) -> list[Event]:
         if self._ended:
             return []
         if self._stop_reason is None:
-            return self._fail(Fault("cut", f"{self._who} closed the stream before its end"))
+            return self._fail(Fault("cut", f"{self._provider_name} closed the stream before its end"))
         return list(self._finish())
 
     # --- messages ---
@@ -120,7 +128,7 @@ class AnthropicDecoder:
             case "message_stop":
                 yield from self._finish()
             case _ if kind == "error" or said.get("error"):
-                yield from self._fail(errors.from_stream(self._who, said.get("error") or said))
+                yield from self._fail(errors.from_stream(self._provider_name, said.get("error") or said))
 
     def _message_start(self, said: Json) -> Iterator[Event]:
         message = self._read.table(said.get("message"), "message")
@@ -131,7 +139,7 @@ class AnthropicDecoder:
             yield from self._usage.update(message.get("usage"))
         elif upstream_id != self._upstream_id:
             # A gateway asked again after it lost its upstream: the halves of two answers are no answer.
-            yield from self._fail(Fault("cut", f"{self._who} began a second answer within the first"))
+            yield from self._fail(Fault("cut", f"{self._provider_name} began a second answer within the first"))
 
     def _message_delta(self, said: Json) -> Iterator[Event]:
         self._stopped(self._read.table(said.get("delta"), "delta"))
@@ -154,18 +162,18 @@ class AnthropicDecoder:
         if reason == "stop" and self._calls:
             reason = "tool_calls"  # compatible hosts say end_turn after calls
         self._ended = True
-        yield Finished(reason, f"{self._who}: {self._explanation}" if self._explanation else "")
+        yield Finished(reason, f"{self._provider_name}: {self._explanation}" if self._explanation else "")
 
     def _fault(self) -> Fault | None:
         """Why an answer that has come to its end is none all the same."""
         match self._stop_reason:
             case None if not self._said_anything or not all(map(_is_complete, self._calls.values())):
                 # A gateway that lost its upstream ends so. What was said counts; half a call must not.
-                return Fault("cut", f"{self._who} ended the answer without a reason, before it was complete")
+                return Fault("cut", f"{self._provider_name} ended the answer without a reason, before it was complete")
             case "model_context_window_exceeded" if not self._said_anything:
-                return Fault("context_overflow", f"{self._who}: the conversation fills the context window")
+                return Fault("context_overflow", f"{self._provider_name}: the conversation fills the context window")
             case reason:
-                return finish_reason.broken(self._who, reason or "", self._explanation)
+                return finish_reason.broken(self._provider_name, reason or "", self._explanation)
 
     def _fail(self, fault: Fault) -> list[Event]:
         self._ended = True

@@ -43,23 +43,23 @@ def stop_reason(said: str) -> StopReason:
     return _STOP.get(said.lower(), "stop")
 
 
-def broken(who: str, choice: Json, reason: str, read: Reader) -> Fault | None:
+def broken(provider_name: str, choice: Json, reason: str, read: Reader) -> Fault | None:
     """The fault in a choice that ended because something went wrong upstream."""
     if error := choice.get("error"):
-        return errors.from_stream(who, error)
+        return errors.from_stream(provider_name, error)
     if (kind := _BROKEN.get(reason.lower())) is None:
         return None
     native = read.word(choice.get("native_finish_reason"), "choices[0].native_finish_reason")
     why = f"{reason}: {native}" if native and native != reason else reason
-    return Fault(kind, f"{who} broke the answer off ({why})")
+    return Fault(kind, f"{provider_name} broke the answer off ({why})")
 
 
-def error_in(who: str, chunk: Json, read: Reader, *, named_error: bool = False) -> Fault | None:
+def error_in(provider_name: str, chunk: Json, read: Reader, *, named_error: bool = False) -> Fault | None:
     """The fault in a 200 answer's chunk or body, in any of the field's forms; `named_error`: the event line said so."""
     if error := chunk.get("error"):
-        return errors.from_stream(who, error)
+        return errors.from_stream(provider_name, error)
     if (base := chunk.get("base_resp")) and read.table(base, "base_resp").get("status_code") not in _GOOD:
-        return errors.from_stream(who, chunk)
+        return errors.from_stream(provider_name, chunk)
     if named_error or chunk.get("object") == "error" or chunk.get("success") is False:
-        return errors.from_stream(who, chunk)
+        return errors.from_stream(provider_name, chunk)
     return None

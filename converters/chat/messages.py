@@ -20,7 +20,7 @@ from converters.chat.dialect import ChatDialect
 from converters.jsontext import Json
 from converters.losses import Losses
 from converters.responses import wire
-from converters.responses.history import Call, Conversation, Message, Step, as_developer, parts_of
+from converters.responses.history import Call, Conversation, InputMessage, Step, as_developer, parts_of
 
 _NO_OUTPUT = "[no output: the call was interrupted]"
 _EMPTY_OUTPUT = "(no output)"
@@ -39,9 +39,9 @@ def messages(
         match turn:
             case Step():
                 builder.step(turn)
-            case Message(role="developer"):
+            case InputMessage(role="developer"):
                 builder.late_instructions(turn)
-            case Message():
+            case InputMessage():
                 builder.user(builder.contents.user(turn.parts, turn.path))
     builder.end()
     first = "\n\n".join([*conversation.instructions, *builder.merged, *([notes] if notes else [])])
@@ -64,7 +64,7 @@ class _Messages:
             self.messages.append({"role": "assistant", "content": _BRIDGE})
         self.messages.append({"role": "user", "content": content})
 
-    def late_instructions(self, turn: Message) -> None:
+    def late_instructions(self, turn: InputMessage) -> None:
         match self._dialect.late_instructions:
             case "merge":
                 self.merged.append(self.contents.words(turn.parts, turn.path))

@@ -25,7 +25,7 @@ from converters.chat import finish_reason, reasoning_details, usage
 from converters.chat.dialect import ChatDialect
 from converters.chat.think_tags import Piece, ThinkTags
 from converters.chat.tool_calls import Calls
-from converters.delta_template import Repeats
+from converters.delta_template import DeltaTemplate
 from converters.errors import Fault
 from converters.events import (
     CallStarted,
@@ -50,10 +50,15 @@ _TEXTS = ("content", "reasoning_content", "reasoning")
 
 
 class ChatDecoder:
-    """One answer. `who` is the provider's name in messages to the user; what cannot be read is noted in `losses`."""
+    """One response; what cannot be read of it is noted in `losses`.
 
-    def __init__(self, who: str, dialect: ChatDialect, losses: Losses | None = None) -> None:
-        self._who = who
+    Text is reported as it comes. What has to wait is kept: reasoning until what follows it shows that it is whole and
+    can be sealed (`_unsealed_*`), half a tag (`_think`), the finish reason and the token counts until the end, since
+    usage comes after the reason. `_id` is None until the first choice came; after `_ended` nothing is reported.
+    """
+
+    def __init__(self, provider_name: str, dialect: ChatDialect, losses: Losses | None = None) -> None:
+        self._provider_name = provider_name
         self._read = Reader(Losses() if losses is None else losses)
         self._seals = dialect.reasoning_back != "none"
         self._seals_details = dialect.reasoning_back == "details"
@@ -62,7 +67,7 @@ class ChatDecoder:
         self._cumulative: dict[str, str] | None = {} if dialect.cumulative else None
         self._id: str | None = None  # None before Started
         self._calls = Calls(self._read)
-        self._repeats = Repeats()
+        self._template = DeltaTemplate()
         self._unsealed_text: list[str] = []
         self._unsealed_details: list[Json] = []
         self._plain_reasoning = False
@@ -76,17 +81,19 @@ class ChatDecoder:
         if self._ended:
             return []
         data = message.data
-        if not message.event and (text := self._repeats.text_of(data)):
+        if not message.event and (text := self._template.text_of(data)):
             return self._repeated(text)
         if data[:1] != b"{":
             return self._no_chunk(data)
         try:
             chunk = jsontext.loads_pieces(data)
         except ValueError:
-            return self._fail(Fault("server", f"{self._who} sent a chunk that is not JSON, or nested too deep"))
+            return self._fail(
+                Fault("server", f"{self._provider_name} sent a chunk that is not JSON, or nested too deep")
+            )
         events = self._chunk(chunk, named_error=message.event == "error")
-        if self._repeats.learns and not message.event:
-            self._repeats.learn(data, _only_text(chunk))
+        if self._template.learns and not message.event:
+            self._template.learn(data, _only_text(chunk))
         return events
 
     def whole(self, body: Any) -> list[Event]:
@@ -109,14 +116,16 @@ class ChatDecoder:
         if not self._finish_reason:
             noise = errors.describe(self._noise) if self._noise else ""
             heard = f"; its last words: {noise}" if noise else ""
-            return self._fail(Fault("cut", f"{self._who} closed the stream in the middle of the answer{heard}"))
+            return self._fail(
+                Fault("cut", f"{self._provider_name} closed the stream in the middle of the answer{heard}")
+            )
         return self._finish()
 
     # --- chunks ---
 
     def _repeated(self, text: str) -> list[Event]:
         events: list[Event] = []
-        if self._repeats.key == "content":
+        if self._template.key == "content":
             self._content(text, events)
         else:
             self._reasoning(text, None, events)
@@ -124,7 +133,7 @@ class ChatDecoder:
 
     def _chunk(self, chunk: Json, *, named_error: bool = False) -> list[Event]:
         self._usage = usage.find(chunk, self._read) or self._usage
-        if fault := finish_reason.error_in(self._who, chunk, self._read, named_error=named_error):
+        if fault := finish_reason.error_in(self._provider_name, chunk, self._read, named_error=named_error):
             return self._fail(fault)
         events: list[Event] = []
         for choice in self._read.tables(chunk.get("choices"), "choices"):
@@ -164,7 +173,7 @@ class ChatDecoder:
         if reason or "error" in choice:
             reason = self._read.text(reason, "choices[0].finish_reason")
             self._finish_reason = self._finish_reason or reason
-            if fault := finish_reason.broken(self._who, choice, reason, self._read):
+            if fault := finish_reason.broken(self._provider_name, choice, reason, self._read):
                 events += self._fail(fault)
 
     def _delta(self, delta: Json, events: list[Event]) -> None:
@@ -287,7 +296,9 @@ class ChatDecoder:
         reason = finish_reason.stop_reason(self._finish_reason)
         if reason == "length" and not self._said_something and not (counts and counts.output_tokens):
             # Ollama and others: the prompt alone filled the window.
-            return self._fail(Fault("context_overflow", f"{self._who}: the prompt fills the model's context window"))
+            return self._fail(
+                Fault("context_overflow", f"{self._provider_name}: the prompt fills the model's context window")
+            )
         if reason == "stop" and self._calls.any:
             reason = "tool_calls"
         self._ended = True
@@ -307,8 +318,8 @@ class ChatDecoder:
         return counts
 
     def _refusal(self, body: Any) -> Fault:
-        known = finish_reason.error_in(self._who, body, self._read) if isinstance(body, dict) else None
-        return known or errors.from_stream(self._who, body)
+        known = finish_reason.error_in(self._provider_name, body, self._read) if isinstance(body, dict) else None
+        return known or errors.from_stream(self._provider_name, body)
 
 
 def _only_text(chunk: Json) -> str:

@@ -71,11 +71,11 @@ class _Subset:
 
     def _keyword(self, name: str, value: Any, inside: tuple[str, ...]) -> Any:
         if name == "properties" and isinstance(value, dict):
-            return {key: self.schema(one, inside) for key, one in value.items()}
+            return {key: self.schema(inner, inside) for key, inner in value.items()}
         if name in _ONE and not (name == "additionalProperties" and isinstance(value, bool)):
             return self.schema(value, inside)
         if name in _SEVERAL and isinstance(value, list):
-            return [self.schema(one, inside) for one in value]
+            return [self.schema(inner, inside) for inner in value]
         return value
 
     def _resolved(self, schema: Json, reference: str, inside: tuple[str, ...]) -> Json:

@@ -91,8 +91,12 @@ def _named(
 
 def _among(functions: list[Function], asked: Any) -> list[Function]:
     """The functions that a list of {type, name, namespace?} names, by the client's names for them."""
-    names = {_name(one) for one in asked if isinstance(one, dict)} if isinstance(asked, list) else set()
-    return [one for one in functions if {(one.original, None), (one.original, one.namespace)} & names]
+    names = {_name(choice) for choice in asked if isinstance(choice, dict)} if isinstance(asked, list) else set()
+    return [
+        function
+        for function in functions
+        if {(function.original, None), (function.original, function.namespace)} & names
+    ]
 
 
 def _name(asked: Json) -> tuple[str, str | None]:

@@ -1,7 +1,7 @@
 """What went wrong upstream, whose fault it is, and what the client is told.
 
-    fault = read(who, status, headers, body)     # an HTTP error answer
-    fault = from_stream(who, error)              # an error object within a 200 answer
+    fault = read(provider_name, status, headers, body)     # an HTTP error answer
+    fault = from_stream(provider_name, error)              # an error object within a 200 answer
     answer(fault, client), in_stream(fault, client), refusal(error, client)      # what the client gets
 
 `read` and `from_stream` take any bytes and any JSON value, and never raise; what they cost is bounded.

@@ -31,18 +31,18 @@ _LONGEST_WAIT = 3600
 """Seconds that a client may be sent to wait; a limit that lasts longer is told like a used-up quota."""
 
 
-def read(who: str, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
-    """The fault in an upstream's HTTP error answer; `who` is how the user knows the provider."""
-    return _fault(who, status, headers, read_body(body))
+def read(provider_name: str, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
+    """The fault in an upstream's HTTP error answer; `provider_name` is how the user knows the provider."""
+    return _fault(provider_name, status, headers, read_body(body))
 
 
-def from_stream(who: str, error: Any) -> Fault:
+def from_stream(provider_name: str, error: Any) -> Fault:
     """The fault in an error object that came within a 200 answer."""
     said = read_value(error)
     if said.status is not None:
-        return _fault(who, said.status, {}, said)
+        return _fault(provider_name, said.status, {}, said)
     wait = retry_after({}, said.wait, said.message)
-    return Fault(_kind_without_status(said), f"{who}: {said.message}", None, wait)
+    return Fault(_kind_without_status(said), f"{provider_name}: {said.message}", None, wait)
 
 
 def blames_thinking(status: int, body: bytes) -> bool:
@@ -53,13 +53,13 @@ def blames_thinking(status: int, body: bytes) -> bool:
     return words.THINKING.search(f"{' '.join(said.codes)} {said.message}") is not None
 
 
-def _fault(who: str, status: int, headers: Mapping[str, str], said: ErrorBody) -> Fault:
+def _fault(provider_name: str, status: int, headers: Mapping[str, str], said: ErrorBody) -> Fault:
     wait = retry_after(headers, said.wait, said.message)
     kind = _kind(status, said, told_a_wait=wait is not None)
     note = _redirection(headers) if 300 <= status < 400 else ""
     if kind == "rate_limited" and isinstance(wait, int) and wait > _LONGEST_WAIT:
         kind, note = "quota", f" (come back in {math.ceil(wait / 3600)} h)"
-    return Fault(kind, f"{who} answered {status}{note}: {said.message}", status, wait)
+    return Fault(kind, f"{provider_name} answered {status}{note}: {said.message}", status, wait)
 
 
 def _kind(status: int, said: ErrorBody, *, told_a_wait: bool) -> Kind:

@@ -77,9 +77,9 @@ def read_body(body: bytes) -> ErrorBody:
 def read_value(value: Any, body: bytes = b"") -> ErrorBody:
     """What a parsed error says; `body` is shown where it has no message."""
     objects = list(islice(_objects(value, _DEEPEST), _MOST_OBJECTS))
-    codes = [code for one in reversed(objects) for code in _codes(one)]
-    statuses = (status for one in objects if (status := _status(one)) is not None)
-    waits = (wait for one in objects if (wait := _wait(one)) is not None)
+    codes = [code for element in reversed(objects) for code in _codes(element)]
+    statuses = (status for element in objects if (status := _status(element)) is not None)
+    waits = (wait for element in objects if (wait := _wait(element)) is not None)
     message = one_line(_message(value, _DEEPEST)) or one_line(body.decode("utf-8", "replace"))
     return ErrorBody(message or "(no message)", tuple(codes), next(statuses, None), next(waits, None))
 
@@ -103,8 +103,8 @@ def _objects(value: Any, depth: int) -> Iterator[Json]:
         return
     match value:
         case list():
-            for one in value[:_MOST_OBJECTS]:
-                yield from _objects(one, depth - 1)
+            for element in value[:_MOST_OBJECTS]:
+                yield from _objects(element, depth - 1)
         case dict():
             yield value
             for key in _INNER_KEYS:

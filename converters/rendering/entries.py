@@ -76,13 +76,13 @@ def _limit(role: str) -> Limit:
 def _blocks(role: str, content: list[Any]) -> Iterator[Entry]:
     """What is said in one go is one entry; calls, outputs and thinking have entries of their own."""
     said: list[str] = []
-    for one in content:
-        kind = str(one.get("type")) if isinstance(one, dict) else ""
+    for element in content:
+        kind = str(element.get("type")) if isinstance(element, dict) else ""
         if kind.endswith(("tool_use", "tool_result", "thinking")):
             yield from _said(role, said)
-            yield _block(kind, one)
+            yield _block(kind, element)
         else:
-            said.append(parts.part(one))
+            said.append(parts.part(element))
     yield from _said(role, said)
 
 
@@ -130,7 +130,7 @@ def _item(kind: str, item: Json) -> Entry:
         case _ if "call_id" in item and kind.endswith("_call"):
             return _any_call(kind, item)
         case _:
-            return Entry(kind, compact({key: one for key, one in item.items() if key != "type"}), GLANCE)
+            return Entry(kind, compact({key: element for key, element in item.items() if key != "type"}), GLANCE)
 
 
 def _reasoning(item: Json) -> Entry:

@@ -98,7 +98,7 @@ def arguments(text: str) -> str:
         return text
     if len(value) == 1 and isinstance(alone := value.get("input"), str):
         return alone
-    return "\n".join(f"{key}: {_argument(one)}" for key, one in value.items())
+    return "\n".join(f"{key}: {_argument(argument)}" for key, argument in value.items())
 
 
 def _argument(value: Any) -> str:

@@ -24,7 +24,7 @@ from converters.rendering.layout import SHORT, block, size
 from converters.rendering.protocol_rendering import Rendering
 from converters.rendering.response import RenderedResponse
 
-_WHO = "the sender"
+_SENDER = "the sender"
 _STREAM = "text/event-stream"
 _STREAM_STARTS = (b"data:", b"event:", b"id:", b"retry:", b":")
 _MARKS = (b'"model"', b'"error"')
@@ -95,7 +95,7 @@ def _response(body: Json, name: str) -> Iterator[str]:
 
 def _decoder(name: str) -> Decoder:
     protocol = PROTOCOLS[name]
-    return protocol.decoder(_WHO, protocol.dialect(), Losses())
+    return protocol.decoder(_SENDER, protocol.dialect(), Losses())
 
 
 def _unreported(elements: Iterable[Any], rendering: Rendering) -> Iterator[Json]:

@@ -85,8 +85,8 @@ def _setting(name: str, value: Any, depth: int = 0) -> Iterator[str]:
         yield f"{name} of {len(value)}"
         return
     if isinstance(value, dict) and depth < 2:
-        for key, one in value.items():
-            yield from _setting(f"{name}.{glance(str(key), 40)}", one, depth + 1)
+        for key, inner in value.items():
+            yield from _setting(f"{name}.{glance(str(key), 40)}", inner, depth + 1)
         return
     yield f"{name} {glance(compact(value), 60)}"
 

@@ -119,7 +119,7 @@ class RenderedResponse:
             yield from section.lines()
         for other in others:
             yield str(other.get("type"))
-            yield from block(compact({key: one for key, one in other.items() if key != "type"}), GLANCE)
+            yield from block(compact({key: inner for key, inner in other.items() if key != "type"}), GLANCE)
             yield ""
         yield from block(title(self._end or "goes on", *_cost(self._usage)), GLANCE, "")
 

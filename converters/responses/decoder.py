@@ -74,10 +74,17 @@ _THOUGHTS: tuple[_What, ...] = ("summary", "content")
 
 
 class ResponsesDecoder:
-    """`who` is the provider's name in messages to the user. Neither a dialect nor losses change what is told."""
+    """A Responses stream as events. Neither a dialect nor losses change what is reported.
 
-    def __init__(self, who: str, dialect: ResponsesDialect | None = None, losses: Losses | None = None) -> None:
-        self._who = who
+    Hosts leave events out, repeat whole texts and renumber parts, so what was reported is kept, by item and kind of
+    text: `_heard`. A later event that has a text whole adds only what is missing of it. An item is done once (`_done`),
+    and the terminal event's `output` counts only where no item came before it (`_any_item`).
+    """
+
+    def __init__(
+        self, provider_name: str, dialect: ResponsesDialect | None = None, losses: Losses | None = None
+    ) -> None:
+        self._provider_name = provider_name
         self._started = False
         self._ended = False
         self._calls: dict[object, str] = {}  # item -> its call id
@@ -99,7 +106,7 @@ class ResponsesDecoder:
         if self._ended:
             return []
         self._ended = True
-        return [Failed(Fault("cut", f"{self._who} ended the stream before the answer was complete"))]
+        return [Failed(Fault("cut", f"{self._provider_name} ended the stream before the answer was complete"))]
 
     def whole(self, body: Any) -> list[Event]:
         """The events of an answer that is no stream."""
@@ -222,7 +229,7 @@ class ResponsesDecoder:
             yield Finished(self._reason(kind, response))
         else:
             own = body if "message" in body else f"the answer ended as {kind or 'an error'}"
-            yield Failed(errors.from_stream(self._who, response.get("error") or body.get("error") or own))
+            yield Failed(errors.from_stream(self._provider_name, response.get("error") or body.get("error") or own))
 
     def _reason(self, kind: str, response: Json) -> StopReason:
         if kind == "response.incomplete":
@@ -240,7 +247,7 @@ def _object(body: Json, key: str) -> Json:
 
 def _objects(body: Json, key: str) -> list[Json]:
     value = body.get(key)
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return [element for element in value if isinstance(element, dict)] if isinstance(value, list) else []
 
 
 def _texts(item: Json, field: str, kinds: dict[str, str]) -> list[str]:

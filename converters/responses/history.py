@@ -25,7 +25,7 @@ from converters.tools.unique_names import UniqueNames
 
 
 @dataclass(slots=True)
-class Message:
+class InputMessage:
     """What the user or the developer said; `parts` is never empty."""
 
     role: Literal["user", "developer"]
@@ -54,7 +54,7 @@ class Step:
     path: str = ""
 
 
-type Turn = Message | Step
+type Turn = InputMessage | Step
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ def conversation(request: wire.Request, losses: Losses) -> Conversation:
     instructions = [request.instructions] if request.instructions else []
     turns: list[Turn] = []
     for turn in _turns(request.input, losses):
-        if not turns and isinstance(turn, Message) and turn.role == "developer":
+        if not turns and isinstance(turn, InputMessage) and turn.role == "developer":
             instructions += [text for part in turn.parts if (text := _only_text(part, turn.path, losses))]
         else:
             turns.append(turn)
@@ -212,19 +212,19 @@ def _only_text(part: wire.Part, path: str, losses: Losses) -> str:
             return ""
 
 
-def _message(item: wire.Item, path: str, losses: Losses) -> Message | None:
+def _message(item: wire.Item, path: str, losses: Losses) -> InputMessage | None:
     """What a message-like item says upstream; None where it says nothing (a loss is noted) or is no message."""
     match item:
         case wire.MessageItem(role="assistant"):
             return None
         case wire.MessageItem():
             parts = parts_of(item.content)
-            return Message("user" if item.role == "user" else "developer", parts, path) if parts else None
+            return InputMessage("user" if item.role == "user" else "developer", parts, path) if parts else None
         case wire.AgentMessageItem():
-            return Message("user", _agent_parts(item), path)
+            return InputMessage("user", _agent_parts(item), path)
         case wire.OutputItem():
             note = _text(f"[Output of the earlier tool call {item.call_id}, whose request is no longer in the history]")
-            return Message("user", [note, *parts_of(item.output)], path)
+            return InputMessage("user", [note, *parts_of(item.output)], path)
         case wire.CompactionItem():
             return _summary(item, path, losses)
         case wire.AdditionalToolsItem() | wire.ToolSearchOutputItem() | wire.CompactionTriggerItem():
@@ -254,11 +254,11 @@ SUMMARY_PREFIX = (
 )
 
 
-def _summary(item: wire.CompactionItem, path: str, losses: Losses) -> Message | None:
+def _summary(item: wire.CompactionItem, path: str, losses: Losses) -> InputMessage | None:
     summary = seal.unwrap(SUMMARY_FAMILY, item.encrypted_content)
     if not isinstance(summary, str):
         losses.note(path, item.type, "another provider encrypted this summary")
-        return Message(
+        return InputMessage(
             "user", [_text("[An earlier part of this conversation was compacted by another provider.]")], path
         )
-    return Message("user", [_text(SUMMARY_PREFIX + summary)], path)
+    return InputMessage("user", [_text(SUMMARY_PREFIX + summary)], path)

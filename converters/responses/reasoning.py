@@ -10,7 +10,7 @@ from converters.jsontext import Json
 from converters.losses import Losses
 
 
-def without_thinking(raw: Json, losses: Losses) -> Json:
+def stripped(raw: Json, losses: Losses) -> Json:
     """The request without reasoning items, and without ids: OpenAI misses the reasoning that belongs to an id.
 
     Compactions stay: a thread that lost its history in silence is worse than one that fails with a reason.

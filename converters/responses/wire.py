@@ -373,7 +373,9 @@ def read(raw: Json) -> Request:
         problems = error.errors(include_url=False, include_input=False)
         places = [json_path(problem["loc"], raw) for problem in problems]
         # A value of a union has one problem for each member: the deepest is the one that nearly fitted.
-        place, problem = max(zip(places, problems, strict=True), key=lambda one: one[0].count("[") + one[0].count("."))
+        place, problem = max(
+            zip(places, problems, strict=True), key=lambda problem: problem[0].count("[") + problem[0].count(".")
+        )
         raise RequestError(problem["msg"], param=place) from error
     request._raw = raw
     return request

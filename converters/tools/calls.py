@@ -126,8 +126,8 @@ def _as_declared(schema: Any, value: Any) -> Any:
             known = schema.get("properties")
             if not isinstance(known, dict):
                 return value
-            return {key: _as_declared(known.get(key), one) for key, one in value.items()}
+            return {key: _as_declared(known.get(key), element) for key, element in value.items()}
         case list():
-            return [_as_declared(schema.get("items"), one) for one in value]
+            return [_as_declared(schema.get("items"), element) for element in value]
         case _:
             return value

@@ -70,7 +70,7 @@ class Toolbox:
         for function in self.functions:
             if is_refused(function.name, refused):
                 losses.note(function.path, function.name, "this upstream is not offered it")
-        self.functions = [one for one in self.functions if not is_refused(one.name, refused)]
+        self.functions = [function for function in self.functions if not is_refused(function.name, refused)]
 
     def hosted_upstream(self, dialect: Dialect, losses: Losses) -> list[Json]:
         """The upstream's own tool in place of a hosted web search, once; every other hosted tool is a loss."""
@@ -130,8 +130,8 @@ def _lower(box: Toolbox, tool: wire.Tool, namespace: str | None, path: str) -> N
             parameters = _parameters(tool.parameters)
             box.add(_function(TOOL_SEARCH, None, path, "tool_search", tool.description or "", parameters, None))
         case wire.NamespaceTool(name=name, tools=tools):
-            for index, one in enumerate(tools):
-                _lower(box, one, name, f"{path}.tools[{index}]")
+            for index, inner in enumerate(tools):
+                _lower(box, inner, name, f"{path}.tools[{index}]")
         case wire.HostedTool():
             box.hosted.append((path, tool))
 
@@ -166,12 +166,12 @@ def _without_marks(schema: Any) -> Any:
             for key, value in schema.items()
             if key != "encrypted" or not isinstance(value, bool)
         }
-    return [_without_marks(one) for one in schema] if isinstance(schema, list) else schema
+    return [_without_marks(inner) for inner in schema] if isinstance(schema, list) else schema
 
 
 def _without_marks_under(key: str, value: Any) -> Any:
     if key in _NAMED and isinstance(value, dict):
-        return {name: _without_marks(one) for name, one in value.items()}
+        return {name: _without_marks(inner) for name, inner in value.items()}
     return _without_marks(value)
 
 

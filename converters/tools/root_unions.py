@@ -31,8 +31,8 @@ def joined(schema: Json) -> Json:
         enough = 1 if union == "allOf" else len(branches)  # of the others, only one branch need hold
         required |= dict.fromkeys(name for name, count in demands.items() if count >= enough)
         for branch in branches:
-            for name, one in _properties(branch).items():
-                properties.setdefault(name, one)
+            for name, element in _properties(branch).items():
+                properties.setdefault(name, element)
     merged["properties"] = properties
     merged["required"] = list(required)
     if not required:
@@ -41,7 +41,7 @@ def joined(schema: Json) -> Json:
 
 
 def _branches(union: Any) -> Iterator[Json]:
-    yield from (one for one in union if isinstance(one, dict)) if isinstance(union, list) else ()
+    yield from (element for element in union if isinstance(element, dict)) if isinstance(union, list) else ()
 
 
 def _properties(schema: Json) -> Json:
@@ -51,4 +51,4 @@ def _properties(schema: Json) -> Json:
 
 def _required(schema: Json) -> Iterator[str]:
     found = schema.get("required")
-    yield from (one for one in found if isinstance(one, str)) if isinstance(found, list) else ()
+    yield from (element for element in found if isinstance(element, str)) if isinstance(found, list) else ()

@@ -12,7 +12,7 @@ from converters.anthropic import response as from_anthropic
 from converters.anthropic.dialect import AnthropicDialect
 from converters.chat import response as from_chat
 from converters.chat.dialect import ChatDialect
-from converters.delta_template import Repeats
+from converters.delta_template import DeltaTemplate
 from converters.events import Event, Failed
 from converters.jsontext import Json, dumps
 from converters.protocols import Decoder
@@ -47,13 +47,13 @@ def content(text: str) -> Json:
     return chunk({"content": text})
 
 
-def learned(body: Json) -> Repeats:
-    repeats = Repeats()
-    repeats.learn(dumps(body), from_chat._only_text(body))
-    return repeats
+def learned(body: Json) -> DeltaTemplate:
+    template = DeltaTemplate()
+    template.learn(dumps(body), from_chat._only_text(body))
+    return template
 
 
-class Parsing(Repeats):
+class Parsing(DeltaTemplate):
     """Knows no repeats."""
 
     def text_of(self, data: bytes) -> str:
@@ -70,7 +70,7 @@ def test_a_chat_stream_says_the_same_read_either_way(
     deltas: list[Json], ascii_only: bool, dialect: ChatDialect
 ) -> None:
     quick, parsing = from_chat.ChatDecoder("Who", dialect), from_chat.ChatDecoder("Who", dialect)
-    parsing._repeats = Parsing()
+    parsing._template = Parsing()
     bodies = [chunk(delta) for delta in deltas]
     assert events(quick, bodies, ascii_only=ascii_only) == events(parsing, bodies, ascii_only=ascii_only)
 
@@ -78,16 +78,16 @@ def test_a_chat_stream_says_the_same_read_either_way(
 @given(st.lists(st.tuples(BLOCKS, st.integers(0, 1)), max_size=12), st.booleans())
 def test_an_anthropic_stream_says_the_same_read_either_way(deltas: list[tuple[Json, int]], ascii_only: bool) -> None:
     quick, parsing = (from_anthropic.AnthropicDecoder("Who", AnthropicDialect()) for _ in range(2))
-    parsing._repeats = Parsing()
+    parsing._template = Parsing()
     bodies = [{"type": "content_block_delta", "index": index, "delta": delta} for delta, index in deltas]
     assert events(quick, bodies, ascii_only=ascii_only) == events(parsing, bodies, ascii_only=ascii_only)
 
 
 def test_only_the_text_may_differ() -> None:
-    repeats = learned(content("Hi"))
-    assert repeats.text_of(dumps(content("you"))) == "you"
-    assert repeats.text_of(dumps(content("you") | {"id": "c2"})) == ""
-    assert repeats.text_of(dumps(chunk({"content": "you", "refusal": "no"}))) == ""
+    template = learned(content("Hi"))
+    assert template.text_of(dumps(content("you"))) == "you"
+    assert template.text_of(dumps(content("you") | {"id": "c2"})) == ""
+    assert template.text_of(dumps(chunk({"content": "you", "refusal": "no"}))) == ""
 
 
 @pytest.mark.parametrize("text", ["", "a\nb", 'a"b', "a\\b"])
@@ -114,36 +114,36 @@ def test_a_text_that_is_no_json_is_parsed(text: bytes) -> None:
     ],
 )
 def test_a_chunk_that_says_more_is_not_learned(body: Json) -> None:
-    repeats = learned(body)
-    assert repeats.text_of(dumps(body)) == ""
+    template = learned(body)
+    assert template.text_of(dumps(body)) == ""
 
 
 def test_thinking_is_learned_by_its_own_name() -> None:
-    repeats = learned(chunk({"content": "", "reasoning_content": "Hm"}))
-    assert (repeats.text_of(dumps(chunk({"content": "", "reasoning_content": "so"}))), repeats.key) == (
+    template = learned(chunk({"content": "", "reasoning_content": "Hm"}))
+    assert (template.text_of(dumps(chunk({"content": "", "reasoning_content": "so"}))), template.key) == (
         "so",
         "reasoning_content",
     )
 
 
 def test_a_host_whose_chunks_never_repeat_is_not_learned_for_ever() -> None:
-    repeats = Repeats()
+    template = DeltaTemplate()
     for number in range(9):
         body = content("Hi") | {"obfuscation": str(number)}
-        assert repeats.text_of(dumps(body)) == ""
-        if repeats.learns:
-            repeats.learn(dumps(body), "content")
-    assert not repeats.learns
+        assert template.text_of(dumps(body)) == ""
+        if template.learns:
+            template.learn(dumps(body), "content")
+    assert not template.learns
 
 
 def test_a_host_whose_chunks_change_now_and_then_is_learned_anew() -> None:
-    repeats = Repeats()
+    template = DeltaTemplate()
     for number in range(9):
         one, other = (content(text) | {"created": number} for text in ("Hi", "you"))
-        assert repeats.text_of(dumps(one)) == ""
-        repeats.learn(dumps(one), "content")
-        assert repeats.text_of(dumps(other)) == "you"
-    assert repeats.learns
+        assert template.text_of(dumps(one)) == ""
+        template.learn(dumps(one), "content")
+        assert template.text_of(dumps(other)) == "you"
+    assert template.learns
 
 
 def test_a_repeated_chunk_that_is_named_an_error_is_one() -> None:

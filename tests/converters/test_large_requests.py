@@ -9,7 +9,7 @@ from converters.anthropic.dialect import AnthropicDialect
 from converters.chat.dialect import ChatDialect
 from converters.exchange import Upstream, open_exchange, passes_as_it_is
 from converters.jsontext import Json
-from converters.request_fingerprint import Gist
+from converters.request_fingerprint import RequestFingerprint
 from converters.responses.dialect import ResponsesDialect
 from tests.steps import steps
 
@@ -72,7 +72,7 @@ def test_twice_as_many_cost_twice_as_much(shape: str, protocol: str) -> None:
 
         def work() -> None:
             passes_as_it_is(raw)
-            Gist.of(raw)
+            RequestFingerprint.of(raw)
             open_exchange(raw, upstream, now=1, client="codex")
 
         return steps(work)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from converters.request_fingerprint import Gist
+from converters.request_fingerprint import RequestFingerprint
 
 CODEX = Path(__file__).parents[1] / "data" / "codex"
 RECORDED = json.loads((CODEX / "parallel-calls.json").read_text())
@@ -16,20 +16,22 @@ def message(role: str, *texts: str) -> dict[str, Any]:
     return {"type": "message", "role": role, "content": [{"type": "input_text", "text": text} for text in texts]}
 
 
-def gist(*items: dict[str, Any], model: str = "m", tools: list[dict[str, Any]] | None = None) -> Gist:
-    return Gist.of({"model": model, "input": list(items), "tools": tools or []})
+def fingerprint(
+    *items: dict[str, Any], model: str = "m", tools: list[dict[str, Any]] | None = None
+) -> RequestFingerprint:
+    return RequestFingerprint.of({"model": model, "input": list(items), "tools": tools or []})
 
 
 def test_a_real_question_is_told_in_a_few_lines() -> None:
-    assert Gist.of(RECORDED).items == (
+    assert RequestFingerprint.of(RECORDED).items == (
         "user: do it",
         *("call of exec_command", "call of exec_command", "output of exec_command", "output of exec_command"),
     )
-    assert {"exec_command", "multi_agent_v1.spawn_agent", "web_search"} <= Gist.of(RECORDED).tools
+    assert {"exec_command", "multi_agent_v1.spawn_agent", "web_search"} <= RequestFingerprint.of(RECORDED).tools
 
 
 def test_a_question_without_items_is_what_the_user_says() -> None:
-    assert Gist.of({"model": "m", "input": "hi"}) == gist(message("user", "hi"))
+    assert RequestFingerprint.of({"model": "m", "input": "hi"}) == fingerprint(message("user", "hi"))
 
 
 @pytest.mark.parametrize(
@@ -42,13 +44,15 @@ def test_a_question_without_items_is_what_the_user_says() -> None:
     ],
 )
 def test_what_the_client_adds_by_itself_does_not_matter(item: dict[str, Any]) -> None:
-    assert gist(item, message("user", "hi")) == gist(message("user", "hi"))
+    assert fingerprint(item, message("user", "hi")) == fingerprint(message("user", "hi"))
 
 
 def test_ids_arguments_and_what_tools_said_do_not_matter() -> None:
-    def told(number: int) -> Gist:
+    def told(number: int) -> RequestFingerprint:
         call = {"type": "function_call", "call_id": f"c{number}", "name": "ls", "arguments": f'{{"n":{number}}}'}
-        return gist(call, {"type": "function_call_output", "call_id": f"c{number}", "output": f"took {number} s"})
+        return fingerprint(
+            call, {"type": "function_call_output", "call_id": f"c{number}", "output": f"took {number} s"}
+        )
 
     assert told(1) == told(2)
 
@@ -56,27 +60,27 @@ def test_ids_arguments_and_what_tools_said_do_not_matter() -> None:
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        (gist(message("user", "hi"), model="other"), ["model: other, recorded m"]),
-        (gist(message("user", "bye")), ["items: -user: hi", "items: +user: bye"]),
-        (gist(message("user", "hi"), message("assistant", "hello")), ["items: +assistant: hello"]),
-        (gist(), ["items: -user: hi"]),
+        (fingerprint(message("user", "hi"), model="other"), ["model: other, recorded m"]),
+        (fingerprint(message("user", "bye")), ["items: -user: hi", "items: +user: bye"]),
+        (fingerprint(message("user", "hi"), message("assistant", "hello")), ["items: +assistant: hello"]),
+        (fingerprint(), ["items: -user: hi"]),
         (
-            gist(message("user", "hi"), tools=[{"type": "function", "name": "ls"}]),
+            fingerprint(message("user", "hi"), tools=[{"type": "function", "name": "ls"}]),
             ["tools: with ls, which the recorded request lacks"],
         ),
-        (gist(message("user", "hi")), []),
+        (fingerprint(message("user", "hi")), []),
     ],
 )
-def test_a_difference_is_told_in_a_line(asked: Gist, says: list[str]) -> None:
-    assert gist(message("user", "hi")).differences(asked) == says
+def test_a_difference_is_told_in_a_line(asked: RequestFingerprint, says: list[str]) -> None:
+    assert fingerprint(message("user", "hi")).differences(asked) == says
 
 
 def test_nearer_is_what_says_nearly_the_same() -> None:
-    recorded, other = gist(message("user", "list all the files")), gist(message("user", "write a poem"))
-    asked = gist(message("user", "list all the folders"))
+    recorded, other = fingerprint(message("user", "list all the files")), fingerprint(message("user", "write a poem"))
+    asked = fingerprint(message("user", "list all the folders"))
     assert asked.likeness(recorded) > asked.likeness(other)
     assert asked.likeness(asked) == 1
 
 
 def test_texts_may_be_folded_first() -> None:
-    assert Gist.of({"model": "m", "input": "HI"}, str.lower) == gist(message("user", "hi"))
+    assert RequestFingerprint.of({"model": "m", "input": "HI"}, str.lower) == fingerprint(message("user", "hi"))

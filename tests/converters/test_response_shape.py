@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from converters.response_shape import Shape
+from converters.response_shape import ResponseShape
 
 
 def stream(*records: Any) -> bytes:
@@ -23,17 +23,17 @@ def said(*words: str) -> bytes:
 
 
 def test_words_and_their_number_are_no_difference() -> None:
-    assert Shape.of(said("a")).differences(Shape.of(said("b", "c"))) == []
+    assert ResponseShape.of(said("a")).differences(ResponseShape.of(said("b", "c"))) == []
 
 
 def test_repeats_are_folded() -> None:
-    assert Shape.of(said("a", "b")).order == ("start", "text.delta", "stop")
+    assert ResponseShape.of(said("a", "b")).order == ("start", "text.delta", "stop")
 
 
 def test_records_without_a_name_are_told_apart_by_what_they_hold() -> None:
     chunks = [delta(role="assistant", content=""), delta(reasoning="hm"), delta(content="a"), delta("stop")]
     answer = stream(*chunks, {"usage": {"n": 1}}, "[DONE]")
-    assert Shape.of(answer).order == ("nothing", "reasoning", "content", "finish_reason", "usage", "[DONE]")
+    assert ResponseShape.of(answer).order == ("nothing", "reasoning", "content", "finish_reason", "usage", "[DONE]")
 
 
 @pytest.mark.parametrize(
@@ -50,15 +50,17 @@ def test_records_without_a_name_are_told_apart_by_what_they_hold() -> None:
     ],
 )
 def test_a_difference_is_told_with_its_place(recorded: Any, now: Any, lines: list[str]) -> None:
-    shapes = (Shape.of(json.dumps(one).encode()) for one in (recorded, now))
+    shapes = (ResponseShape.of(json.dumps(one).encode()) for one in (recorded, now))
     told = next(shapes).differences(next(shapes))
     assert [line for line in told if ":" in line or "=" in line] == lines
 
 
 def test_another_order_is_told() -> None:
-    told = Shape.of(said("a")).differences(Shape.of(stream({"type": "start"}, {"type": "ping"}, {"type": "stop"})))
+    told = ResponseShape.of(said("a")).differences(
+        ResponseShape.of(stream({"type": "start"}, {"type": "ping"}, {"type": "stop"}))
+    )
     assert {"-text.delta", "+ping"} <= set(told)
 
 
 def test_what_is_no_answer_has_a_shape_too() -> None:
-    assert Shape.of(b"<html>no</html>").paths == Shape.of(b"").paths == frozenset()
+    assert ResponseShape.of(b"<html>no</html>").paths == ResponseShape.of(b"").paths == frozenset()

@@ -12,7 +12,7 @@ from mitmproxy.proxy.layers import http as internals
 from mitmproxy.tools.dump import DumpMaster
 
 from addons.case import Case
-from addons.playback.library import Recorded, Repertoire, gist
+from addons.playback.library import Recorded, Repertoire, fingerprint
 from addons.playback.server import Player
 from converters import exchange
 from tests.addons.house import SCRIPT
@@ -31,7 +31,7 @@ class Master:
 
     def __init__(self, folder: Path, answers: Case, **options: str) -> None:
         self.folder, self.options = folder, options
-        self.player = Player(Repertoire([Recorded("now", answers, gist(exchange.load(answers.client_request)))]))
+        self.player = Player(Repertoire([Recorded("now", answers, fingerprint(exchange.load(answers.client_request)))]))
 
     async def start(self) -> None:
         await self.player.start()

@@ -77,4 +77,4 @@ def test_every_kept_case_is_found_by_its_own_question() -> None:
     for recorded in list(repertoire):
         case = recorded.case
         found = repertoire.find(exchange.load(case.client_request), compact=case.notes.compact)
-        assert found.gist == recorded.gist
+        assert found.fingerprint == recorded.fingerprint

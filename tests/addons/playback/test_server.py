@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from addons.case import Case
-from addons.playback.library import Recorded, Repertoire, gist
+from addons.playback.library import Recorded, Repertoire, fingerprint
 from addons.playback.server import Player
 from converters import exchange
 from tests.addons.recorded import REFUSAL, WORDS, case
@@ -19,7 +19,7 @@ NAME = "chat/hello"
 @asynccontextmanager
 async def playing(one: Case, *, paced: bool = False) -> AsyncIterator[tuple[str, int]]:
     """The path and the port of this case's answer."""
-    player = Player(Repertoire([Recorded(NAME, one, gist(exchange.load(one.client_request)))]), paced=paced)
+    player = Player(Repertoire([Recorded(NAME, one, fingerprint(exchange.load(one.client_request)))]), paced=paced)
     await player.start()
     url = urlsplit(player.base_url(NAME))
     assert url.port is not None

@@ -50,7 +50,7 @@ def test_only_a_trigger_makes_a_compaction() -> None:
 def test_the_question_takes_the_trigger_s_place() -> None:
     asked = rewrite(request(USER, TRIGGER))
     turns = history.conversation(asked, Losses()).turns
-    assert [part.text for turn in turns if isinstance(turn, history.Message) for part in turn.parts] == [
+    assert [part.text for turn in turns if isinstance(turn, history.InputMessage) for part in turn.parts] == [
         "Fix it.",
         PROMPT,
     ]
@@ -123,7 +123,7 @@ def test_the_summary_is_one_sealed_item() -> None:
 def test_a_later_request_unfolds_it() -> None:
     encoder, _ = encode(TextDelta("All done."), Finished("stop"))
     (turn,) = history.conversation(request(*encoder.response["output"]), Losses()).turns
-    assert isinstance(turn, history.Message)
+    assert isinstance(turn, history.InputMessage)
     assert "All done." in str(turn.parts)
 
 

@@ -43,7 +43,7 @@ def shape(turns: list[history.Turn]) -> list[Any]:
     """Turns as plain values, to compare at a glance."""
     shapes: list[Any] = []
     for turn in turns:
-        if isinstance(turn, history.Message):
+        if isinstance(turn, history.InputMessage):
             texts = [part.text for part in turn.parts if isinstance(part, wire.TextPart)]
             shapes.append((turn.role, *texts))
         else:
@@ -104,7 +104,7 @@ def test_an_unanswered_call_has_no_output() -> None:
 def test_an_output_without_a_call_is_told_as_the_users_words() -> None:
     told, _ = converse(user(), output("gone", "the result"))
     last = told.turns[-1]
-    assert isinstance(last, history.Message)
+    assert isinstance(last, history.InputMessage)
     assert last.role == "user"
     assert "gone" in shape([last])[0][1]
     assert shape([last])[0][2] == "the result"
@@ -175,7 +175,7 @@ ITEMS = st.one_of(
 def test_nothing_is_lost_and_nothing_is_said_twice(items: list[Json]) -> None:
     told, losses = converse(*items)
     assert not losses
-    said = sum(len(turn.parts) if isinstance(turn, history.Message) else len(turn.texts) for turn in told.turns)
+    said = sum(len(turn.parts) if isinstance(turn, history.InputMessage) else len(turn.texts) for turn in told.turns)
     steps = [turn for turn in told.turns if isinstance(turn, history.Step)]
     calls = [one for step in steps for one in step.calls]
     paired = sum(one.output is not None for one in calls)
