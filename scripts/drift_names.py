@@ -30,7 +30,7 @@ ITEMS = {
 """What OpenAI's own tools leave in a thread, and references to what it stores."""
 
 TOOLS = {"web_search", "web_search_preview", "image_generation", "code_interpreter", "file_search", "mcp"}
-"""Tools that OpenAI runs; converters/dialect.py says what becomes of them."""
+"""Tools that OpenAI runs; converters/tools/offer.py says what becomes of them."""
 
 
 def nameless(asked: Asked) -> Iterator[str]:
