@@ -1,1 +1,1 @@
-"""What the program needs before and beside all else: its dependencies, its options, its memory, its log lines."""
+"""Starting and running inside mitmproxy: dependencies, options, garbage collection, log lines."""

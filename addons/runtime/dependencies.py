@@ -1,6 +1,7 @@
-"""What has to be true before route.py and replay.py can import the rest; this imports the standard library alone.
+"""Checks Python and the installed libraries before route.py and replay.py import the rest.
 
-They are loaded into whichever mitmproxy a person has, from any folder, and nothing of ours is installed there.
+This module imports the standard library alone: the scripts are loaded into whichever mitmproxy a person has, from any
+folder, and the project need not be installed there.
 """
 
 import re
@@ -10,49 +11,51 @@ from importlib import metadata, util
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-_OLDEST = (3, 13)
-_DEPENDENCY = re.compile(r"([\w-]+)>=([\d.]+)(?:,<([\d.]+))?")
-"""The form that our own pyproject.toml has, of all that are allowed."""
+_OLDEST_PYTHON = (3, 13)
+_REQUIREMENT = re.compile(r"([\w-]+)>=([\d.]+)(?:,<([\d.]+))?")
+"""The only form of a requirement that our own pyproject.toml uses."""
 
 
 def prepare() -> None:
-    """Raises SystemExit, which is one line for the user, where something lacks."""
+    """Raises SystemExit with one line for the user if Python or a library is missing or does not fit."""
     sys.path[:] = without_addons(sys.path)
-    if sys.version_info < _OLDEST:
-        sys.exit(f"transcodex needs Python {'.'.join(map(str, _OLDEST))}, this is {sys.version.split()[0]}")
-    if lacking := list(unfit(dependencies())):
-        sys.exit(f"transcodex needs {' and '.join(lacking)}: {_remedy()}")
+    if sys.version_info < _OLDEST_PYTHON:
+        sys.exit(f"transcodex needs Python {'.'.join(map(str, _OLDEST_PYTHON))}, this is {sys.version.split()[0]}")
+    if problems := list(unfit(dependencies())):
+        sys.exit(f"transcodex needs {' and '.join(problems)}: {_remedy()}")
 
 
 def dependencies() -> list[str]:
-    import tomllib  # which a Python that is too old may not have
+    import tomllib  # new in Python 3.11
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return list(project["dependencies"])
 
 
 def without_addons(path: Iterable[str]) -> list[str]:
-    """mitmproxy puts a script's own folder on the path for good, where our modules would hide others of their names:
-    the standard library, too, has a `compression` since Python 3.14."""
-    return [one for one in path if Path(one).resolve() != ROOT / "addons"]
+    """The import path without our `addons` folder.
+
+    mitmproxy adds a script's own folder and leaves it there, so that our packages would hide others of the same name.
+    """
+    return [folder for folder in path if Path(folder).resolve() != ROOT / "addons"]
 
 
-def unfit(wanted: Iterable[str]) -> Iterator[str]:
-    """What this Python lacks, or has in another version than is needed."""
-    for dependency in wanted:
-        found = _DEPENDENCY.fullmatch(dependency)
-        assert found, dependency
-        name, least, below = found.groups()
+def unfit(requirements: Iterable[str]) -> Iterator[str]:
+    """The requirements that are not installed, or only in a version that does not fit."""
+    for requirement in requirements:
+        parsed = _REQUIREMENT.fullmatch(requirement)
+        assert parsed, requirement
+        name, lowest, below = parsed.groups()
         if util.find_spec(name) is None:
-            yield dependency
-        elif (version := _version(name)) and not _numbers(least) <= _numbers(version) < _numbers(below or "999"):
-            yield f"{dependency} (this is {version})"
+            yield requirement
+        elif (version := _version(name)) and not _numbers(lowest) <= _numbers(version) < _numbers(below or "999"):
+            yield f"{requirement} (this is {version})"
 
 
 def _version(name: str) -> str:
     try:
         return metadata.version(name)
-    except metadata.PackageNotFoundError:  # a packager left it out: what cannot be known is no reason to refuse
+    except metadata.PackageNotFoundError:  # packaged without metadata: an unknown version is no reason to refuse
         return ""
 
 
@@ -62,5 +65,5 @@ def _numbers(version: str) -> list[int]:
 
 def _remedy() -> str:
     if getattr(sys, "frozen", False):
-        return f"mitmproxy's own binaries take no libraries; pip install {ROOT} brings a mitmproxy that does"
+        return f"mitmproxy's own binaries cannot load libraries; pip install {ROOT} installs a mitmproxy that can"
     return f"{sys.executable} -m pip install {ROOT}"

@@ -1,9 +1,9 @@
-"""Keeps the proxy small, and its streams undisturbed.
+"""Runs Python's garbage collector while no exchange runs, so that it delays no stream and memory stays small.
 
-All that is said in an exchange is freed as it ends. What is left refers to itself and waits for Python's collector: a
-connection's layers, which are small. The collector looks at all objects there are, and a list of flows is many. So
-what stays is put out of its sight (`gc.freeze`) at moments of rest, when no exchange runs: a collection, whenever it
-comes, then looks at what is new since then.
+The bodies of an exchange are freed by reference counting when it ends. What is left are reference cycles: a
+connection's layers, which are small. A full collection visits every object, and a list of kept flows holds many. So
+whenever the proxy is idle, all that survives a collection is frozen (`gc.freeze`); later collections visit only what
+is new since then.
 """
 
 import asyncio
@@ -14,20 +14,20 @@ from weakref import WeakSet
 
 from mitmproxy import connection, http
 
-_M_MMAP_THRESHOLD = -3  # of glibc's mallopt(3)
-_LARGE = 1 << 14  # bytes
-_THAW = 200
-"""Connections. One that is frozen while it is open is not found when it is closed: some 20 KB. Now and then all is
-looked at, in a moment of rest, too."""
+_M_MMAP_THRESHOLD = -3  # glibc's mallopt(3)
+_MMAP_THRESHOLD_BYTES = 1 << 14
+_UNFREEZE_AFTER_CLOSED = 200
+"""Closed connections until a full collection. A connection that was frozen while open is not collected when it closes,
+and leaves some 20 KB."""
 
 
-def settle() -> None:
-    """To be called once all is loaded: that stays."""
+def freeze_after_start() -> None:
+    """To be called once everything is loaded, since that stays for good."""
     _freeze()
-    # Large blocks outside the heap go back to the system when they are freed; glibc alone would raise this limit with
-    # each answer and keep their holes. Elsewhere there is no mallopt, and no need.
+    # Blocks above this size are mapped one by one and go back to the system when they are freed. By default glibc
+    # raises the limit with each large body and keeps the freed memory. Other systems have no mallopt, nor the problem.
     with contextlib.suppress(OSError, AttributeError, TypeError):
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE)
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
 
 
 def _freeze() -> None:
@@ -38,23 +38,23 @@ def _freeze() -> None:
 class Memory:
     def __init__(self) -> None:
         self._running: WeakSet[http.HTTPFlow] = WeakSet()
-        self._is_new = False
-        """Something happened since the last rest."""
-        self._closed = 0
-        """Connections, since all was looked at."""
-        self._watching: asyncio.Task[None] | None = None
+        self._has_garbage = False
+        """Something happened since the last collection."""
+        self._closed_connections = 0
+        """Since the last full collection."""
+        self._timer: asyncio.Task[None] | None = None
 
     def running(self) -> None:
-        settle()
-        self._watching = asyncio.get_running_loop().create_task(self._each_second())
+        freeze_after_start()
+        self._timer = asyncio.get_running_loop().create_task(self._each_second())
 
     def done(self) -> None:
-        if self._watching is not None:
-            self._watching.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         self._running.add(flow)
-        self._is_new = True
+        self._has_garbage = True
 
     def response(self, flow: http.HTTPFlow) -> None:
         self._running.discard(flow)
@@ -63,21 +63,21 @@ class Memory:
         self._running.discard(flow)
 
     def client_disconnected(self, client: connection.Client) -> None:
-        self._closed += 1
-        self._is_new = True
+        self._closed_connections += 1
+        self._has_garbage = True
 
-    def rest(self) -> bool:
-        """To be called now and then; whether it was a moment of rest."""
-        if not self._is_new or any(flow.live for flow in self._running):
+    def collect_if_idle(self) -> bool:
+        """Whether a collection was due and no exchange ran, so that it was done now."""
+        if not self._has_garbage or any(flow.live for flow in self._running):
             return False
-        if self._closed >= _THAW:
+        if self._closed_connections >= _UNFREEZE_AFTER_CLOSED:
             gc.unfreeze()
-            self._closed = 0
+            self._closed_connections = 0
         _freeze()
-        self._is_new = False
+        self._has_garbage = False
         return True
 
     async def _each_second(self) -> None:
         while True:
             await asyncio.sleep(1)
-            self.rest()
+            self.collect_if_idle()

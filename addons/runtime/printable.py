@@ -1,14 +1,11 @@
-"""Text that somebody else chose, for a line of the log or a comment."""
+"""Foreign text, made safe for a line of the log or a flow's comment."""
 
-_MOST = 500
+_MAX_LENGTH = 500
 
 
-def printable(text: str, most: int = _MOST) -> str:
-    """The text in one line that a terminal shows as it is: what controls one, or turns its direction, is spelled out.
-
-    No more than `most` characters; the end is cut.
-    """
-    shown = text[:most]
+def printable(text: str, max_length: int = _MAX_LENGTH) -> str:
+    """The text in one line, cut at `max_length`: control and direction characters are replaced by escape sequences."""
+    shown = text[:max_length]
     if not shown.isprintable():
-        shown = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in shown)
-    return shown if len(text) <= most and len(shown) <= most else f"{shown[: most - 3]}..."
+        shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in shown)
+    return shown if len(text) <= max_length and len(shown) <= max_length else f"{shown[: max_length - 3]}..."

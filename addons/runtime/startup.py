@@ -1,7 +1,7 @@
-"""What goes wrong while mitmproxy starts with us ends the program, in one line and before a request is served.
+"""An error while mitmproxy starts with our scripts ends the program with one line, before any request is served.
 
-mitmproxy itself would log it, or not even that, and go on without us: then every request, with its credentials, would
-go to the reverse target.
+mitmproxy itself would log the error at most and run without our addons: every request would then go to the reverse
+target, with its credentials.
 """
 
 import difflib
@@ -16,56 +16,58 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.optmanager import OptManager
 
 _OF_ANOTHER_PROGRAM = re.compile(r"(console|dumper|intercept|termlog|view|web)(_\w+)?|flow_detail|keepserving")
-"""Options that mitmproxy's three programs do not share: the same command may start any of them."""
+"""Options that mitmproxy's three programs do not share; the same command line may start any of them."""
 
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """For what happens at a start, as a decorator or with `with`. A program that runs goes on, and tells."""
+    """Ends the program with one line where a start fails; as decorator or in `with`. Later, exceptions pass through."""
     try:
         yield
-    except Exception as error:  # the boundary to mitmproxy, which would go on
+    except Exception as error:  # the boundary to mitmproxy, which would run without us
         if not _is_starting():
             raise
-        sys.exit(f"transcodex: {_told(error)}")
+        sys.exit(f"transcodex: {_text_of(error)}")
 
 
 class Options:
-    """Takes the options that mitmproxy has put off until we would know them. To be loaded last: then all are known.
+    """Sets the options that mitmproxy deferred until a script would add them; to be loaded last, when all are added.
 
-    Until it is sure that none was mistyped, nothing is answered.
+    Requests get 503 until it is certain that no option was mistyped.
     """
 
-    _are_sure = False
+    _are_checked = False
 
     @one_line()
     def load(self, loader: Loader) -> None:
         take(ctx.options)
         scripts = getattr(ctx.master.addons.get("scriptloader"), "addons", [])
-        others_may_know = _is_starting() and sum(script.ns is None for script in scripts) > 1  # ours, and some to come
+        others_may_know = (
+            _is_starting() and sum(script.ns is None for script in scripts) > 1
+        )  # this one, and some to come
         if not others_may_know:
-            self._be_sure()
+            self._check()
 
     def running(self) -> None:
-        if not self._are_sure:
-            self._be_sure()
+        if not self._are_checked:
+            self._check()
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        if flow.response is None and not self._are_sure:
+        if flow.response is None and not self._are_checked:
             flow.request.stream = False
             flow.response = http.Response.make(503, b"this proxy is not ready", {"retry-after": "1"})
 
-    def _be_sure(self) -> None:
+    def _check(self) -> None:
         if lines := unknown(ctx.options):
             sys.exit(f"transcodex: {'; '.join(lines)}")
-        self._are_sure = True
+        self._are_checked = True
 
 
 def take(options: OptManager) -> None:
-    """Sets what was given for options that are known by now.
+    """Sets the deferred options that are known by now.
 
     Raises:
-        OptionsError: it cannot be taken.
+        OptionsError: a value does not fit its option.
     """
     for name, value in list(options.deferred.items()):
         if name in options:
@@ -74,51 +76,51 @@ def take(options: OptManager) -> None:
 
 
 def unknown(options: OptManager) -> list[str]:
-    """What nobody knows of the options that were given, a line each.
+    """A line for each option that was set and that nobody knows.
 
-    mitmproxy's own file of options may name those of scripts that are not loaded now; what looks like one of ours is
-    told all the same.
+    mitmproxy's options file may set those of scripts that are not loaded now: from there, only names that are close to
+    a known one are reported.
     """
     lines = []
     for name, value in options.deferred.items():
         if _OF_ANOTHER_PROGRAM.fullmatch(name):
             continue
         close = difflib.get_close_matches(name, options.keys(), n=1)
-        if close or _typed(value) is not None:
-            meant = f" (did you mean {close[0]}?)" if close else ""
-            lines.append(f"unknown option {name[:80]!a}{meant}")
+        if close or _command_line_values(value) is not None:
+            hint = f" (did you mean {close[0]}?)" if close else ""
+            lines.append(f"unknown option {name[:80]!a}{hint}")
     return lines
 
 
 def _set(options: OptManager, name: str, value: object) -> None:
-    typed = _typed(value)
-    if typed is not None and len(typed) > 1 and not isinstance(getattr(options, name), list | tuple):
-        raise exceptions.OptionsError(f"{name}: given {len(typed)} times, where one value is possible")
+    values = _command_line_values(value)
+    if values is not None and len(values) > 1 and not isinstance(getattr(options, name), list | tuple):
+        raise exceptions.OptionsError(f"{name}: given {len(values)} times, but takes one value")
     try:
-        if typed is None:
+        if values is None:
             options.update(**{name: value})
         else:
-            options.set(*([f"{name}={one}" for one in typed] or [name]))
+            options.set(*([f"{name}={text}" for text in values] or [name]))
     except TypeError:
-        raise exceptions.OptionsError(f"{name}: is of another kind than this option wants") from None
+        raise exceptions.OptionsError(f"{name}: has the wrong type for this option") from None
 
 
-def _typed(value: object) -> list[str] | None:
-    """What stands behind `--set name=` each time; None: it was read from mitmproxy's file of options."""
-    typed: list[str] | None = getattr(value, "val", None)
-    return typed
+def _command_line_values(deferred: object) -> list[str] | None:
+    """The texts of each `--set name=text`; None if the value was read from mitmproxy's options file."""
+    values: list[str] | None = getattr(deferred, "val", None)
+    return values
 
 
 def _is_starting() -> bool:
-    """Whether a program of mitmproxy's starts with scripts; who brings us up otherwise can deal with an exception."""
+    """Whether one of mitmproxy's programs is starting with scripts; any other caller can handle an exception itself."""
     master = getattr(ctx, "master", None)
     scripts = master.addons.get("scriptloader") if master else None
     return scripts is not None and bool(scripts.addons) and not scripts.is_running
 
 
-def _told(error: Exception) -> str:
-    said = " ".join(str(error).split())
+def _text_of(error: Exception) -> str:
+    message = " ".join(str(error).split())
     if isinstance(error, exceptions.OptionsError | ValueError | OSError):
-        return said
+        return message
     place = traceback.extract_tb(error.__traceback__, limit=-1)[0]
-    return f"{type(error).__name__} at {place.filename}:{place.lineno}: {said}"
+    return f"{type(error).__name__} at {place.filename}:{place.lineno}: {message}"

@@ -13,7 +13,7 @@ MITMDUMP = Path(sys.executable).with_name("mitmdump")
 
 
 def started(script: str | Path, cwd: Path, python_path: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """A mitmdump that loads the script, tells its options and ends."""
+    """Runs mitmdump with the script; `--options` makes it print its options and exit."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(cwd), "PYTHONPATH": str(python_path)}
     command = [str(MITMDUMP), "-s", str(script), "--set", f"confdir={python_path}", *options]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=60, check=False)
@@ -46,23 +46,23 @@ def test_a_script_is_loaded_from_any_folder_beside_foreign_packages_of_the_same_
     assert f"\n{option}" in done.stdout
 
 
-def test_what_lacks_is_named_in_one_line_with_what_to_do(tmp_path: Path) -> None:
+def test_missing_libraries_are_named_in_one_line_with_what_to_do(tmp_path: Path) -> None:
     hidden = 'import sys\nsys.modules["tomlkit"] = sys.modules["orjson"] = None\n'
     (tmp_path / "sitecustomize.py").write_text(hidden)
     done = started(ROOT / "addons" / "route.py", tmp_path, tmp_path)
     assert done.returncode == 1
-    lacking = "orjson>=3.10 and tomlkit>=0.13"
-    assert done.stderr == f"transcodex needs {lacking}: {sys.executable} -m pip install {ROOT}\n"
+    missing = "orjson>=3.10 and tomlkit>=0.13"
+    assert done.stderr == f"transcodex needs {missing}: {sys.executable} -m pip install {ROOT}\n"
     assert "Traceback" not in done.stdout
 
 
-def test_what_the_project_declares_is_here() -> None:
+def test_the_declared_dependencies_are_installed() -> None:
     assert {"mitmproxy>=12.2,<13", "tomlkit>=0.13"} <= set(dependencies())
     assert list(unfit(dependencies())) == []
 
 
 @pytest.mark.parametrize(
-    ("wanted", "told"),
+    ("requirement", "problem"),
     [
         ("no-such-library>=1", "no-such-library>=1"),
         ("pytest>=1,<2", "pytest>=1,<2 (this is "),
@@ -71,12 +71,12 @@ def test_what_the_project_declares_is_here() -> None:
         ("json>=5", ""),  # it says no version
     ],
 )
-def test_a_library_that_lacks_or_is_another_version_is_told(wanted: str, told: str) -> None:
-    found = "".join(unfit([wanted]))
-    assert found.startswith(told) and bool(found) == bool(told)
+def test_a_library_that_is_missing_or_of_another_version_is_reported(requirement: str, problem: str) -> None:
+    found = "".join(unfit([requirement]))
+    assert found.startswith(problem) and bool(found) == bool(problem)
 
 
-def test_our_modules_hide_none_of_the_same_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_packages_hide_no_others_of_the_same_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     assert without_addons(["addons", str(ROOT / "addons"), str(ROOT), "/usr/lib"]) == [str(ROOT), "/usr/lib"]
     monkeypatch.chdir(ROOT / "addons")

@@ -1,4 +1,4 @@
-"""Answers do not stay in memory, and the collector disturbs no stream."""
+"""Nothing of an ended exchange stays in collection, and the collector runs only while no exchange does."""
 
 import gc
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from mitmproxy import http
 from mitmproxy.test import tflow
 
 from addons.layer.attempt import Attempt
-from addons.runtime.garbage_collection import _THAW, Memory
+from addons.runtime.garbage_collection import _UNFREEZE_AFTER_CLOSED, Memory
 from converters.exchange import Exchange
 from tests.addons.house import HELLO, House, question
 from tests.addons.stage import answer
@@ -40,70 +40,70 @@ def live() -> http.HTTPFlow:
 
 
 def cycles() -> int:
-    return sum(isinstance(one, Cycle) for one in gc.get_objects())
+    return sum(isinstance(item, Cycle) for item in gc.get_objects())
 
 
-def over(memory: Memory, flow: http.HTTPFlow) -> None:
-    memory.requestheaders(flow)
-    memory.response(flow)
+def run_exchange(collection: Memory, flow: http.HTTPFlow) -> None:
+    collection.requestheaders(flow)
+    collection.response(flow)
     flow.live = False
 
 
-def test_what_refers_to_itself_goes_when_nothing_runs() -> None:
-    memory = Memory()
-    over(memory, live())
+def test_cycles_are_collected_when_nothing_runs() -> None:
+    collection = Memory()
+    run_exchange(collection, live())
     Cycle()
     assert cycles() == 1
-    assert memory.rest()
+    assert collection.collect_if_idle()
     assert cycles() == 0
 
 
 def test_nothing_is_collected_while_an_exchange_runs() -> None:
-    memory, flow = Memory(), live()
-    over(memory, live())
-    memory.requestheaders(flow)
+    collection, flow = Memory(), live()
+    run_exchange(collection, live())
+    collection.requestheaders(flow)
     Cycle()
-    assert not memory.rest()
+    assert not collection.collect_if_idle()
     assert cycles() == 1
-    memory.error(flow)
-    assert memory.rest()
+    collection.error(flow)
+    assert collection.collect_if_idle()
 
 
-def test_where_nothing_happened_nothing_is_collected() -> None:
-    memory = Memory()
-    assert not memory.rest()
-    over(memory, live())
-    assert memory.rest()
-    assert not memory.rest()
+def test_nothing_is_collected_where_nothing_happened() -> None:
+    collection = Memory()
+    assert not collection.collect_if_idle()
+    run_exchange(collection, live())
+    assert collection.collect_if_idle()
+    assert not collection.collect_if_idle()
 
 
-def test_what_is_kept_is_not_looked_at_again() -> None:
-    memory, kept = Memory(), [Cycle() for _ in range(100)]
-    over(memory, live())
-    memory.rest()
+def test_kept_objects_are_not_visited_again() -> None:
+    collection, kept = Memory(), [Cycle() for _ in range(100)]
+    run_exchange(collection, live())
+    collection.collect_if_idle()
     assert cycles() == 0
     assert len(kept) == 100
 
 
-def test_a_connection_that_was_open_then_goes_in_the_end() -> None:
-    memory, connection = Memory(), Cycle()
-    over(memory, live())
-    memory.rest()
-    seen = id(connection)
+def test_a_connection_that_was_frozen_while_open_is_collected_in_the_end() -> None:
+    collection, connection = Memory(), Cycle()
+    run_exchange(collection, live())
+    collection.collect_if_idle()
+    frozen = id(connection)
     del connection
-    for _ in range(_THAW):
-        memory.client_disconnected(tflow.tclient_conn())
-    assert memory.rest()
+    for _ in range(_UNFREEZE_AFTER_CLOSED):
+        collection.client_disconnected(tflow.tclient_conn())
+    assert collection.collect_if_idle()
     gc.unfreeze()
-    assert seen not in {id(one) for one in gc.get_objects() if isinstance(one, Cycle)}
+    assert frozen not in {id(item) for item in gc.get_objects() if isinstance(item, Cycle)}
 
 
-@pytest.mark.parametrize("said", [HELLO, answer(b"data: {"), answer(b"<html>")], ids=["whole", "cut", "no stream"])
-def test_nothing_of_an_exchange_outlives_its_end_but_its_flows(house: House, said: bytes) -> None:
-    """The collector is off: what is found here would stay as long as a list keeps the flows, or until it comes by."""
+@pytest.mark.parametrize("response", [HELLO, answer(b"data: {"), answer(b"<html>")], ids=["whole", "cut", "no stream"])
+def test_nothing_of_an_exchange_outlives_its_end_but_its_flows(house: House, response: bytes) -> None:
+    """The collector is off: what is found here would stay as long as the flows are kept, or until a collection."""
     stages = [house.asked(question()) for _ in range(3)]
-    assert any(isinstance(one, Exchange) for one in gc.get_objects())
+    assert any(isinstance(item, Exchange) for item in gc.get_objects())
     for stage in stages:
-        stage.upstream(said)
-    assert [one for one in gc.get_objects() if isinstance(one, Exchange | Attempt)] == []
+        stage.upstream(response)
+    assert [item for item in gc.get_objects() if isinstance(item, Exchange | Attempt)] == []
     assert all(len(stage.flows) == 2 for stage in stages)

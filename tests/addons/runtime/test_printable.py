@@ -1,4 +1,4 @@
-"""What others chose, in a line of ours."""
+"""Foreign text in a line of the log."""
 
 import pytest
 from hypothesis import given
@@ -22,16 +22,16 @@ from addons.runtime.printable import printable
         ("\x00" * 500, r"\x00" * 124 + r"\..."),
     ],
 )
-def test_what_controls_a_terminal_is_spelled_out(text: str, shown: str) -> None:
+def test_control_characters_are_escaped(text: str, shown: str) -> None:
     assert printable(text) == shown
 
 
 @given(st.text(), st.integers(10, 50))
-def test_it_is_always_one_short_printable_line(text: str, most: int) -> None:
-    shown = printable(text, most)
-    assert shown.isprintable() and len(shown) <= most
+def test_it_is_always_one_short_printable_line(text: str, max_length: int) -> None:
+    shown = printable(text, max_length)
+    assert shown.isprintable() and len(shown) <= max_length
 
 
-def test_what_is_printable_and_short_stays() -> None:
+def test_short_printable_text_stays_the_same_object() -> None:
     text = "as it is"
     assert printable(text) is text

@@ -1,4 +1,4 @@
-"""What goes wrong at a start ends mitmproxy's programs in one line, before anything is served."""
+"""An error at a start ends mitmproxy's programs with one line, before anything is served."""
 
 import os
 import socket
@@ -16,7 +16,7 @@ from mitmproxy.test import taddons, tflow
 from addons.runtime import startup
 from tests.addons.house import SCRIPT, question, request
 
-PATIENCE = 60  # seconds; only a test that fails waits so long
+TIMEOUT_SECONDS = 60  # only a failing test waits so long
 
 
 @pytest.fixture
@@ -29,24 +29,24 @@ def known() -> options.Options:
     return given
 
 
-# --- options that were put off ---
+# --- deferred options ---
 
 
-def put_off(known: options.Options, *typed: str, **read: object) -> options.Options:
+def deferred(known: options.Options, *command_line: str, **options_file: object) -> options.Options:
     early = options.Options()
-    early.set(*typed, defer=True)
-    known.deferred.update(early.deferred | read)
+    early.set(*command_line, defer=True)
+    known.deferred.update(early.deferred | options_file)
     return known
 
 
-def test_what_can_be_taken_is_taken(known: options.Options) -> None:
-    startup.take(put_off(known, "most=7", "redact=a", "redact=b", routes="x"))
+def test_a_deferred_option_is_set(known: options.Options) -> None:
+    startup.take(deferred(known, "most=7", "redact=a", "redact=b", routes="x"))
     assert (known.most, known.redact, known.routes) == (7, ["a", "b"], "x")
     assert known.deferred == {}
 
 
 @pytest.mark.parametrize(
-    ("typed", "says"),
+    ("command_line", "error"),
     [
         (["most=abc"], "most"),
         (["most=1GB"], "most"),
@@ -55,19 +55,21 @@ def test_what_can_be_taken_is_taken(known: options.Options) -> None:
         (["routes=a", "routes=b"], "routes: given 2 times"),
     ],
 )
-def test_what_cannot_be_taken_is_told(known: options.Options, typed: list[str], says: str) -> None:
-    with pytest.raises(exceptions.OptionsError, match=says):
-        startup.take(put_off(known, *typed))
+def test_a_value_that_does_not_fit_is_reported(known: options.Options, command_line: list[str], error: str) -> None:
+    with pytest.raises(exceptions.OptionsError, match=error):
+        startup.take(deferred(known, *command_line))
 
 
 @pytest.mark.parametrize("value", ["abc", [1], {"a": 1}, 1.5])
-def test_a_value_of_another_kind_in_mitmproxys_file_is_told(known: options.Options, value: object) -> None:
-    with pytest.raises(exceptions.OptionsError, match="most: is of another kind"):
-        startup.take(put_off(known, most=value))
+def test_a_value_of_the_wrong_type_in_mitmproxys_options_file_is_reported(
+    known: options.Options, value: object
+) -> None:
+    with pytest.raises(exceptions.OptionsError, match="most: has the wrong type"):
+        startup.take(deferred(known, most=value))
 
 
-def test_what_nobody_knows_is_told_with_what_may_be_meant(known: options.Options) -> None:
-    startup.take(put_off(known, "route=x", "zzz=1", "bad\x1b[31m=2", routs="x", theirs="x"))
+def test_an_unknown_option_is_reported_with_a_suggestion(known: options.Options) -> None:
+    startup.take(deferred(known, "route=x", "zzz=1", "bad\x1b[31m=2", routs="x", theirs="x"))
     assert startup.unknown(known) == [
         "unknown option 'route' (did you mean routes?)",
         "unknown option 'zzz'",
@@ -76,12 +78,12 @@ def test_what_nobody_knows_is_told_with_what_may_be_meant(known: options.Options
     ]
 
 
-def test_what_another_of_mitmproxys_programs_knows_is_no_mistake(known: options.Options) -> None:
+def test_options_of_mitmproxys_other_programs_are_no_mistake(known: options.Options) -> None:
     names = ["flow_detail", "web_columns", "console_layout", "view_order", "intercept", "termlog_verbosity"]
-    assert startup.unknown(put_off(known, *(f"{name}=1" for name in names))) == []
+    assert startup.unknown(deferred(known, *(f"{name}=1" for name in names))) == []
 
 
-def test_until_it_is_sure_nothing_is_answered() -> None:
+def test_requests_are_refused_until_the_options_are_checked() -> None:
     addon, flow = startup.Options(), tflow.tflow()
     addon.requestheaders(flow)
     assert flow.response and flow.response.status_code == 503
@@ -91,9 +93,9 @@ def test_until_it_is_sure_nothing_is_answered() -> None:
         assert flow.response is None
 
 
-def test_a_program_that_runs_is_not_ended() -> None:
-    with taddons.context(), pytest.raises(exceptions.OptionsError, match="told"), startup.one_line():
-        raise exceptions.OptionsError("told")
+def test_a_running_program_is_not_ended() -> None:
+    with taddons.context(), pytest.raises(exceptions.OptionsError, match="a mistake"), startup.one_line():
+        raise exceptions.OptionsError("a mistake")
 
 
 # --- the programs ---
@@ -123,7 +125,7 @@ WEB = ("--no-web-open-browser", "--web-port", "0")
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("program", "arguments", "says"),
+    ("program", "arguments", "error"),
     [
         ("mitmdump", ["--set", "request_limit=abc"], "request_limit"),
         ("mitmdump", ["--set", "routes=a", "--set", "routes=b"], "routes: given 2 times"),
@@ -134,36 +136,36 @@ WEB = ("--no-web-open-browser", "--web-port", "0")
         ("mitmproxy", ["--set", "capture_all_mb=1GB"], "capture_all_mb"),
     ],
 )
-def test_a_mistake_ends_the_program_in_one_line(tmp_path: Path, program: str, arguments: list[str], says: str) -> None:
+def test_a_mistake_ends_the_program_in_one_line(tmp_path: Path, program: str, arguments: list[str], error: str) -> None:
     (tmp_path / "empty.toml").write_text("")
     (tmp_path / "other.py").write_text("def load(loader):\n    loader.add_option('theirs', str, '', '')\n")
     process = started(tmp_path, program, *arguments, port=0)
-    _, told = process.communicate(timeout=PATIENCE)
+    _, stderr = process.communicate(timeout=TIMEOUT_SECONDS)
     assert process.returncode == 1
-    (line,) = told.decode().splitlines()
-    assert line.startswith("transcodex: ") and says in line
+    (line,) = stderr.decode().splitlines()
+    assert line.startswith("transcodex: ") and error in line
 
 
 @pytest.mark.slow
 def test_nothing_is_served_before_it_ends(tmp_path: Path) -> None:
-    """Ports are open before scripts are loaded: who asks that early is answered by nobody."""
+    """mitmproxy opens its ports before it loads scripts: requests that come so early get no response."""
     target = socket.create_server(("127.0.0.1", 0))
-    there, port = f"reverse:http://127.0.0.1:{target.getsockname()[1]}", free_port()
-    process = started(tmp_path, "mitmdump", "--mode", there, "--set", "route=x", port=port)
-    answers: list[bytes] = []
+    mode, port = f"reverse:http://127.0.0.1:{target.getsockname()[1]}", free_port()
+    process = started(tmp_path, "mitmdump", "--mode", mode, "--set", "route=x", port=port)
+    responses: list[bytes] = []
 
-    def ask() -> None:
+    def send() -> None:
         while process.poll() is None:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as client:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_SECONDS) as client:
                 client.sendall(request("POST", "/v1/responses", question("claude-opus-5"), {"host": "localhost"}))
-                answers.append(client.recv(1000))
+                responses.append(client.recv(1000))
 
-    asking = threading.Thread(target=ask)
-    asking.start()
-    _, told = process.communicate(timeout=PATIENCE)
-    asking.join(PATIENCE)
+    sender = threading.Thread(target=send)
+    sender.start()
+    _, stderr = process.communicate(timeout=TIMEOUT_SECONDS)
+    sender.join(TIMEOUT_SECONDS)
     target.setblocking(False)
     with target, pytest.raises(BlockingIOError):
         target.accept()
-    assert (process.returncode, [answer for answer in answers if answer]) == (1, [])
-    assert b"unknown option" in told
+    assert (process.returncode, list(filter(None, responses))) == (1, [])
+    assert b"unknown option" in stderr
