@@ -1,1 +1,1 @@
-"""Keys and tokens: kept out of flows, put on the wire, masked where an upstream repeats them."""
+"""Keys and tokens: kept out of flows, sent on the wire only, and masked where an upstream repeats them."""

@@ -1,18 +1,18 @@
-"""Secrets of a message's head, kept out of flows: a flow shows a placeholder, the wire gets the value.
+"""Keeps secrets in headers and URLs out of flows: the flow holds a placeholder, the wire gets the value.
 
-A flow is what mitmweb shows, what is saved and what a crash leaves behind. So the layer takes credentials, cookies and
-the keys in an address out of each message before any addon sees its flow, and puts them into a copy of the message as
-it is sent. What a user has edited meanwhile is sent as edited.
+mitmweb shows flows, mitmproxy saves them, and a crash may leave them behind. So before any addon sees a flow, the layer
+takes credentials, cookies and keys in the URL out of each message, and puts them into a copy of the message as it is
+sent. What a user has edited meanwhile is sent as edited.
 
-They are remembered for as long as there is the flow, so that mitmproxy's client replay can send it, or its duplicate,
-again: to the place where it first went, and to no other. A placeholder never goes on the wire: where its value is not
-known (a saved flow, an edited address) the header, or the parameter, is left out.
+The secrets are remembered while the flow exists, so that mitmproxy's client replay can send it, or its duplicate, once
+more: to its first destination and to no other. A placeholder is never sent: where its value is not known (a saved flow,
+an edited URL) the header or the parameter is left out.
 """
 
 import re
-import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from secrets import token_hex
 from typing import NamedTuple, Self
 from urllib.parse import unquote, urlsplit
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -26,32 +26,33 @@ from addons.credentials.masking import Mask
 PLACEHOLDER = "<withheld>"
 
 WITHHELD = "transcodex.withheld"
-"""Key in a flow's `metadata`: by what its secrets are found, here and in this process alone."""
+"""Key in a flow's `metadata`: the handle under which this process, and no other, finds the flow's secrets."""
 
-_SAYS_WHO = frozenset(("chatgpt-account-id", "openai-organization", "openai-project"))
-_WORDS = r"(?:authorization|auth|api[-_]?key|key|token|secret|password|passwd|credentials?|cookie2?|signature|sig|jwt)"
-_SECRET_NAME = re.compile(rf"(?:.*[-_.])?{_WORDS}(?:[-_.].*)?|.*(?:apikey|token)", re.IGNORECASE)
-_NO_SECRET = re.compile(r"sec-websocket-|sec-fetch-|idempotency-key|x-ratelimit-|anthropic-ratelimit-", re.IGNORECASE)
-_HARMLESS = frozenset(
+_IDENTITY_HEADERS = frozenset(("chatgpt-account-id", "openai-organization", "openai-project"))
+_SECRET_WORDS = (
+    r"(?:authorization|auth|api[-_]?key|key|token|secret|password|passwd|credentials?|cookie2?|signature|sig|jwt)"
+)
+_SECRET_NAME = re.compile(rf"(?:.*[-_.])?{_SECRET_WORDS}(?:[-_.].*)?|.*(?:apikey|token)", re.IGNORECASE)
+_NOT_SECRET = re.compile(r"sec-websocket-|sec-fetch-|idempotency-key|x-ratelimit-|anthropic-ratelimit-", re.IGNORECASE)
+_HARMLESS_HEADERS = frozenset(
     (
         *("user-agent", "accept", "accept-language", "referer", "http-referer", "origin", "x-title", "x-client-name"),
         *("anthropic-version", "anthropic-beta", "openai-beta", "cache-control", "x-stainless-lang"),
     )
 )
-_BETWEEN_PARAMETERS = re.compile(r"([&;])")
-_SHOWN = re.compile(rf"(?:[A-Za-z]+ )?{re.escape(PLACEHOLDER)}")
-_STEPS = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)|\\|%5c|%2f", re.IGNORECASE)
-"""What may lead out of a path."""
+_PARAMETER_SEPARATOR = re.compile(r"([&;])")
+_PLACEHOLDER_VALUE = re.compile(rf"(?:[A-Za-z]+ )?{re.escape(PLACEHOLDER)}")
+_PATH_TRAVERSAL = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)|\\|%5c|%2f", re.IGNORECASE)
+"""Segments and separators that may lead out of a base path."""
 
-_LONGEST_NAME = 100
-"""Of a header: who knows what a longer one is."""
+_LONGEST_NAME = 100  # characters; a header with a longer name counts as secret, unmatched
 
 PATH = ":path"
-"""Among the names of headers: the address."""
+"""Stands for the URL's path and query among the names of headers."""
 
 
 class Place(NamedTuple):
-    """Where a secret may go: an origin, all names under which its server is addressed, and what paths begin with."""
+    """Where a secret may be sent: an origin, the names by which requests may address its server, and a base path."""
 
     scheme: str
     host: str
@@ -61,34 +62,35 @@ class Place(NamedTuple):
 
     @classmethod
     def of(cls, request: http.Request) -> Self:
-        """The origin that a request goes to."""
+        """The origin that the request is sent to."""
         return cls(request.scheme, request.host.lower(), request.port, _names(request) | {request.host.lower()})
 
     @classmethod
     def at(cls, base_url: str) -> Self:
-        """A provider's address, and all below it."""
+        """A provider's base URL, and every path below it."""
         parts = urlsplit(base_url)
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         return cls(parts.scheme, host, port, frozenset({host}), parts.path.rstrip("/"))
 
     def has(self, request: http.Request, sni: str | None = None) -> bool:
-        """`sni`: the name that TLS asks for, if it is encrypted already."""
+        """Whether the request goes there. `sni`: the server name of its TLS connection, once there is one."""
         path = request.path.partition("?")[0]
         return (
             (request.scheme, request.host.lower(), request.port) == (self.scheme, self.host, self.port)
-            and _names(request) | ({sni} if sni else set()) <= self.names  # a shared front door goes by the name
-            and (not self.path or (f"{path}/".startswith(f"{self.path}/") and not _STEPS.search(path)))
+            and _names(request) | ({sni} if sni else set())
+            <= self.names  # servers behind one address are told apart by name
+            and (not self.path or (f"{path}/".startswith(f"{self.path}/") and not _PATH_TRAVERSAL.search(path)))
         )
 
 
 def _names(request: http.Request) -> frozenset[str]:
-    """The hosts that a request's head names."""
-    said = (request.host_header or "", request.authority, *request.headers.get_all("host"))
-    return frozenset(url.parse_authority(one, check=False)[0].lower() for one in said if one)
+    """The hosts that a request's headers name."""
+    authorities = (request.host_header or "", request.authority, *request.headers.get_all("host"))
+    return frozenset(url.parse_authority(authority, check=False)[0].lower() for authority in authorities if authority)
 
 
 class Secret(NamedTuple):
-    """The values of one name, as the flow shows them and as they are; with no place they may go anywhere."""
+    """All values of one header, as the flow shows them and as they are sent; without a place they may go anywhere."""
 
     shown: tuple[str, ...]
     real: tuple[str, ...]
@@ -96,47 +98,49 @@ class Secret(NamedTuple):
 
     @classmethod
     def of(cls, value: str, place: Place | None = None) -> Self:
-        return cls((_hidden(value),), (value,), place)
+        return cls((_with_placeholder(value),), (value,), place)
 
     def __repr__(self) -> str:
         return f"Secret({self.shown})"
 
 
 type Secrets = Mapping[str, Secret]
-"""A header's name in lower case, or PATH -> what was taken."""
+"""A header's name in lower case, or PATH -> its secret values."""
 
 NOTHING: Secrets = {}
 
 
-class _Held:
-    def __init__(self, held: Secrets) -> None:
-        self.secrets = held
+class _Record:
+    """Shared by a flow and its duplicates."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        self.secrets = secrets
 
 
-_of_flow: WeakKeyDictionary[http.HTTPFlow, _Held] = WeakKeyDictionary()
-_of_handle: WeakValueDictionary[str, _Held] = WeakValueDictionary()
-"""For duplicates: they have the metadata of a flow that is still there."""
+_by_flow: WeakKeyDictionary[http.HTTPFlow, _Record] = WeakKeyDictionary()
+_by_handle: WeakValueDictionary[str, _Record] = WeakValueDictionary()
+"""For duplicates: they have the metadata of their original, and its secrets while that exists."""
 
 
 def is_secret(name: str) -> bool:
-    """Whether a header's name says that its value tells who somebody is, or lets others be them."""
+    """Whether a header of this name identifies or authenticates somebody."""
     return len(name) > _LONGEST_NAME or _is_secret(name)
 
 
 @lru_cache(1024)
 def _is_secret(name: str) -> bool:
-    return name.lower() in _SAYS_WHO or bool(_SECRET_NAME.fullmatch(name) and not _NO_SECRET.match(name))
+    return name.lower() in _IDENTITY_HEADERS or bool(_SECRET_NAME.fullmatch(name) and not _NOT_SECRET.match(name))
 
 
 def is_harmless(name: str) -> bool:
-    """Whether a header may be shown that a user wrote into a provider's table: one that is not known holds a secret."""
-    return name.lower() in _HARMLESS and not is_secret(name)
+    """Whether a header from a provider's `headers` may be shown; an unknown one may hold a secret."""
+    return name.lower() in _HARMLESS_HEADERS and not is_secret(name)
 
 
 def take(message: http.Message) -> Secrets:
-    """Takes the secrets out of a message's head, and leaves a placeholder for each value."""
+    """Replaces each secret value in the headers and the URL by a placeholder, and returns them."""
     names = {name.lower() for name in message.headers if is_secret(name)}
-    taken = {name: _taken(message.headers, name) for name in names}
+    taken = {name: _take_header(message.headers, name) for name in names}
     if isinstance(message, http.Request) and "?" in message.path:
         taken[PATH] = Secret((hidden_path(message.path),), (message.path,))
         message.path = taken[PATH].shown[0]
@@ -144,13 +148,13 @@ def take(message: http.Message) -> Secrets:
 
 
 def hide(request: http.Request, credentials: Mapping[str, str]) -> Secrets:
-    """Shows a placeholder for each header that is yet to be sent."""
-    request.headers.update({name: _hidden(value) for name, value in credentials.items()})
+    """Adds the credentials to the request as placeholders only; returned are the values for the wire."""
+    request.headers.update({name: _with_placeholder(value) for name, value in credentials.items()})
     return {name.lower(): Secret.of(value) for name, value in credentials.items()}
 
 
 def mask(headers: http.Headers, mask: Mask) -> Secrets:
-    """Masks what an answer's headers repeat."""
+    """Masks credentials that a response's headers repeat; returned are the original values."""
     masked = {}
     for name in {name.lower() for name, value in headers.items(multi=True) if mask.text(value) != value}:
         real = headers.get_all(name)
@@ -159,115 +163,119 @@ def mask(headers: http.Headers, mask: Mask) -> Secrets:
     return masked
 
 
-def _taken(headers: http.Headers, name: str) -> Secret:
+def _take_header(headers: http.Headers, name: str) -> Secret:
     real = headers.get_all(name)
-    shown = list(map(_hidden, real))
+    shown = list(map(_with_placeholder, real))
     if shown != real:
         headers.set_all(name, shown)
     return Secret(tuple(shown), tuple(real))
 
 
 def hidden_path(path: str) -> str:
-    """An address with a placeholder for the value of each parameter whose name says that it is secret."""
-    before, mark, query = path.partition("?")
-    return before + mark + "".join(map(_hidden_parameter, _BETWEEN_PARAMETERS.split(query)))
+    """The path and query with a placeholder for the value of each parameter that has a secret's name."""
+    path, question_mark, query = path.partition("?")
+    return path + question_mark + "".join(map(_hidden_parameter, _PARAMETER_SEPARATOR.split(query)))
 
 
 def _hidden_parameter(parameter: str) -> str:
-    name, is_there, value = parameter.partition("=")
-    return f"{name}={PLACEHOLDER}" if is_there and value and is_secret(unquote(name)) else parameter
+    name, _, value = parameter.partition("=")
+    return f"{name}={PLACEHOLDER}" if value and is_secret(unquote(name)) else parameter
 
 
 def _secret_parameters(path: str) -> Iterator[str]:
-    for parameter in _BETWEEN_PARAMETERS.split(path.partition("?")[2]):
+    for parameter in _PARAMETER_SEPARATOR.split(path.partition("?")[2]):
         if _hidden_parameter(parameter) != parameter:
             value = parameter.partition("=")[2]
             yield from {value, unquote(value)}
 
 
-def _known_parameters(path: str) -> str:
-    before, mark, query = path.partition("?")
-    known = [one for one in _BETWEEN_PARAMETERS.split(query)[::2] if not one.endswith(f"={PLACEHOLDER}")]
-    return before + (mark + "&".join(known) if known else "")
+def _without_hidden_parameters(path: str) -> str:
+    path, question_mark, query = path.partition("?")
+    parameters = _PARAMETER_SEPARATOR.split(query)[::2]
+    kept = [parameter for parameter in parameters if not parameter.endswith(f"={PLACEHOLDER}")]
+    return path + (question_mark + "&".join(kept) if kept else "")
 
 
-def restored[M: (http.Request, http.Response)](message: M, held: Secrets) -> tuple[M, list[str]]:
-    """The message for the wire, and the names of what is missing in it: of placeholders that are not known."""
+def restored[M: (http.Request, http.Response)](message: M, secrets: Secrets) -> tuple[M, list[str]]:
+    """A copy of the message for the wire, and the names of headers left out because their values are not known."""
     message = message.copy()
-    for name, secret in held.items():
+    for name, secret in secrets.items():
         if name == PATH:
             if isinstance(message, http.Request) and message.path == secret.shown[0]:
                 message.path = secret.real[0]
         elif tuple(message.headers.get_all(name)) == secret.shown:
             message.headers.set_all(name, secret.real)
-    return message, [*_without_placeholders(message)]
+    return message, list(_drop_placeholders(message))
 
 
-def _without_placeholders(message: http.Request | http.Response) -> Iterator[str]:
-    for name in {name.lower() for name, value in message.headers.items(multi=True) if _SHOWN.fullmatch(value)}:
-        kept = [value for value in message.headers.get_all(name) if not _SHOWN.fullmatch(value)]
+def _drop_placeholders(message: http.Request | http.Response) -> Iterator[str]:
+    for name in {
+        name.lower() for name, value in message.headers.items(multi=True) if _PLACEHOLDER_VALUE.fullmatch(value)
+    }:
+        kept = [value for value in message.headers.get_all(name) if not _PLACEHOLDER_VALUE.fullmatch(value)]
         message.headers.set_all(name, kept)
         yield name
     if isinstance(message, http.Request) and PLACEHOLDER in message.path:
-        message.path = _known_parameters(message.path)
+        message.path = _without_hidden_parameters(message.path)
         yield "a parameter of its address"
 
 
-def _hidden(value: str) -> str:
-    """`Bearer <withheld>`: the scheme is no secret."""
-    if _SHOWN.fullmatch(value):
+def _with_placeholder(value: str) -> str:
+    """`Bearer <withheld>` for a value with a scheme, else the placeholder alone."""
+    if _PLACEHOLDER_VALUE.fullmatch(value):
         return value
     scheme, space, _ = value.partition(" ")
     return f"{scheme} {PLACEHOLDER}" if space and scheme.isalpha() and scheme.isascii() else PLACEHOLDER
 
 
-# --- what a flow's secrets are ---
+# --- the secrets of a flow ---
 
 
-def keep(flow: http.HTTPFlow, taken: Secrets) -> None:
-    """Remembers these beside what is known of the flow already: for where it goes now, if they do not say."""
+def keep(flow: http.HTTPFlow, secrets: Secrets) -> None:
+    """Adds to the flow's secrets. Those without a place get the one that the flow's request goes to now."""
     here = Place.of(flow.request)
-    known = {**of(flow), **{name: one if one.place else one._replace(place=here) for name, one in taken.items()}}
-    if (held := _of_flow.get(flow)) is not None:
-        held.secrets = known  # in its place, which duplicates know
+    placed = {name: secret if secret.place else secret._replace(place=here) for name, secret in secrets.items()}
+    merged = {**of(flow), **placed}
+    if (record := _by_flow.get(flow)) is not None:
+        record.secrets = merged  # the same record, so that duplicates have them too
         return
-    handle = flow.metadata[WITHHELD] = secrets.token_hex(8)
-    _of_flow[flow] = _of_handle[handle] = _Held(known)
+    handle = flow.metadata[WITHHELD] = token_hex(8)
+    _by_flow[flow] = _by_handle[handle] = _Record(merged)
 
 
 def of(flow: http.HTTPFlow) -> Secrets:
-    """All that is remembered of the flow, or of the one whose duplicate it is."""
-    held = _of_flow.get(flow) or _of_handle.get(str(flow.metadata.get(WITHHELD)))
-    return held.secrets if held else NOTHING
+    """The secrets of the flow, or of its original if it is a duplicate."""
+    record = _by_flow.get(flow) or _by_handle.get(str(flow.metadata.get(WITHHELD)))
+    return record.secrets if record else NOTHING
 
 
 def values(flow: http.HTTPFlow) -> list[str]:
-    """What is secret in what is remembered of the flow."""
-    held = dict(of(flow))
-    path = held.pop(PATH).real[0] if PATH in held else ""
-    headers = ((name, real) for name, secret in held.items() for real in secret.real)
+    """The bare secret values of the flow: without scheme or header, parameter by parameter."""
+    secrets = dict(of(flow))
+    path = secrets.pop(PATH).real[0] if PATH in secrets else ""
+    headers = ((name, real) for name, secret in secrets.items() for real in secret.real)
     return [*masking.values(headers), *_secret_parameters(path)]
 
 
 def forget(flow: http.HTTPFlow, names: Iterable[str]) -> None:
-    """Remembers no longer what is called so."""
-    gone = set(names)
-    if (held := _of_flow.get(flow)) is not None:
-        held.secrets = {name: one for name, one in held.secrets.items() if name not in gone}
+    """Removes these names from the flow's secrets."""
+    removed = set(names)
+    if (record := _by_flow.get(flow)) is not None:
+        record.secrets = {name: secret for name, secret in record.secrets.items() if name not in removed}
 
 
 def for_this_place(flow: http.HTTPFlow, request: http.Request, sni: str | None = None) -> Secrets:
-    """What may be sent where the request goes."""
-    return {name: one for name, one in of(flow).items() if one.place is None or one.place.has(request, sni)}
+    """The flow's secrets that may be sent where the request goes."""
+    return {name: secret for name, secret in of(flow).items() if secret.place is None or secret.place.has(request, sni)}
 
 
 def credential(flow: http.HTTPFlow, name: str) -> str:
-    """What the client really sent in a header, or what a user made of it; "" if nothing."""
+    """The value that the client sent in this header, or a user has edited it to; "" if there is none."""
     return credentials(flow).get(name, "") if is_secret(name) else flow.request.headers.get(name, "")
 
 
 def credentials(flow: http.HTTPFlow) -> dict[str, str]:
-    """The first values of all secret headers of the client's that are still meant to be sent."""
-    there = {name.lower() for name in flow.request.headers if is_secret(name)}
-    sent, _ = restored(flow.request, {name: one for name, one in of(flow).items() if name in there})
-    return {name: sent.headers.get_all(name)[0] for name in sorted(there) if name in sent.headers}
+    """The first value of each secret header that the client sent and no user has removed."""
+    names = {name.lower() for name in flow.request.headers if is_secret(name)}
+    sent, _ = restored(flow.request, {name: secret for name, secret in of(flow).items() if name in names})
+    return {name: sent.headers.get_all(name)[0] for name in sorted(names) if name in sent.headers}

@@ -1,10 +1,10 @@
-"""Credentials in what an upstream says: asterisks stand in their place, as many as there were characters.
+"""Masks credentials that an upstream repeats in its response, by as many asterisks as they have characters.
 
-Some upstreams repeat the key that they refuse, or the whole request. What is told and what is kept then has none of it,
-also where it stands as JSON, in an address or in Base64 writes it. All lengths stay what they are.
+Some upstreams repeat the key that they refuse, or the whole request. Their response is masked before it is forwarded or
+recorded, also where the key is escaped as in JSON or a URL, or encoded in Base64. All lengths stay the same.
 
-A user may have set a key that is a plain word (`lm-studio`, `not-needed`), which an answer may well say: in an answer
-only what can be nothing but a key is masked, in an error and in headers all that is not too short.
+A user may have set a plain word as key (`lm-studio`, `not-needed`), which a model may say: in a normal response only
+what cannot be a word is masked, in an error and in headers all but very short values.
 """
 
 import base64
@@ -12,27 +12,28 @@ import json
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
-_LEAST_IN_AN_ERROR = 6
-_LEAST = 12
-_SURELY = 24
-_LEAST_FORM = 8  # of Base64: shorter ones are found by chance
+# Shortest secrets that are masked, in characters.
+_SHORTEST_IN_ERROR = 6
+_SHORTEST_MIXED = 12  # letters and digits
+_SHORTEST_UNMIXED = 24
+_SHORTEST_BASE64 = 8  # shorter ones would be found by chance
 
 
 def values(headers: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """What is secret in the values of these headers: without the scheme, and each cookie by itself."""
+    """The secrets in these headers: values without their scheme, and of cookies each value as well."""
     for name, value in headers:
         scheme, space, rest = value.partition(" ")
         yield rest.strip() if space and scheme.isalpha() else value
         if name.lower() == "cookie":
-            yield from (one.partition("=")[2].strip() for one in value.split(";"))
+            yield from (cookie.partition("=")[2].strip() for cookie in value.split(";"))
 
 
 class Mask:
-    """Of some secrets. `is_error`: the text is a refusal, or a head."""
+    """Masks some secrets in whole texts. `is_error`: these are errors or headers."""
 
     def __init__(self, secrets: Iterable[str], *, is_error: bool = False) -> None:
-        known = {one for one in secrets if _is_masked(one, is_error)}
-        self.needles = sorted({form.encode() for one in known for form in _forms(one)}, key=len, reverse=True)
+        masked = [secret for secret in secrets if _is_masked(secret, is_error)]
+        self.needles = sorted({form.encode() for secret in masked for form in _forms(secret)}, key=len, reverse=True)
 
     def __call__(self, data: bytes) -> bytes:
         for needle in self.needles:
@@ -41,39 +42,38 @@ class Mask:
         return data
 
     def text(self, text: str) -> str:
-        """Of a header's value, say."""
         raw = text.encode("utf-8", "surrogateescape")
         masked = self(raw)
         return text if masked is raw else masked.decode("utf-8", "surrogateescape")
 
 
 class StreamMask:
-    """Of what comes in pieces: what may be the beginning of a secret waits for the next one."""
+    """Masks a stream piece by piece: bytes that may begin a secret are held until the next piece."""
 
     found = False
-    """Something was masked."""
+    """Whether something was masked."""
 
     def __init__(self, mask: Mask) -> None:
         self.mask = mask
         self._last_bytes = frozenset(byte for needle in mask.needles for byte in needle)
-        self._rest = b""
+        self._held = b""
 
     def feed(self, data: bytes) -> bytes:
-        """What is known to hold no secret, or no longer one."""
-        came = self._rest + data if self._rest else data
-        data = self.mask(came)
-        self.found = self.found or data is not came
-        kept = self._begun(data) if data and data[-1] in self._last_bytes else 0
-        self._rest = data[len(data) - kept :]
-        return data[: len(data) - kept] if kept else data
+        """The masked bytes up to where a secret may have begun."""
+        unmasked = self._held + data if self._held else data
+        data = self.mask(unmasked)
+        self.found = self.found or data is not unmasked
+        held = self._partial_length(data) if data and data[-1] in self._last_bytes else 0
+        self._held = data[len(data) - held :]
+        return data[: len(data) - held] if held else data
 
     def close(self) -> bytes:
-        """What waited."""
-        rest, self._rest = self._rest, b""
-        return rest
+        """The bytes that were held."""
+        held, self._held = self._held, b""
+        return held
 
-    def _begun(self, data: bytes) -> int:
-        """How many bytes at the end may be the beginning of a secret."""
+    def _partial_length(self, data: bytes) -> int:
+        """How many bytes at the end may begin a secret."""
         longest = 0
         for needle in self.mask.needles:
             tail = data[-(len(needle) - 1) :]
@@ -88,28 +88,29 @@ class StreamMask:
 
 def _is_masked(secret: str, is_error: bool) -> bool:
     if is_error:
-        return len(secret) >= _LEAST_IN_AN_ERROR
-    is_mixed = any(one.isdigit() for one in secret) and any(one.isalpha() for one in secret)
-    return len(secret) >= (_LEAST if is_mixed else _SURELY)
+        return len(secret) >= _SHORTEST_IN_ERROR
+    is_mixed = any(char.isdigit() for char in secret) and any(char.isalpha() for char in secret)
+    return len(secret) >= (_SHORTEST_MIXED if is_mixed else _SHORTEST_UNMIXED)
 
 
 def _forms(secret: str) -> Iterator[str]:
+    """The spellings of a secret: plain, in JSON, in JSON within JSON, percent-encoded, in Base64."""
     yield secret
-    once = json.dumps(secret)[1:-1]
-    yield from (once, once.replace("/", "\\/"), json.dumps(once)[1:-1])
+    escaped = json.dumps(secret)[1:-1]
+    yield from (escaped, escaped.replace("/", "\\/"), json.dumps(escaped)[1:-1])
     quoted = quote(secret, safe="")
     yield quoted
     if quoted != secret:
-        yield quote(secret, safe="").replace("%", "%25")
-        yield "".join(f"%{ord(one):02x}" if not (one.isalnum() or one in "-._~") else one for one in secret)
-    yield from _in_base64(secret.encode())
+        yield quoted.replace("%", "%25")
+        yield "".join(char if char.isalnum() or char in "-._~" else f"%{ord(char):02x}" for char in secret)
+    yield from _base64_forms(secret.encode())
 
 
-def _in_base64(secret: bytes) -> Iterator[str]:
-    """However many bytes stand before it; what depends on its neighbours is left out."""
-    for before in range(3):
-        bits = (before + len(secret)) * 8
+def _base64_forms(secret: bytes) -> Iterator[str]:
+    """At each of the three alignments, without the characters at both ends that depend on neighbouring bytes."""
+    for offset in range(3):
+        bits = (offset + len(secret)) * 8
         for encode in (base64.standard_b64encode, base64.urlsafe_b64encode):
-            form = encode(bytes(before) + secret).decode()[-(-before * 8 // 6) : bits // 6]
-            if len(form) >= _LEAST_FORM:
+            form = encode(bytes(offset) + secret).decode()[-(-offset * 8 // 6) : bits // 6]
+            if len(form) >= _SHORTEST_BASE64:
                 yield form

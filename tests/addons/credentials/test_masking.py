@@ -1,4 +1,4 @@
-"""What upstreams repeat of the credentials that they got."""
+"""Upstreams that repeat the credentials that they got."""
 
 import base64
 import json
@@ -14,8 +14,8 @@ KEY = "sk-12/34+56=78-abcdefghij"  # pragma: allowlist secret
 
 
 def encoded() -> list[str]:
-    before = ["", "x", "xy", "Bearer ", "user:"]
-    forms = [base64.b64encode(f"{one}{KEY}{one}".encode()).decode() for one in before]
+    prefixes = ["", "x", "xy", "Bearer ", "user:"]
+    forms = [base64.b64encode(f"{prefix}{KEY}{prefix}".encode()).decode() for prefix in prefixes]
     return [*forms, *(form.translate(str.maketrans("+/", "-_")) for form in forms)]
 
 
@@ -26,7 +26,7 @@ def encoded() -> list[str]:
         *(json.dumps(json.dumps({"key": KEY})), *encoded()),
     ],
 )
-def test_a_key_is_masked_however_it_is_written(form: str) -> None:
+def test_a_key_is_masked_in_every_encoding(form: str) -> None:
     text = f'{{"error": "got {form} from you"}}'.encode()
     masked = Mask([KEY])(text)
     assert len(masked) == len(text)
@@ -35,13 +35,13 @@ def test_a_key_is_masked_however_it_is_written(form: str) -> None:
     assert KEY.encode() not in masked
 
 
-def test_what_a_provider_masks_itself_stays() -> None:
+def test_a_key_that_the_provider_has_masked_stays() -> None:
     text = b"Incorrect API key provided: sk-12***ghij"
     assert Mask([KEY], is_error=True)(text) is text
 
 
 @pytest.mark.parametrize(
-    ("secret", "in_an_answer", "in_an_error"),
+    ("secret", "in_response", "in_error"),
     [
         ("short", False, False),
         ("lm-studio", False, True),
@@ -52,13 +52,13 @@ def test_what_a_provider_masks_itself_stays() -> None:
         ("abcdefghijklmnopqrstuvwx", True, True),
     ],
 )
-def test_a_word_that_serves_as_a_key_is_left_in_an_answer(secret: str, in_an_answer: bool, in_an_error: bool) -> None:
+def test_a_word_that_serves_as_a_key_is_left_in_a_response(secret: str, in_response: bool, in_error: bool) -> None:
     text = f"say {secret}".encode()
-    assert (Mask([secret])(text) != text) == in_an_answer
-    assert (Mask([secret], is_error=True)(text) != text) == in_an_error
+    assert (Mask([secret])(text) != text) == in_response
+    assert (Mask([secret], is_error=True)(text) != text) == in_error
 
 
-def test_of_headers_the_scheme_is_no_secret_and_each_cookie_is_one() -> None:
+def test_schemes_are_no_secrets_and_each_cookie_is_one() -> None:
     headers = {"authorization": "Bearer abc", "x-api-key": "k", "cookie": "a=1; b=2"}
     assert list(values(headers.items())) == ["abc", "k", "a=1; b=2", "1", "2"]
 
@@ -76,12 +76,12 @@ def test_where_a_stream_is_cut_does_not_matter(text: str, cut: int) -> None:
     assert mask.close() == b""
 
 
-def test_without_secrets_nothing_is_looked_at() -> None:
+def test_without_secrets_the_same_object_is_returned() -> None:
     mask = StreamMask(Mask([]))
     data = b"data"
     assert mask.feed(data) is data
 
 
-def test_a_piece_that_ends_with_a_line_is_not_held() -> None:
+def test_a_piece_that_ends_with_a_newline_is_not_held() -> None:
     mask, data = StreamMask(Mask([KEY])), f"{KEY[:-1]}\n".encode()
     assert mask.feed(data) is data
