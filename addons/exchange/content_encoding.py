@@ -1,4 +1,4 @@
-"""Content encodings undone, piece by piece: request bodies before they are parsed, answers while they stream.
+"""Decodes content encodings piece by piece: request bodies before they are parsed, responses while they stream.
 
 | Content-Encoding          | codec                                                      |
 |---------------------------|------------------------------------------------------------|
@@ -8,9 +8,9 @@
 | zstd                      | zstandard, several frames in a row                         |
 | identity, none at all     | nothing                                                    |
 
-Several encodings are undone last first. A few hundred bytes can stand for gigabytes, so each codec gives its output in
-pieces of bounded size and what came out is counted while it comes. What goes in is sliced, too: the libraries copy all
-that they have not yet used with each piece of output and each member, which is quadratic for a body of many.
+Several encodings are decoded last first. A few hundred bytes can expand to gigabytes, so each codec yields output in
+pieces of bounded size, which are counted as they come. Input is fed in slices, since the libraries copy all unused
+input with each piece of output and each member, which would be quadratic for a body of many.
 """
 
 import zlib
@@ -21,17 +21,17 @@ from typing import Literal
 import brotli  # type: ignore[import-untyped]  # it brings no types
 import zstandard
 
-_PIECE = 1 << 16  # bytes of output at a time
-_LARGEST_PIECE = 1 << 23
-_SLICE = 1 << 12  # bytes of input at a time
-_MOST_ENCODINGS = 4  # nobody sends more than two; each one multiplies the work that a small body can ask for
-_MOST_MEMBERS = 100_000  # gzip members or zstd frames in a body: a server may flush so, but an empty one is 20 bytes
+_PIECE_BYTES = 1 << 16  # of output at a time
+_LARGEST_PIECE = 1 << 23  # bytes; of codecs whose library does not limit its output
+_SLICE_BYTES = 1 << 12  # of input at a time
+_MAX_ENCODINGS = 4  # nobody sends more than two; each one multiplies the work that a small body can cause
+_MAX_MEMBERS = 100_000  # gzip members or zstd frames in a body: some servers flush so, but an empty one is 20 bytes
 
 
 class Undecodable(Exception):
     """A body that cannot be decoded.
 
-    `status` is what HTTP calls it: 400 corrupt, 413 larger than we take, 415 an encoding that we do not know.
+    `status` is the HTTP status for it: 400 corrupt, 413 larger than the limit, 415 an unknown encoding.
     """
 
     def __init__(self, status: Literal[400, 413, 415], message: str) -> None:
@@ -40,25 +40,23 @@ class Undecodable(Exception):
 
 
 class _Codec(ABC):
-    """One encoding being undone; `error` is what its library raises on bytes that are not its own."""
+    """Decodes one encoding; `error` is what its library raises on invalid data."""
 
     error: type[Exception]
-    slice = _SLICE
+    slice = _SLICE_BYTES
     """Bytes of input that `feed` is given at a time."""
 
     @abstractmethod
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """All output that these bytes allow, so a server that flushes after each event is read event by event."""
+        """All output that these bytes allow, so that a flushed event is decoded at once."""
 
     @abstractmethod
     def ended(self) -> bool:
-        """Whether the data is complete, once some has come."""
+        """Whether the data fed so far is complete; asked only once some was fed."""
 
 
 class Decoder:
-    """Undoes the encodings that a Content-Encoding header names, for as long as bytes come.
-
-    `limit` is in decoded bytes, over the whole body.
+    """Decodes a body incrementally by its Content-Encoding header. `limit` is in decoded bytes, for the whole body.
 
     Raises:
         Undecodable: from the constructor 415, from `feed` 400 and 413, from `close` 400.
@@ -68,7 +66,7 @@ class Decoder:
         names = _names(content_encoding)
         self._codecs = [_codec(name) for name in reversed(names)]
         self._limit = limit
-        self._sizes = [-1] * len(names)  # decoded so far, by codec; -1 before anything came
+        self._sizes = [-1] * len(names)  # decoded bytes by codec; -1 before any input
         self._label = ", ".join(names)
 
     def feed(self, data: bytes) -> bytes:
@@ -76,14 +74,14 @@ class Decoder:
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
         """As `feed`, piece by piece."""
-        return self._through(0, data) if data else iter(())
+        return self._decode_from(0, data) if data else iter(())
 
     def close(self) -> None:
-        """Says so if a body ends in the middle. An answer that streams needs no such word: it has an end of its own."""
+        """Raises if the body is incomplete. A streamed response need not be closed: its events mark its end."""
         if any(size >= 0 and not codec.ended() for codec, size in zip(self._codecs, self._sizes, strict=True)):
             raise Undecodable(400, f"the body ends before its {self._label} data does")
 
-    def _through(self, stage: int, data: bytes) -> Iterator[bytes]:
+    def _decode_from(self, stage: int, data: bytes) -> Iterator[bytes]:
         if stage == len(self._codecs):
             yield data
             return
@@ -93,7 +91,7 @@ class Decoder:
             for start in range(0, len(data), codec.slice):
                 for piece in codec.feed(data[start : start + codec.slice]):
                     self._count(stage, piece)
-                    yield from self._through(stage + 1, piece)
+                    yield from self._decode_from(stage + 1, piece)
         except codec.error as error:
             raise Undecodable(400, f"the body is not valid {self._label}: {error}") from error
 
@@ -104,7 +102,7 @@ class Decoder:
 
 
 def decode(body: bytes, content_encoding: str, *, limit: int) -> bytes:
-    """A whole body decoded; `limit` is in bytes and holds for a body that is not encoded, too.
+    """A whole body decoded; `limit` is in decoded bytes, and holds for a body without encoding as well.
 
     Raises:
         Undecodable: 400, 413 or 415.
@@ -118,7 +116,7 @@ def decode(body: bytes, content_encoding: str, *, limit: int) -> bytes:
 
 
 def beginning(body: bytes, content_encoding: str, *, limit: int) -> bytes:
-    """The first bytes of a body, decoded as far as it can be: what an error says stands there."""
+    """The first `limit` bytes of a body, decoded as far as possible; enough to read an error's message."""
     decoded = bytearray()
     try:
         for piece in Decoder(content_encoding, limit=limit + _LARGEST_PIECE).pieces(body[:limit]):
@@ -132,14 +130,14 @@ def beginning(body: bytes, content_encoding: str, *, limit: int) -> bytes:
 
 
 def is_encoded(content_encoding: str) -> bool:
-    """Whether there is anything to undo."""
+    """Whether the header names any encoding but `identity`."""
     return bool(_names(content_encoding))
 
 
 def _names(content_encoding: str) -> list[str]:
     names = [name for part in content_encoding.split(",") if (name := part.strip().lower()) not in ("", "identity")]
-    if len(names) > _MOST_ENCODINGS:
-        raise Undecodable(415, f"more than {_MOST_ENCODINGS} content encodings at once")
+    if len(names) > _MAX_ENCODINGS:
+        raise Undecodable(415, f"more than {_MAX_ENCODINGS} content encodings at once")
     return names
 
 
@@ -149,34 +147,34 @@ def _codec(name: str) -> _Codec:
     return _CODECS[name]()
 
 
-class _Members:
-    """Counts what a body has in a row."""
+class _MemberLimit:
+    """Counts the gzip members or zstd frames of a body."""
 
     def __init__(self) -> None:
-        self._left = _MOST_MEMBERS
+        self._left = _MAX_MEMBERS
 
-    def another(self) -> None:
+    def count(self) -> None:
         self._left -= 1
         if self._left <= 0:
-            raise Undecodable(400, f"the body has more than {_MOST_MEMBERS} compressed members")
+            raise Undecodable(400, f"the body has more than {_MAX_MEMBERS} compressed members")
 
 
 class _Gzip(_Codec):
     error = zlib.error
-    _AUTO = 47  # zlib's word for "gzip or zlib, see the header"
+    _WBITS = 47  # zlib.MAX_WBITS + 32: gzip or zlib, by the header
 
     def __init__(self) -> None:
-        self._member = zlib.decompressobj(self._AUTO)
-        self._members = _Members()
+        self._member = zlib.decompressobj(self._WBITS)
+        self._members = _MemberLimit()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         while data:
             if self._member.eof:
-                # Members may be padded with zeros; anything else is one more member.
+                # Zeros may follow a member as padding; anything else is another member.
                 if not (data := data.lstrip(b"\0")):
                     return
-                self._members.another()
-                self._member = zlib.decompressobj(self._AUTO)
+                self._members.count()
+                self._member = zlib.decompressobj(self._WBITS)
             yield from _inflate(self._member, data)
             data = self._member.unused_data
 
@@ -206,17 +204,17 @@ class _Deflate(_Codec):
 
 
 def _has_zlib_header(data: bytes) -> bool:
-    """RFC 1950's two bytes. No deflate encoder begins a raw stream so: it would be a stored block with odd padding."""
+    """Whether RFC 1950's two bytes come first. As raw deflate they would be a stored block with non-zero padding."""
     return data[0] & 0x0F == 8 and int.from_bytes(data[:2]) % 31 == 0
 
 
 def _inflate(stream: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
     while True:
-        piece = stream.decompress(data, _PIECE)
+        piece = stream.decompress(data, _PIECE_BYTES)
         if piece:
             yield piece
         data = stream.unconsumed_tail
-        if stream.eof or (not data and len(piece) < _PIECE):
+        if stream.eof or (not data and len(piece) < _PIECE_BYTES):
             return
 
 
@@ -227,11 +225,11 @@ class _Brotli(_Codec):
         self._stream = brotli.Decompressor()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        piece = self._stream.process(data, output_buffer_limit=_PIECE)
-        # It may say that it can take more while it still holds output.
+        piece = self._stream.process(data, output_buffer_limit=_PIECE_BYTES)
+        # can_accept_more_data may be true while there is output left.
         while piece or not self._stream.can_accept_more_data():
             yield piece
-            piece = self._stream.process(b"", output_buffer_limit=_PIECE)
+            piece = self._stream.process(b"", output_buffer_limit=_PIECE_BYTES)
 
     def ended(self) -> bool:
         return bool(self._stream.is_finished())
@@ -239,20 +237,20 @@ class _Brotli(_Codec):
 
 class _Zstd(_Codec):
     error = zstandard.ZstdError
-    # The library has no limit for output. A block of 4 bytes can stand for 128 KiB, so this many bytes of input at a
-    # time are 8 MiB of output at the most.
+    # The library cannot limit its output. A block of 4 bytes can expand to 128 KiB, so this many bytes of input give
+    # 8 MiB of output at most.
     slice = 256
-    _WINDOW = 1 << 23  # bytes of memory that a frame may ask for: RFC 9659
+    _WINDOW_BYTES = 1 << 23  # memory that a frame may demand: RFC 9659
 
     def __init__(self) -> None:
-        self._decompressor = zstandard.ZstdDecompressor(max_window_size=self._WINDOW)
+        self._decompressor = zstandard.ZstdDecompressor(max_window_size=self._WINDOW_BYTES)
         self._frame = self._decompressor.decompressobj()
-        self._members = _Members()
+        self._members = _MemberLimit()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         while data:
             if self._frame.eof:
-                self._members.another()
+                self._members.count()
                 self._frame = self._decompressor.decompressobj()
             if piece := self._frame.decompress(data):
                 yield piece

@@ -1,8 +1,8 @@
-"""What has come so far of an answer that still runs, for those who look at it in mitmweb or mitmproxy.
+"""Shows the body of a response in mitmweb and mitmproxy while it still streams.
 
-The layer keeps the bytes of a running answer to itself, since a flow's body is meant to be whole. Once a second the
-flow that has the focus is given what there is by then; others get their first bytes, without which mitmweb says that
-there is no content and asks for none.
+The layer holds the bytes of a running response back from the flow, whose body is meant to be complete. Once a second
+the focused flow gets the bytes received so far; other flows get their first bytes only, without which mitmweb shows "no
+content" and never requests any.
 """
 
 import asyncio
@@ -13,61 +13,62 @@ from weakref import WeakKeyDictionary
 from mitmproxy import ctx, hooks, http
 from mitmproxy.addons.view import View
 
-_PERIOD = 1.0  # seconds
-_BYTES_A_SECOND = 100_000
-"""What is shown anew is read anew from its beginning: a large answer is shown the less often the larger it is."""
+_REFRESH_SECONDS = 1.0
+_BYTES_PER_SECOND = 100_000
+"""Limits the refreshes of large bodies, since content views read a body from its beginning each time."""
 
 
 @dataclass
-class _Running:
+class _RunningResponse:
     body: bytearray
-    """The layer's own, which grows."""
-    shown: int = 0
-    next_time: float = 0.0
+    """The layer's own buffer, which grows."""
+    shown_bytes: int = 0
+    next_refresh: float = 0.0
 
 
-_running: WeakKeyDictionary[http.HTTPFlow, _Running] = WeakKeyDictionary()
+_running: WeakKeyDictionary[http.HTTPFlow, _RunningResponse] = WeakKeyDictionary()
 
 
 def began(flow: http.HTTPFlow, body: bytearray) -> None:
-    """An answer begins. Its bytes are appended to `body`."""
-    _running[flow] = _Running(body)
+    """A response begins. The caller appends its bytes to `body`."""
+    _running[flow] = _RunningResponse(body)
 
 
 def ended(flow: http.HTTPFlow) -> None:
-    """The flow has its body itself from now on."""
+    """The response is complete, and in the flow."""
     _running.pop(flow, None)
 
 
 def refresh(focus: object, now: float) -> list[http.HTTPFlow]:
-    """Gives running flows what came of their answers, and says which these are."""
-    return [flow for flow, running in list(_running.items()) if _is_shown(flow, running, flow is focus, now)]
+    """Updates the bodies of running flows, and returns the flows that changed."""
+    return [flow for flow, running in list(_running.items()) if _update(flow, running, flow is focus, now)]
 
 
-def _is_shown(flow: http.HTTPFlow, running: _Running, has_focus: bool, now: float) -> bool:
+def _update(flow: http.HTTPFlow, running: _RunningResponse, has_focus: bool, now: float) -> bool:
     size = len(running.body)
-    is_due = running.shown == 0 or (has_focus and now >= running.next_time)
-    if flow.response is None or size == running.shown or not is_due:
+    is_due = running.shown_bytes == 0 or (has_focus and now >= running.next_refresh)
+    if flow.response is None or size == running.shown_bytes or not is_due:
         return False
     flow.response.raw_content = bytes(running.body)
-    running.shown, running.next_time = size, now + max(_PERIOD, size / _BYTES_A_SECOND)
+    running.shown_bytes = size
+    running.next_refresh = now + max(_REFRESH_SECONDS, size / _BYTES_PER_SECOND)
     return True
 
 
 class LiveBodies:
-    _refreshing: asyncio.Task[None] | None = None
+    _timer: asyncio.Task[None] | None = None
 
     def running(self) -> None:
         view: View | None = ctx.master.addons.get("view")
         if view is not None:
-            self._refreshing = asyncio.get_running_loop().create_task(self._each_second(view))
+            self._timer = asyncio.get_running_loop().create_task(self._each_second(view))
 
     def done(self) -> None:
-        if self._refreshing:
-            self._refreshing.cancel()
+        if self._timer:
+            self._timer.cancel()
 
     async def _each_second(self, view: View) -> None:
         while True:
-            await asyncio.sleep(_PERIOD)
+            await asyncio.sleep(_REFRESH_SECONDS)
             if flows := refresh(view.focus.flow, time.monotonic()):
                 await ctx.master.addons.trigger_event(hooks.UpdateHook(flows))

@@ -1,8 +1,8 @@
-"""Requests that came from this very proxy: passed on, they would go round for ever.
+"""Detects request loops by the `Via` header: requests that this very proxy has sent must not be forwarded again.
 
-All that leaves carries a mark in `Via`, as RFC 9110 asks of proxies: a pseudonym that only this process can know for
-its own. It is another one each time, so nobody else can tell by it whose requests belong together; and a second proxy
-of the same kind, in front of or behind this one, takes it for a stranger's and hands it on.
+Every request that is sent carries a pseudonym in `Via` (RFC 9110, 7.6.3), which only this process can recognize as its
+own. It differs for each request, so that nobody else can link requests by it. A second proxy of the same kind does not
+recognize it, and forwards it.
 """
 
 import hashlib
@@ -13,27 +13,27 @@ from collections.abc import Iterable
 from mitmproxy import http
 
 _KEY = secrets.token_bytes(32)
-_MARK = re.compile(r"1\.1 ([0-9a-f]{16})([0-9a-f]{16})")
+_PSEUDONYM = re.compile(r"1\.1 ([0-9a-f]{16})([0-9a-f]{16})")
 
 
-def mark(request: http.Request, came_with: Iterable[str]) -> None:
-    """Marks a request that is about to be sent; `came_with` are the marks of the client's, see `marks`."""
-    there = request.headers.get_all("via")
-    handed_on = [mark for mark in came_with if mark not in there]
+def mark(request: http.Request, received: Iterable[str]) -> None:
+    """Marks a request that is about to be sent. `received`: the `marks` of the client's request, which are kept."""
+    present = request.headers.get_all("via")
+    forwarded = [mark for mark in received if mark not in present]
     nonce = secrets.token_hex(8)
-    request.headers.set_all("via", [*there, *handed_on, f"1.1 {nonce}{_proof(nonce)}"])
+    request.headers.set_all("via", [*present, *forwarded, f"1.1 {nonce}{_signature(nonce)}"])
 
 
 def marks(request: http.Request) -> list[str]:
-    """Those of proxies of our kind. What other proxies call themselves is nothing that an upstream should learn."""
-    said = ",".join(request.headers.get_all("via")).split(",")
-    return [mark.strip() for mark in said if _MARK.fullmatch(mark.strip())]
+    """The marks of proxies of this kind. Other proxies' names are not for the upstream to learn."""
+    entries = ",".join(request.headers.get_all("via")).split(",")
+    return [entry.strip() for entry in entries if _PSEUDONYM.fullmatch(entry.strip())]
 
 
 def came_from_us(request: http.Request) -> bool:
-    found = (_MARK.fullmatch(mark) for mark in marks(request))
-    return any(mark is not None and secrets.compare_digest(_proof(mark[1]), mark[2]) for mark in found)
+    matches = (_PSEUDONYM.fullmatch(mark) for mark in marks(request))
+    return any(match is not None and secrets.compare_digest(_signature(match[1]), match[2]) for match in matches)
 
 
-def _proof(nonce: str) -> str:
+def _signature(nonce: str) -> str:
     return hashlib.blake2b(nonce.encode(), key=_KEY, digest_size=8).hexdigest()

@@ -28,7 +28,7 @@ ENCODERS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
     "x-gzip": gzip.compress,
     "deflate": zlib.compress,
-    "br": partial(brotli.compress, quality=1),  # what is packed here is large, and all the same
+    "br": partial(brotli.compress, quality=1),  # the test data is large and repetitive
     "zstd": zstandard.compress,
 }
 encodings = pytest.mark.parametrize("encoding", ENCODERS)
@@ -56,15 +56,15 @@ def test_an_empty_body_is_empty_whatever_the_header_says(encoding: str) -> None:
     assert decode(b"", encoding, limit=LIMIT) == b""
 
 
-def test_knows_deflate_without_its_header() -> None:
+def test_decodes_deflate_without_its_header() -> None:
     assert decode(raw_deflate(TEXT), "deflate", limit=LIMIT) == TEXT
 
 
-def test_knows_zlib_under_the_name_of_gzip() -> None:
+def test_decodes_zlib_under_the_name_of_gzip() -> None:
     assert decode(zlib.compress(TEXT), "gzip", limit=LIMIT) == TEXT
 
 
-def test_undoes_several_encodings_last_first() -> None:
+def test_decodes_several_encodings_last_first() -> None:
     body = brotli.compress(gzip.compress(zstandard.compress(TEXT)))
     assert decode(body, "zstd, GZIP ,br", limit=LIMIT) == TEXT
 
@@ -86,12 +86,12 @@ def test_an_unknown_encoding_is_415(encoding: str) -> None:
     assert "known are gzip" in message
 
 
-def test_a_tower_of_encodings_is_415() -> None:
+def test_too_many_encodings_are_415() -> None:
     assert refusal(TEXT, ", ".join(["gzip"] * 5))[0] == 415
 
 
 @encodings
-def test_a_body_that_is_something_else_is_400(encoding: str) -> None:
+def test_a_body_that_is_not_of_its_encoding_is_400(encoding: str) -> None:
     status, message = refusal(b"\xff" + TEXT, encoding)
     assert status == 400
     assert f"not valid {encoding}" in message
@@ -133,7 +133,7 @@ def test_a_body_of_just_the_limit_passes(encoding: str) -> None:
 
 
 def flushing(encoding: str) -> Callable[[bytes], bytes]:
-    """An encoder as servers use it for a stream: what it was given comes out at once."""
+    """An encoder that flushes after each event, as servers do."""
     if encoding == "br":
         br = brotli.Compressor()
         return lambda data: br.process(data) + br.flush()
@@ -145,20 +145,20 @@ def flushing(encoding: str) -> Callable[[bytes], bytes]:
 
 
 @encodings
-def test_a_stream_gives_each_event_as_it_comes(encoding: str) -> None:
+def test_a_flushed_event_is_decoded_at_once(encoding: str) -> None:
     encode, decoder = flushing(encoding), Decoder(encoding, limit=LIMIT)
     events = [b"data: %d\n\n" % number for number in range(5)]
     assert [decoder.feed(encode(event)) for event in events] == events
 
 
 @encodings
-def test_a_chunk_with_much_in_it_comes_out_whole(encoding: str) -> None:
+def test_a_large_chunk_is_decoded_whole(encoding: str) -> None:
     text = TEXT * 20
     assert Decoder(encoding, limit=LIMIT).feed(flushing(encoding)(text)) == text
 
 
 @given(encoding=st.sampled_from(sorted(ENCODERS)), cuts=st.lists(st.integers(0, 400), max_size=8))
-def test_where_the_network_cuts_does_not_matter(encoding: str, cuts: list[int]) -> None:
+def test_where_the_body_is_cut_does_not_matter(encoding: str, cuts: list[int]) -> None:
     text = TEXT[:300] * 2
     body = ENCODERS[encoding](text)
     places = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
@@ -169,7 +169,7 @@ def test_where_the_network_cuts_does_not_matter(encoding: str, cuts: list[int]) 
 
 
 @given(encoding=st.sampled_from(sorted(ENCODERS)), body=st.binary(max_size=200))
-def test_no_bytes_raise_anything_else(encoding: str, body: bytes) -> None:
+def test_invalid_bytes_raise_undecodable_only(encoding: str, body: bytes) -> None:
     try:
         assert isinstance(decode(body, encoding, limit=LIMIT), bytes)
     except Undecodable as refused:
@@ -180,7 +180,7 @@ def test_no_bytes_raise_anything_else(encoding: str, body: bytes) -> None:
 
 
 class Counting:
-    """A real decompressor, whose input is counted: what it leaves over is copied each time."""
+    """A real decompressor whose input is counted, unused input each time anew."""
 
     def __init__(self, real: Any, count: Callable[[int], None]) -> None:
         self._real, self._count = real, count
@@ -195,8 +195,8 @@ class Counting:
 
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The sizes of all input that the libraries get."""
-    given: list[int] = []
+    """The sizes of all inputs to the libraries."""
+    sizes: list[int] = []
     zlib_object, zstd = zlib.decompressobj, zstandard.ZstdDecompressor
 
     class Zstd:
@@ -204,11 +204,11 @@ def work(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             self._real = zstd(**settings)
 
         def decompressobj(self) -> Counting:
-            return Counting(self._real.decompressobj(), given.append)
+            return Counting(self._real.decompressobj(), sizes.append)
 
-    monkeypatch.setattr(zlib, "decompressobj", lambda *wbits: Counting(zlib_object(*wbits), given.append))
+    monkeypatch.setattr(zlib, "decompressobj", lambda *wbits: Counting(zlib_object(*wbits), sizes.append))
     monkeypatch.setattr(zstandard, "ZstdDecompressor", Zstd)
-    return given
+    return sizes
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
@@ -227,7 +227,7 @@ def test_the_work_for_much_output_grows_with_the_input(work: list[int]) -> None:
     body = gzip.compress(random.Random(1).randbytes(1 << 22))
     decode(body, "gzip", limit=1 << 23)
     assert sum(work) < 3 * len(body)
-    assert max(work) <= content_encoding._SLICE
+    assert max(work) <= content_encoding._SLICE_BYTES
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
@@ -249,13 +249,13 @@ def test_the_beginning_of_a_bomb_is_read_without_the_rest(encoding: str) -> None
 
 
 @encodings
-def test_the_beginning_of_a_cut_body_is_what_came(encoding: str) -> None:
+def test_the_beginning_of_a_cut_body_is_what_was_received(encoding: str) -> None:
     body = ENCODERS[encoding](TEXT)
     assert TEXT.startswith(beginning(body[:-5], encoding, limit=LIMIT))
     assert beginning(body, encoding, limit=LIMIT) == TEXT
 
 
-def test_the_beginning_of_what_nobody_can_decode_is_its_bytes() -> None:
+def test_the_beginning_of_an_undecodable_body_is_its_bytes() -> None:
     assert beginning(b"plain words", "rot13", limit=5) == b"plain"
     assert beginning(b"plain words", "", limit=5) == b"plain"
     assert beginning(b"no gzip", "gzip", limit=5) == b""

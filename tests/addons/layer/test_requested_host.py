@@ -1,4 +1,4 @@
-"""By which names a client addressed the proxy, which mitmproxy overwrites."""
+"""The host names of a request as received, which mitmproxy overwrites."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def names(raw: bytes, mode: str = REVERSE) -> requested_host.Names | None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "expected"),
     [
         (b"GET / HTTP/1.1\r\nHost: Proxy.LAN:8080\r\n\r\n", ("Proxy.LAN:8080",)),
         (b"GET / HTTP/1.1\r\nhost: one\r\nHOST: other\r\n\r\n", ("one, other",)),
@@ -28,8 +28,8 @@ def names(raw: bytes, mode: str = REVERSE) -> requested_host.Names | None:
         (b"GET / HTTP/1.0\r\n\r\n", ()),
     ],
 )
-def test_the_clients_own_words_are_kept(raw: bytes, said: tuple[str, ...]) -> None:
-    assert names(raw) == said
+def test_names_are_kept_as_received(raw: bytes, expected: tuple[str, ...]) -> None:
+    assert names(raw) == expected
 
 
 @pytest.mark.parametrize("fields", [[], [("host", "whole.example:8080")]])
@@ -41,7 +41,7 @@ def test_http2_names_its_authority(fields: list[tuple[str, str]]) -> None:
     assert requested_host.names(stage.flow("client")) == (*(value for _, value in fields), "whole.example:8080")
 
 
-def test_the_flow_says_the_targets_name() -> None:
+def test_the_flow_has_the_targets_name() -> None:
     stage = Stage(Planned(), mode=REVERSE)
     stage.says(b"GET / HTTP/1.1\r\nhost: localhost:8080\r\n\r\n")
     assert stage.flow("client").request.host_header == "target"

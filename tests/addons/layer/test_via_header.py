@@ -1,4 +1,4 @@
-"""Requests that come back to the proxy that sent them."""
+"""Request loops: requests that come back to the proxy that sent them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,36 +15,36 @@ from mitmproxy.tools.dump import DumpMaster
 from addons.layer import via_header
 from tests.addons.house import SCRIPT, Message, question, request
 
-PATIENCE = 20.0  # seconds; only a test that fails waits so long
+TIMEOUT_SECONDS = 20.0  # only a failing test waits so long
 
 
-def asked(*via: str) -> http.Request:
-    return http.Request.make("POST", "http://host/", b"", http.Headers([(b"via", one.encode()) for one in via]))
+def received(*via: str) -> http.Request:
+    return http.Request.make("POST", "http://host/", b"", http.Headers([(b"via", entry.encode()) for entry in via]))
 
 
 def sent(*via: str) -> http.Request:
-    request = asked(*via)
+    request = received(*via)
     via_header.mark(request, via_header.marks(request))
     return request
 
 
-def test_a_request_of_ours_is_known_again() -> None:
-    assert not via_header.came_from_us(asked())
+def test_a_request_from_this_proxy_is_recognized() -> None:
+    assert not via_header.came_from_us(received())
     assert via_header.came_from_us(sent())
-    assert via_header.came_from_us(asked(f"1.0 corporate, {sent().headers['via']}", "2 other"))
+    assert via_header.came_from_us(received(f"1.0 corporate, {sent().headers['via']}", "2 other"))
 
 
-def test_no_two_requests_can_be_told_to_be_of_one_proxy() -> None:
+def test_requests_of_one_proxy_cannot_be_linked() -> None:
     first, second = (sent().headers["via"].split()[1] for _ in range(2))
     assert not any(first[at : at + 8] in second for at in range(len(first) - 8))
 
 
 @pytest.mark.parametrize("via", ["1.1 " + "0" * 32, "1.1 proxy", "", ",,", "1.1", "\x00", "1.1 " + "f" * 33])
-def test_what_others_say_is_not_ours(via: str) -> None:
-    assert not via_header.came_from_us(asked(via))
+def test_entries_of_others_are_not_recognized(via: str) -> None:
+    assert not via_header.came_from_us(received(via))
 
 
-def test_a_second_proxy_of_our_kind_hands_the_mark_on_and_takes_it_for_a_strangers(
+def test_a_second_proxy_forwards_the_mark_and_does_not_recognize_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first = sent()
@@ -54,11 +54,11 @@ def test_a_second_proxy_of_our_kind_hands_the_mark_on_and_takes_it_for_a_strange
         converted = http.Request.make("POST", "http://host/", b"")
         via_header.mark(converted, via_header.marks(first))
         assert via_header.came_from_us(converted)
-    assert via_header.came_from_us(converted), "and back at the first it is noticed"
+    assert via_header.came_from_us(converted), "the first one recognizes it when it comes back"
 
 
-def test_other_proxies_names_are_nothing_for_an_upstream() -> None:
-    assert via_header.marks(asked("1.1 gateway.corp.example (squid)")) == []
+def test_other_proxies_names_are_not_sent_upstream() -> None:
+    assert via_header.marks(received("1.1 gateway.corp.example (squid)")) == []
 
 
 # --- live ---
@@ -80,7 +80,7 @@ async def proxy(target: str, **settings: str) -> AsyncIterator[int]:
     running = asyncio.create_task(master.run())
     server = master.addons.get("proxyserver")
     assert isinstance(server, Proxyserver)
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         while not server.listen_addrs():
             await asyncio.sleep(0.01)
     try:
@@ -92,17 +92,17 @@ async def proxy(target: str, **settings: str) -> AsyncIterator[int]:
         internals.HttpStream = plain  # type: ignore[misc]
 
 
-class Detour:
-    """Another name for the proxy: what comes to its port is handed on to the proxy's, and counted."""
+class Relay:
+    """Forwards its port to the proxy's, and counts connections: another address of the same proxy."""
 
     def __init__(self) -> None:
-        self.connections = self.towards = 0
+        self.connections = self.proxy_port = 0
         self.closed = asyncio.Semaphore(0)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        there, back = await asyncio.open_connection("127.0.0.1", self.towards)
-        await asyncio.gather(_pipe(reader, back), _pipe(there, writer))
+        from_proxy, to_proxy = await asyncio.open_connection("127.0.0.1", self.proxy_port)
+        await asyncio.gather(_pipe(reader, to_proxy), _pipe(from_proxy, writer))
         self.closed.release()
 
 
@@ -117,26 +117,26 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @asynccontextmanager
-async def detour() -> AsyncIterator[tuple[Detour, int]]:
-    made = Detour()
-    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
-    yield made, server.sockets[0].getsockname()[1]
+async def running_relay() -> AsyncIterator[tuple[Relay, int]]:
+    started = Relay()
+    server = await asyncio.start_server(started.serve, "127.0.0.1", 0)
+    yield started, server.sockets[0].getsockname()[1]
     server.close()
     server.close_clients()
-    async with asyncio.timeout(PATIENCE):
-        for _ in range(made.connections):
-            await made.closed.acquire()
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        for _ in range(started.connections):
+            await started.closed.acquire()
 
 
-async def told(port: int, raw: bytes) -> Message:
+async def exchange(port: int, raw: bytes) -> Message:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(raw)
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         head = await reader.readuntil(b"\r\n\r\n")
         length = int(Message(head).headers["content-length"])
-        answer = Message(head + await reader.readexactly(length))
+        response = Message(head + await reader.readexactly(length))
     writer.close()
-    return answer
+    return response
 
 
 def routed_to(folder: Path, port: int) -> str:
@@ -150,25 +150,32 @@ def routed_to(folder: Path, port: int) -> str:
 LOCAL = {"host": "localhost"}
 
 
-async def test_a_provider_that_is_this_very_proxy_is_not_asked(tmp_path: Path) -> None:
+async def test_a_provider_that_is_this_very_proxy_gets_no_request(tmp_path: Path) -> None:
     async with proxy("http://127.0.0.1:9") as port:
         ctx.options.update(routes=routed_to(tmp_path, port))
-        answer = await told(port, request("POST", "/v1/responses", question(), LOCAL | {"originator": "codex_exec"}))
-    assert (answer.status, answer.error["code"]) == (400, "invalid_prompt")
-    assert "is this very proxy" in answer.error["message"]
+        response = await exchange(
+            port, request("POST", "/v1/responses", question(), LOCAL | {"originator": "codex_exec"})
+        )
+    assert (response.status, response.error["code"]) == (400, "invalid_prompt")
+    assert "is this very proxy" in response.error["message"]
 
 
 async def test_a_provider_that_is_this_proxy_under_another_name_is_noticed(tmp_path: Path) -> None:
-    async with detour() as (other, where), proxy("http://127.0.0.1:9", routes=routed_to(tmp_path, where)) as port:
-        other.towards = port
-        answer = await told(port, request("POST", "/v1/responses", question(), LOCAL | {"originator": "codex_exec"}))
-        assert (answer.status, other.connections) == (400, 1)
-    assert "came from this very proxy" in answer.error["message"]
+    async with (
+        running_relay() as (relay, relay_port),
+        proxy("http://127.0.0.1:9", routes=routed_to(tmp_path, relay_port)) as port,
+    ):
+        relay.proxy_port = port
+        response = await exchange(
+            port, request("POST", "/v1/responses", question(), LOCAL | {"originator": "codex_exec"})
+        )
+        assert (response.status, relay.connections) == (400, 1)
+    assert "came from this very proxy" in response.error["message"]
 
 
 async def test_a_reverse_target_that_is_this_proxy_does_not_go_round_for_ever() -> None:
-    async with detour() as (other, where), proxy(f"http://127.0.0.1:{where}") as port:
-        other.towards = port
-        answer = await told(port, request("GET", "/v1/files", b"", LOCAL))
-        assert (answer.status, other.connections) == (400, 1)
-        assert "came from this very proxy" in answer.error["message"]
+    async with running_relay() as (relay, relay_port), proxy(f"http://127.0.0.1:{relay_port}") as port:
+        relay.proxy_port = port
+        response = await exchange(port, request("GET", "/v1/files", b"", LOCAL))
+        assert (response.status, relay.connections) == (400, 1)
+        assert "came from this very proxy" in response.error["message"]
