@@ -1,1 +1,1 @@
-"""Who serves a model: the routes file, the providers, their endpoints and keys."""
+"""Which provider serves a model: the routes file, the providers, their endpoints and API keys."""

@@ -1,14 +1,14 @@
-"""The routes file: TOML over the shipped providers, read strictly, so that a typo is told and not ignored.
+"""The routes file: TOML, merged over the shipped providers and validated strictly, so that typos are reported.
 
-    [[routes]]                                   # the first that matches wins
-    models    = ["deepseek-*"]                   # globs over the model that Codex asks for
-    providers = ["deepseek", "openrouter"]       # tried in this order, those that have a key
+    [[routes]]                                   # the first match wins
+    models    = ["deepseek-*"]                   # globs for the model that Codex requests
+    providers = ["deepseek", "openrouter"]       # in order of preference; those without a key are left out
     model     = "deepseek-v4-pro"                # optional: the name upstream, or a table by provider
 
-    [providers.deepseek]                         # optional here: merged over the shipped one of this name
+    [providers.deepseek]                         # optional: merged over the shipped provider of this name
     base_url = "https://deepseek.example/v1"
 
-What a provider may hold: `addons/routing/provider.py`.
+The fields of a provider: `addons/routing/provider.py`.
 """
 
 import functools
@@ -34,43 +34,45 @@ _SHIPPED = Path(__file__).with_name("providers.toml")
 
 
 def load(path: Path | None) -> Routes:
-    """The routes of a file over the shipped providers; without a file, the shipped providers alone.
+    """The router of a routes file and the shipped providers; without a file, of the shipped providers alone.
 
     Raises:
-        ConfigError: the file is no TOML, or says something that cannot be; each line names the place.
+        ConfigError: the file is not valid; each line names a place in it.
         OSError: it cannot be read.
     """
     if path is None:
         return parse("")
     try:
-        routes = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError([f"not UTF-8: {error.reason} at byte {error.start}"]) from error
-    if not _toml(routes):  # as it is for a moment while somebody saves it
-        raise ConfigError([f"{path}: says nothing; leave out the option to do without a file"])
-    return parse(routes)
+    if not _toml(text):  # such as for a moment while an editor saves it
+        raise ConfigError([f"{path}: is empty; leave out the option to run without a routes file"])
+    return parse(text)
 
 
 def parse(text: str) -> Routes:
-    """As `load`, of the file's text."""
-    data = _toml(text)
-    config_errors.refuse_unknown(data, ("routes", "providers"))
-    providers = _shipped() | _own(_table(data, "providers", {}))
+    """As `load`, for the text of a file."""
+    tables = _toml(text)
+    config_errors.refuse_unknown(tables, ("routes", "providers"))
+    own_tables = _section(tables, "providers", {})
+    own = {name: _merged_provider(f"providers.{name}", name, table) for name, table in own_tables.items()}
+    providers = _shipped() | own
     own_first = sorted(providers, key=lambda name: name in _shipped())
-    routes = [_route(f"routes[{i}]", one, providers) for i, one in enumerate(_table(data, "routes", []))]
-    declared = {name: tuple(table.get("models", ())) for name, table in _table(data, "providers", {}).items()}
+    routes = [_route(f"routes[{i}]", table, providers) for i, table in enumerate(_section(tables, "routes", []))]
+    declared = {name: tuple(table.get("models", ())) for name, table in own_tables.items()}
     return Routes(tuple(routes), {name: providers[name] for name in own_first}, declared)
 
 
 def check(path: Path | None) -> list[str]:
-    """For people: what is wrong with the file, a line for each place; else that it is good, and what is odd in it."""
+    """For people: a line for each error in the file; if there is none, that it is good, and warnings."""
     try:
-        routes = load(path)
+        router = load(path)
     except ConfigError as error:
         return error.lines
     except OSError as error:
         return [f"{path}: cannot be read ({type(error).__name__})"]
-    return [f"{path or 'no routes file'}: good, with {len(routes.routes)} routes", *oddities(routes)]
+    return [f"{path or 'no routes file'}: good, with {len(router.routes)} routes", *oddities(router)]
 
 
 def _toml(text: str) -> Tables:
@@ -78,14 +80,12 @@ def _toml(text: str) -> Tables:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([f"not TOML: {error}"]) from error
-    except (ValueError, RecursionError) as error:  # of a number with thousands of digits, of thousands of brackets
-        raise ConfigError(
-            [f"a number that is too long, or brackets that are too deep ({type(error).__name__})"]
-        ) from None
+    except (ValueError, RecursionError) as error:  # thousands of digits or of brackets
+        raise ConfigError([f"a number is too long, or brackets are nested too deep ({type(error).__name__})"]) from None
 
 
-def _table[T: (list[Any], dict[str, Any])](data: Tables, name: str, default: T) -> T:
-    value = data.get(name, default)
+def _section[T: (list[Any], dict[str, Any])](tables: Tables, name: str, default: T) -> T:
+    value = tables.get(name, default)
     if not isinstance(value, type(default)):
         form = "[[routes]]" if isinstance(default, list) else "[providers.NAME]"
         raise ConfigError([f"{name}: must be written as {form}"])
@@ -103,51 +103,43 @@ def _shipped() -> dict[str, Provider]:
     return {name: _provider(f"providers.{name}", table) for name, table in _shipped_tables().items()}
 
 
-def _own(tables: Tables) -> dict[str, Provider]:
-    return {name: _merged_provider(f"providers.{name}", name, table) for name, table in tables.items()}
-
-
 def _merged_provider(at: str, name: str, table: Any) -> Provider:
     base = _shipped_tables().get(name)
     if base is None or not isinstance(table, dict):
         return _provider(at, table)
-    _provider(at, _without_dialects(base) | table)  # first alone, so that a mistake is told where it was written
+    without_dialects = {key: base[key] for key in base if key not in ("dialect", "variants", "auth", "models")}
+    _provider(at, without_dialects | table)  # so that an error in `table` is reported at its place there
     return _provider(at, _merged(base, table))
 
 
-def _without_dialects(table: Tables) -> Tables:
-    return {key: value for key, value in table.items() if key not in ("dialect", "variants", "auth", "models")}
-
-
 def _merged(base: Tables, table: Tables) -> Tables:
-    """A user's table over the shipped one: tables by key, the rest replaced.
+    """A user's table merged over the shipped one: `headers` and `models` by key, the rest replaced.
 
-    The user's flags go last, behind the shipped variants: what a user says holds for all models. Another protocol takes
-    nothing of the shipped dialect.
+    The user's dialect becomes the last variant but for the user's own, so that it holds for all models. If the user's
+    protocol differs, the shipped dialect is dropped.
     """
-    if "key_env" in table:  # a key for a server that needs none, or none for one that does
+    if "key_env" in table:  # a key for a server that needs none, or none for one that needs it
         base = {key: value for key, value in base.items() if key != "auth"}
     if table.get("protocol", base["protocol"]) != base["protocol"]:
         base = {key: value for key, value in base.items() if key not in ("dialect", "variants", "auth")}
-    said = [{"models": ["*"], "dialect": table["dialect"]}] if "dialect" in table else []
+    dialect = [{"models": ["*"], "dialect": table["dialect"]}] if "dialect" in table else []
     merged = {key: base.get(key, {}) | table.get(key, {}) for key in ("headers", "models")}
-    variants = [*base.get("variants", []), *said, *table.get("variants", [])]
+    variants = [*base.get("variants", []), *dialect, *table.get("variants", [])]
     return base | table | merged | {"dialect": base.get("dialect", {}), "variants": variants}
 
 
 def _provider(at: str, table: Any) -> Provider:
     provider = config_errors.validated(Provider, table, at)
-    _dialect(f"{at}.dialect", provider.protocol, provider.dialect, f"{at}.protocol")
+    _check_dialect(at, provider.protocol, provider.dialect)
     for i, variant in enumerate(provider.variants):
-        here = f"{at}.variants[{i}]"
-        _dialect(f"{here}.dialect", variant.protocol or provider.protocol, variant.dialect, f"{here}.protocol")
+        _check_dialect(f"{at}.variants[{i}]", variant.protocol or provider.protocol, variant.dialect)
     return provider
 
 
-def _dialect(at: str, protocol: str, flags: Tables, protocol_at: str) -> None:
+def _check_dialect(at: str, protocol: str, flags: Tables) -> None:
     if protocol not in PROTOCOLS:
-        raise ConfigError([f"{protocol_at}: {config_errors.unknown(protocol, PROTOCOLS)}"])
-    config_errors.validated(PROTOCOLS[protocol].dialect, flags, at)
+        raise ConfigError([f"{at}.protocol: {config_errors.unknown(protocol, PROTOCOLS)}"])
+    config_errors.validated(PROTOCOLS[protocol].dialect, flags, f"{at}.dialect")
 
 
 def _route(at: str, table: Any, providers: Mapping[str, Provider]) -> Route:

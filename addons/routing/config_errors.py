@@ -1,4 +1,4 @@
-"""What is wrong with a file of ours, by the place in it: `providers.deepseek.dialect.reasoning_bak: unknown key`."""
+"""Errors in a TOML file, each with its place: `providers.deepseek.dialect.reasoning_bak: unknown key`."""
 
 import difflib
 import typing
@@ -10,9 +10,9 @@ from pydantic_core import ErrorDetails
 
 
 class ConfigError(ValueError):
-    """The file cannot be used. Each of `lines` names a place in it and says what is wrong there.
+    """The file is not valid. Each of `lines` names a place in it and the error there.
 
-    No line repeats a value of the file: somebody will have pasted a key into it.
+    No line repeats a value from the file, since a user may have pasted a key into it.
     """
 
     def __init__(self, lines: list[str]) -> None:
@@ -21,25 +21,25 @@ class ConfigError(ValueError):
 
 
 def validated[T: BaseModel](model: type[T], table: Any, at: str) -> T:
-    """The table as this model.
+    """The table as an instance of this model.
 
     Raises:
-        ConfigError: it does not fit; `at` is its own place in the file.
+        ConfigError: the table is not valid; `at` is its place in the file.
     """
     try:
         return model.model_validate(table)
     except ValidationError as error:
-        raise ConfigError([_line(model, one, at) for one in error.errors()]) from None
+        raise ConfigError([_line(model, details, at) for details in error.errors()]) from None
 
 
 def refuse_unknown(table: dict[str, Any], known: Iterable[str]) -> None:
-    """Raise ConfigError for each key of the file's top level that is not known."""
+    """Raises ConfigError if the file has unknown keys at its top level."""
     if lines := [f"{key}: {unknown(key, known, 'key')}" for key in table if key not in known]:
         raise ConfigError(lines)
 
 
 def unknown(name: str, known: Iterable[str], what: str = "name") -> str:
-    """That this name is not one of the known ones, and which may be meant."""
+    """The error for a name that is not among the known ones, with a suggestion."""
     names = list(known)
     close = difflib.get_close_matches(name, names, n=1)
     if close:
@@ -64,7 +64,7 @@ def _place(at: str, loc: Iterable[int | str]) -> str:
 
 
 def _keys_at(model: type[BaseModel], path: list[int | str]) -> list[str]:
-    """The keys of the table that stands at this path below a model."""
+    """The keys that are known in the table at this path below a model."""
     for part in path:
         field = model.model_fields.get(str(part))
         model = next(_models_in(field.annotation), model) if field else model

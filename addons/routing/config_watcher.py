@@ -1,6 +1,6 @@
-"""The routes in force: read from the file that the `routes` option names, and anew when that file changes.
+"""Loads the file that the `routes` option names, and loads it again when it changes.
 
-A good edit applies to the next request; a bad one is reported once, and the last good routes stay.
+A valid edit applies to the next request; an invalid one is reported once, and the last good routes stay in force.
 """
 
 import logging
@@ -13,56 +13,57 @@ from addons.routing import api_keys, config
 
 logger = logging.getLogger(__name__)
 
-type _Stamp = tuple[int, int, int] | None
+type _FileVersion = tuple[int, int, int] | None
 
 
 class RoutesFile:
-    """Holds `current`, never None: with no file, the shipped providers."""
+    """`current` is the router in force; without a file, that of the shipped providers."""
 
     def __init__(self) -> None:
         self.path: Path | None = None
         self.current = config.load(None)
-        self._seen: _Stamp = None
+        self._loaded_version: _FileVersion = None
 
     def open(self, path: Path | None) -> None:
-        """Reads the file, which from now on is watched.
+        """Loads the file and watches it from now on.
 
         Raises:
-            config.ConfigError: what is wrong with it, and where.
+            config.ConfigError: the file is not valid.
+            OSError: it cannot be read.
         """
-        stamp = _stamp(path)
+        version = _version_of(path)
         self.current = config.load(path)
-        self.path, self._seen = path, stamp
+        self.path, self._loaded_version = path, version
 
     def keys(self) -> tuple[str, ...]:
-        """All credentials that the routes may use at the moment."""
+        """All credentials that the providers have now: API keys, and values of headers that may be secret."""
         names = {name for provider in self.current.providers.values() for name in provider.key_env}
-        found: list[str] = []
-        environ = dict(os.environ)  # which decodes a name each time it is asked
+        keys: list[str] = []
+        environ = dict(os.environ)  # a copy, since os.environ decodes at each access
         for name in sorted(names):
-            with suppress(api_keys.KeyProblem):  # a key that cannot be read is not used either
-                found += api_keys.read([name], environ)
-        headers = [one for provider in self.current.providers.values() for one in provider.headers.items()]
-        return (*found, *(value for name, value in headers if not header_secrets.is_harmless(name)))
+            with suppress(api_keys.KeyProblem):  # a key that cannot be read is not in use
+                keys += api_keys.read([name], environ)
+        headers = [header for provider in self.current.providers.values() for header in provider.headers.items()]
+        return (*keys, *(value for name, value in headers if not header_secrets.is_harmless(name)))
 
     def refresh(self) -> None:
-        """Reads the file again if it changed since it was last looked at."""
-        stamp = _stamp(self.path)
-        if stamp == self._seen:
+        """Loads the file again if it changed. Raises nothing."""
+        version = _version_of(self.path)
+        if version == self._loaded_version:
             return
-        self._seen = stamp
+        self._loaded_version = version
         try:
             self.current = config.load(self.path)
         except (OSError, config.ConfigError) as error:
             logger.error("routes: %s; the last good routes stay in force", error)
-        except Exception as error:  # whatever it is that somebody saves: the proxy goes on with what was good
+        except Exception as error:  # no saved file may stop the proxy
             logger.error("routes: %s; the last good routes stay in force", type(error).__name__)
         else:
-            logger.info("routes: %s was read anew", self.path)
+            logger.info("routes: %s was loaded again", self.path)
 
 
-def _stamp(path: Path | None) -> _Stamp:
-    """What changes when somebody saves the file, also by putting another one in its place."""
+def _version_of(path: Path | None) -> _FileVersion:
+    """Differs once the file is saved, in place or by replacing it; None where there is no file."""
     try:
         stat = path.stat() if path else None
     except OSError:

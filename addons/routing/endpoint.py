@@ -1,4 +1,4 @@
-"""One provider that can answer one model: where it is, who it is to the converters, and how it is paid."""
+"""Where to send requests for one model of one provider: base URL, credentials, time limits."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from converters.protocols import PROTOCOLS, Upstream, without_path
 type Auth = Literal["bearer", "x-api-key", "client", "none"]
 
 CONNECT, FIRST_BYTE, IDLE, PROGRESS = 15.0, 300.0, 300.0, 1800.0
-"""Limits of time where a provider has none of its own, in seconds."""
+"""Default time limits, in seconds."""
 
 _DOUBLED_VERSION = re.compile(r"(/v\d+)\1+(?=/|$)")
 _VERSION = re.compile(r"/v\d+[a-z0-9]*(?=/|$)")
@@ -20,10 +20,9 @@ _VERSION = re.compile(r"/v\d+[a-z0-9]*(?=/|$)")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A route's answer to "who serves this model?".
+    """`keys` are all that are set, in the order of the provider's variables.
 
-    `keys` are all that are set, in the order of the provider's variables. The limits of time are in seconds, see
-    `addons.layer.clock`; a slow model that reasons for long survives the defaults.
+    The time limits are in seconds, see `addons.layer.clock`; the defaults allow for slow models that reason for long.
     """
 
     upstream: Upstream
@@ -47,26 +46,26 @@ class Target:
 
     @property
     def own_credentials(self) -> bool:
-        """The client's own credentials go on to this provider."""
+        """Whether the client's own credentials are forwarded to this provider."""
         return self.auth == "client"
 
     def credentials(self, key: str | None = None) -> dict[str, str]:
-        """The headers that carry this key, or the first one. For the wire only: no flow may hold them."""
+        """The header that carries this key, by default the first. For the wire only: no flow may hold it."""
         key = key or self.key
         if key is None or self.auth in ("client", "none"):
             return {}
         return {"x-api-key": key} if self.auth == "x-api-key" else {"authorization": f"Bearer {key}"}
 
     def shown_headers(self) -> tuple[dict[str, str], dict[str, str]]:
-        """The provider's own headers: those that may be seen, and those that are for the wire only."""
+        """The provider's configured headers: those that may be shown, and those for the wire only."""
         headers = {name.lower(): value for name, value in self.headers.items()}
         shown = {name: value for name, value in headers.items() if header_secrets.is_harmless(name)}
         return shown, {name: value for name, value in headers.items() if name not in shown}
 
     def url(self, path: str) -> str:
-        """The address of an endpoint such as `/chat/completions`, with one version in it, whoever left it out.
+        """The URL for a path such as `/chat/completions`, with exactly one version (`/v1`) in it.
 
-        A base address that ends with a slash is meant so: no version is added.
+        A base URL that ends with a slash is used as it is: no version is added.
         """
         path = _VERSION.sub("", path, count=1) if _VERSION.match(path) else path
         base_path = urlsplit(self.base_url).path
@@ -76,22 +75,22 @@ class Target:
 
 
 def normalised(url: str) -> str:
-    """A base address without a pasted endpoint, slashes at its end or a doubled version.
+    """A base URL without a pasted path, slashes at its end or a doubled version.
 
     Raises:
-        ValueError: not an http(s) address, or one with more in it than an address.
+        ValueError: not an http(s) URL, or one with credentials, a query or a fragment.
     """
     try:
         parts = urlsplit(url.strip())
         _ = parts.port
-    except ValueError:  # whose text repeats what may be a key
+    except ValueError:  # whose text repeats the URL, which may hold a key
         raise ValueError("not an address; it must look like https://host/path or https://host:port/path") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("not an address; it must look like https://host/path")
     if parts.username or parts.password:
-        raise ValueError("holds credentials; keys belong into the environment, see key_env")
+        raise ValueError("holds credentials; keys belong in the environment, see key_env")
     if parts.query or parts.fragment:
-        raise ValueError("a base address has no ? or #")
+        raise ValueError("a base address must have no ? or #")
     path = re.sub(r"/{2,}", "/", parts.path).rstrip("/")
     path = _DOUBLED_VERSION.sub(r"\1", without_path(path))
     return f"{parts.scheme}://{parts.netloc}{path}"

@@ -1,4 +1,4 @@
-"""Addresses on this machine: which are loopback, and which are the proxy's own."""
+"""Tells loopback addresses, and the addresses on which the proxy itself listens."""
 
 import ipaddress
 import socket
@@ -8,7 +8,7 @@ type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def parsed(host: str) -> Address | None:
-    """The address that a host is, in any form that the system takes (`127.1`, `::ffff:127.0.0.1`); None for a name."""
+    """A host's IP address, in any notation that the system accepts (`127.1`, `::ffff:127.0.0.1`); None for a name."""
     try:
         address = ipaddress.ip_address(bare(host))
     except ValueError:
@@ -20,32 +20,32 @@ def parsed(host: str) -> Address | None:
 
 
 def bare(host: str) -> str:
-    """A host's name without what leaves it the same: case, brackets, the dot at its end."""
+    """A host in lower case, without brackets and the dot at its end."""
     return host.lower().removesuffix(".").removeprefix("[").removesuffix("]")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach it. Of names, only the one that the standards keep for that counts."""
+    """Whether only this machine can reach it. Of names, only `localhost` and those below it count (RFC 6761)."""
     if (address := parsed(host)) is not None:
         return address.is_loopback
     return bare(host) == "localhost" or bare(host).endswith(".localhost")
 
 
 def is_any(host: str) -> bool:
-    """Whether it stands for all addresses of this machine, as in `0.0.0.0`; so does "", where one listens."""
+    """Whether it stands for all addresses of this machine: `0.0.0.0`, `::`, or "" as a listen address."""
     address = parsed(host)
     return not host or (address is not None and address.is_unspecified)
 
 
-def is_same(one: str, other: str) -> bool:
-    address = parsed(one)
-    return bare(one) == bare(other) or (address is not None and address == parsed(other))
+def is_same(host: str, other: str) -> bool:
+    address = parsed(host)
+    return bare(host) == bare(other) or (address is not None and address == parsed(other))
 
 
 def is_own(host: str, port: int, listening: Iterable[tuple[str, int]]) -> bool:
-    """Whether a connection to there would come back to one of the sockets that we listen on."""
-    is_near = is_loopback(host) or is_any(host)
+    """Whether a connection to this host and port would reach one of our listening sockets."""
+    is_local = is_loopback(host) or is_any(host)
     return any(
-        port == own_port and (is_same(host, own) or (is_near and (is_loopback(own) or is_any(own))))
+        port == own_port and (is_same(host, own) or (is_local and (is_loopback(own) or is_any(own))))
         for own, own_port in listening
     )

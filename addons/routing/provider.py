@@ -1,4 +1,4 @@
-"""What is known of a provider: its address, key variables, protocol, dialect and models, as TOML says it.
+"""A provider as TOML: its base URL, key variables, protocol, dialect and models.
 
 [providers.deepseek]
 protocol = "chat"                            # a row of converters/protocols.py
@@ -7,11 +7,11 @@ key_env  = ["DEEPSEEK_API_KEY"]              # names of variables, see addons/ro
 dialect  = { reasoning_back = "exact" }      # flags of converters/chat/dialect.py
 models   = { "deepseek-v4-pro" = { context = 1_000_000, output = 384_000 } }
 
-[[providers.deepseek.variants]]              # what some models differ in; all that match count, the later wins
+[[providers.deepseek.variants]]              # differences of some models; all that match apply, in order
 models   = ["deepseek-chat"]
 dialect  = { effort = "none" }
 
-A provider without key_env gets no credentials at all, unless it says `auth = "client"`: then it gets the client's own.
+A provider without key_env gets no credentials, unless it has `auth = "client"`: then it gets the client's own.
 """
 
 import re
@@ -38,7 +38,7 @@ from converters.protocols import PROTOCOLS, Upstream
 
 _WITHOUT_KEY = ("client", "none")
 
-_OURS_TO_SET = {
+_RESERVED_HEADERS = {  # which the proxy sets itself
     *("authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"),
     *("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
     *("host", "content-length", "content-encoding", "content-type", "accept-encoding"),
@@ -46,58 +46,58 @@ _OURS_TO_SET = {
 
 
 class Table(BaseModel):
-    """A table of our own TOML: a key that it does not know is a typo."""
+    """A table of our own TOML files, where an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-def _listed(value: Any) -> Any:
+def _as_tuple(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
-def _sound(glob: str) -> str:
+def _checked_glob(glob: str) -> str:
     if not glob or glob != glob.strip():
-        raise ValueError("an empty glob, or one with spaces around it")
+        raise ValueError("a glob must not be empty or have spaces around it")
     if glob.count("[") != glob.count("]"):
-        raise ValueError(f"'{glob}' opens a [ that it does not close; write [[] for the sign itself")
+        raise ValueError(f"'{glob}' opens a [ that it does not close; write [[] for the character itself")
     return glob
 
 
-type Glob = Annotated[str, AfterValidator(_sound)]
-type Globs = Annotated[tuple[Glob, ...], BeforeValidator(_listed), Field(min_length=1)]
-type Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-type Variables = Annotated[tuple[Annotated[str, AfterValidator(api_keys.variable)], ...], BeforeValidator(_listed)]
+type Glob = Annotated[str, AfterValidator(_checked_glob)]
+type Globs = Annotated[tuple[Glob, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+type Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+type Variables = Annotated[tuple[Annotated[str, AfterValidator(api_keys.variable)], ...], BeforeValidator(_as_tuple)]
 
 
-def _allowed(headers: dict[str, str]) -> dict[str, str]:
+def _checked_headers(headers: dict[str, str]) -> dict[str, str]:
     for name, value in headers.items():
-        if name.lower() in _OURS_TO_SET:
+        if name.lower() in _RESERVED_HEADERS:
             raise ValueError(f"'{name}' is set by the proxy itself; for a key see key_env and auth")
         if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
-            raise ValueError("a name in it is no header that HTTP can carry")  # it may be a pasted `Name: value`
+            raise ValueError("a name is not valid in an HTTP header")  # not repeated: it may be a pasted `Name: value`
         if not value.isprintable() or not value.isascii():
-            raise ValueError(f"'{name}' has a value that is no header that HTTP can carry")
+            raise ValueError(f"the value of '{name}' is not valid in an HTTP header")
     return headers
 
 
 def matches(globs: tuple[str, ...], model: str) -> bool:
-    """Whether one of the globs holds for this model's name; case counts."""
+    """Whether one of the globs matches this model's name, case-sensitively."""
     return any(fnmatchcase(model, glob) for glob in globs)
 
 
 class Model(Table):
-    """What is known of one model. Sizes are in tokens; `context` holds the question and the answer together."""
+    """What is known of one model. Sizes are in tokens; `context` is for request and response together."""
 
     context: PositiveInt | None = None
     output: PositiveInt | None = None
     images: bool = False
     reasoning: bool = True
     efforts: tuple[Effort, ...] | None = None
-    """Where they differ from the dialect's, or the dialect knows of none."""
+    """Where they differ from the dialect's, or the dialect has none."""
 
 
 class Variant(Table):
-    """What the models of these globs differ in. The flags are of `protocol`, or else of the provider's own."""
+    """Differences of the models that match these globs. The flags belong to `protocol`, by default the provider's."""
 
     models: Globs
     protocol: str | None = None
@@ -106,15 +106,15 @@ class Variant(Table):
 
 
 class Provider(Table):
-    """A company's endpoint, or a server of one's own. `connect` to `progress` are limits of time, see `Target`."""
+    """A company's API, or a server of one's own. `connect` to `progress` are time limits, see `Target`."""
 
     protocol: str
     base_url: Annotated[str, AfterValidator(normalised)]
     key_env: Variables = ()
     hosts: Names = ()
-    """Where else the company answers, beside `base_url`: what passes through to there needs no key of ours."""
+    """The company's other hosts beside that of `base_url`: requests that pass through to them need no key of ours."""
     auth: Auth | None = None
-    headers: Annotated[dict[str, str], AfterValidator(_allowed)] = Field(default_factory=dict, repr=False)
+    headers: Annotated[dict[str, str], AfterValidator(_checked_headers)] = Field(default_factory=dict, repr=False)
     dialect: dict[str, Any] = Field(default_factory=dict)
     models: dict[str, Model] = Field(default_factory=dict)
     variants: tuple[Variant, ...] = ()
@@ -137,41 +137,41 @@ class Provider(Table):
         return bool(self.key_env)
 
     def has_key(self, environ: Mapping[str, str]) -> bool:
-        """Whether it can be asked now: a key is set, or none is needed."""
+        """Whether it can be used now: a key is set, or none is needed."""
         return not self.needs_key() or bool(api_keys.read(self.key_env, environ))
 
     def is_at(self, host: str) -> bool:
-        """Whether this host is the provider's own, or a part of it (`eu.api.openai.com`)."""
-        own = (urlsplit(self.base_url).hostname or "", *self.hosts)
-        return any(f".{host.lower()}".endswith(f".{one.lower()}") for one in own)
+        """Whether this host is the provider's own, or a subdomain of it (`eu.api.openai.com`)."""
+        hosts = (urlsplit(self.base_url).hostname or "", *self.hosts)
+        return any(f".{host.lower()}".endswith(f".{own.lower()}") for own in hosts)
 
     def sends_credentials(self) -> bool:
-        """Whether a key, or the client's own credentials, go to its address."""
+        """Whether a key, or the client's own credentials, are sent to it."""
         return self.needs_key() or self.auth == "client"
 
-    def upstream_name(self, provider: str, asked: str) -> str:
-        """How this provider calls the model that a client asks for.
+    def upstream_name(self, provider: str, requested: str) -> str:
+        """This provider's name for the model that a client requests.
 
         Resellers put the maker before the name (`deepseek/deepseek-v4-pro`, `accounts/fireworks/models/...`), and
-        clients may put the provider there: both are found if there is just one such model.
+        clients may put the provider there: both are found if exactly one model fits.
         """
-        if asked in self.models:
-            return asked
-        bare = asked.removeprefix(f"{provider}/")
+        if requested in self.models:
+            return requested
+        bare = requested.removeprefix(f"{provider}/")
         same = [name for name in self.models if name.rpartition("/")[2] == bare]
         return bare if bare in self.models or len(same) != 1 else same[0]
 
-    def known(self, model: str, asked: str) -> Model | None:
-        """What is known of a model by its name here, or else by the name that clients ask for."""
-        return self.models.get(model) or self.models.get(asked)
+    def known(self, model: str, requested: str) -> Model | None:
+        """What is known of a model, by its name here or else by the name that the client requests."""
+        return self.models.get(model) or self.models.get(requested)
 
-    def target(self, provider: str, model: str, environ: Mapping[str, str], asked: str = "") -> Target:
-        """Where to send a request for this model of the provider's, which clients call `asked`.
+    def target(self, provider: str, model: str, environ: Mapping[str, str], requested: str = "") -> Target:
+        """Where to send a request for this model, which the client calls `requested`.
 
         Raises:
-            keys.KeyProblem: see `keys.read`.
+            KeyProblem: see `api_keys.read`.
         """
-        protocol, auth, dialect = self._spoken(model, self.known(model, asked))
+        protocol, auth, dialect = self._protocol_of(model, self.known(model, requested))
         return Target(
             upstream=Upstream(who=provider, protocol=protocol, model=model, dialect=dialect),
             base_url=self.base_url,
@@ -184,7 +184,7 @@ class Provider(Table):
             progress=self.progress,
         )
 
-    def _spoken(self, model: str, row: Model | None) -> tuple[str, Auth, Dialect]:
+    def _protocol_of(self, model: str, known: Model | None) -> tuple[str, Auth, Dialect]:
         protocol, auth, flags = self.protocol, self.auth, dict(self.dialect)
         for variant in self.variants:
             if not matches(variant.models, model):
@@ -195,21 +195,21 @@ class Provider(Table):
             if protocol == (variant.protocol or self.protocol):
                 flags |= variant.dialect
         auth = auth or (PROTOCOLS[protocol].default_auth if self.key_env else "none")
-        return protocol, auth, PROTOCOLS[protocol].dialect.model_validate(_with_known(protocol, flags, row))
+        return protocol, auth, PROTOCOLS[protocol].dialect.model_validate(_with_model(protocol, flags, known))
 
 
-def _with_known(protocol: str, flags: dict[str, Any], row: Model | None) -> dict[str, Any]:
-    """The flags, with what is known of the model."""
-    if row is None:
+def _with_model(protocol: str, flags: dict[str, Any], model: Model | None) -> dict[str, Any]:
+    """The dialect flags, changed by what is known of the model."""
+    if model is None:
         return flags
     dialect = PROTOCOLS[protocol].dialect
     fields = dialect.model_fields
-    flags = flags | {"images": row.images}
-    if row.efforts is not None and "efforts" in fields:
-        flags["efforts"] = row.efforts
-    if not row.reasoning:
+    flags = flags | {"images": model.images}
+    if model.efforts is not None and "efforts" in fields:
+        flags["efforts"] = model.efforts
+    if not model.reasoning:
         flags |= dialect.NO_REASONING
     limit = flags.get("max_tokens", fields["max_tokens"].default)
-    if limit is not None and row.output is not None:
-        flags["max_tokens"] = min(limit, row.output)
+    if limit is not None and model.output is not None:
+        flags["max_tokens"] = min(limit, model.output)
     return flags

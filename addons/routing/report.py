@@ -1,6 +1,6 @@
-"""What a routes file means, in lines for people: what looks unintended in it, and where each model goes.
+"""Describes a routes file for people: warnings, and which provider serves each model.
 
-No line ever holds a key, only the names of variables.
+No line ever holds a key, only names of variables.
 """
 
 import ipaddress
@@ -14,37 +14,37 @@ from addons.routing.router import Route, Routes
 
 
 def oddities(routes: Routes) -> list[str]:
-    """What is allowed and hardly meant so: what nobody can ask for, credentials sent in the clear."""
-    return [*_never_reached(routes.routes), *_never_offered(routes), *_in_the_clear(routes)]
+    """What is valid and hardly intended: models that cannot be requested, credentials sent unencrypted."""
+    return [*_unreachable_globs(routes.routes), *_unrouted_models(routes), *_unencrypted(routes)]
 
 
 def show(routes: Routes, environ: Mapping[str, str]) -> list[str]:
-    """What may be asked for -> who answers in which order, how, and with which variable's key; a line each."""
+    """A line for each route and provider: models -> provider, its address, and whether its key is set."""
     return list(_routed(routes, environ) if routes.routes else _listed(routes, environ))
 
 
-def _never_reached(routes: tuple[Route, ...]) -> Iterator[str]:
+def _unreachable_globs(routes: tuple[Route, ...]) -> Iterator[str]:
     for i, route in enumerate(routes):
         for j, glob in enumerate(route.models):
             if i and any(matches(before.models, glob) for before in routes[:i]):
                 yield f"routes[{i}].models[{j}]: never reached, a route before it takes all of '{glob}'"
 
 
-def _never_offered(routes: Routes) -> Iterator[str]:
+def _unrouted_models(routes: Routes) -> Iterator[str]:
     for name, models in routes.declared.items() if routes.routes else ():
-        missed = [model for model in models if not any(route.reaches(name, model) for route in routes.routes)]
-        if missed:
-            yield f"providers.{name}.models: no route leads to {', '.join(missed)}"
+        unrouted = [model for model in models if not any(route.reaches(name, model) for route in routes.routes)]
+        if unrouted:
+            yield f"providers.{name}.models: no route leads to {', '.join(unrouted)}"
 
 
-def _in_the_clear(routes: Routes) -> Iterator[str]:
+def _unencrypted(routes: Routes) -> Iterator[str]:
     for name, provider in routes.providers.items():
         parts = urlsplit(provider.base_url)
-        if parts.scheme == "http" and not _is_near(parts.hostname or "") and provider.sends_credentials():
+        if parts.scheme == "http" and not _is_local_network(parts.hostname or "") and provider.sends_credentials():
             yield f"providers.{name}.base_url: credentials would travel unencrypted; use https"
 
 
-def _is_near(host: str) -> bool:
+def _is_local_network(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_private
     except ValueError:
@@ -54,43 +54,43 @@ def _is_near(host: str) -> bool:
 def _routed(routes: Routes, environ: Mapping[str, str]) -> Iterator[str]:
     for route in routes.routes:
         for name in route.providers:
-            chosen = route.model.get(name) if isinstance(route.model, dict) else route.model
-            who = f"{name} as {chosen}" if chosen else name
-            yield f"{', '.join(route.models)} -> {who}: {_how(routes.providers[name], environ)}"
+            upstream_name = route.model.get(name) if isinstance(route.model, dict) else route.model
+            provider = f"{name} as {upstream_name}" if upstream_name else name
+            yield f"{', '.join(route.models)} -> {provider}: {_address_and_key(routes.providers[name], environ)}"
 
 
 def _listed(routes: Routes, environ: Mapping[str, str]) -> Iterator[str]:
-    """Those that can be asked first; of all the others, one line with what they lack."""
-    lacking = []
+    """A line for each provider that can be used; one for all the others, with the variables they need."""
+    without_key = []
     for name, provider in routes.providers.items():
-        key = _key(provider, environ)
+        key = _key_state(provider, environ)
         if key.endswith(_MISSING):
-            lacking.append(f"{name} ({key.removesuffix(_MISSING)})")
+            without_key.append(f"{name} ({key.removesuffix(_MISSING)})")
             continue
-        yield f"{_asked(name, provider)} -> {name}: {_how(provider, environ)}"
-    if lacking:
-        yield f"no key is set for {', '.join(lacking)}"
+        yield f"{_model_names(name, provider)} -> {name}: {_address_and_key(provider, environ)}"
+    if without_key:
+        yield f"no key is set for {', '.join(without_key)}"
 
 
 _MISSING = " missing"
-_MODELS_SHOWN = 3
+_MAX_MODELS_SHOWN = 3
 
 
-def _asked(name: str, provider: Provider) -> str:
-    shown = list(provider.models)[:_MODELS_SHOWN]
+def _model_names(name: str, provider: Provider) -> str:
+    shown = list(provider.models)[:_MAX_MODELS_SHOWN]
     more = len(provider.models) - len(shown)
     return ", ".join([*shown, *([f"{more} more"] if more else []), f"{name}/*"])
 
 
-def _how(provider: Provider, environ: Mapping[str, str]) -> str:
-    return f"{provider.protocol} at {provider.base_url}, {_key(provider, environ)}"
+def _address_and_key(provider: Provider, environ: Mapping[str, str]) -> str:
+    return f"{provider.protocol} at {provider.base_url}, {_key_state(provider, environ)}"
 
 
-def _key(provider: Provider, environ: Mapping[str, str]) -> str:
+def _key_state(provider: Provider, environ: Mapping[str, str]) -> str:
     if not provider.needs_key():
         return "the client's own credentials" if provider.auth == "client" else "no key needed"
     try:
-        able = [name for name in provider.key_env if api_keys.read((name,), environ)]
+        names = [name for name in provider.key_env if api_keys.read((name,), environ)]
     except KeyProblem as problem:
         return str(problem)
-    return f"{able[0]} set" if able else f"{' or '.join(provider.key_env)}{_MISSING}"
+    return f"{names[0]} set" if names else f"{' or '.join(provider.key_env)}{_MISSING}"

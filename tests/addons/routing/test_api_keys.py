@@ -15,7 +15,7 @@ def key_file(tmp_path: Path) -> Path:
     return path
 
 
-def test_keys_come_in_the_order_of_their_variables() -> None:
+def test_keys_are_in_the_order_of_their_variables() -> None:
     assert api_keys.read(["A", "B", "C"], {"C": "c", "A": "a"}) == ("a", "c")
 
 
@@ -28,7 +28,7 @@ def test_white_space_around_a_key_is_not_part_of_it() -> None:
     assert api_keys.read(["A"], {"A": " a\n"}) == ("a",)
 
 
-def test_a_key_may_stand_in_a_file_of_its_own(key_file: Path) -> None:
+def test_a_key_can_be_read_from_a_file(key_file: Path) -> None:
     assert api_keys.read(["A"], {"A_FILE": str(key_file)}) == ("from-a-file",)
 
 
@@ -43,13 +43,13 @@ def test_a_key_file_that_others_can_read_is_refused(key_file: Path, mode: int) -
         api_keys.read(["A"], {"A_FILE": str(key_file)})
 
 
-def test_a_key_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_key_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(api_keys.KeyProblem, match=r"A_FILE: the file that it names cannot be read"):
         api_keys.read(["A"], {"A_FILE": str(tmp_path / "none")})
 
 
 @pytest.mark.parametrize("pasted", ["sk-canary-1234", "~canary/key", "/nowhere/canary", "canary" * 1000])
-def test_a_key_in_the_place_of_a_files_name_is_not_repeated(pasted: str) -> None:
+def test_a_key_instead_of_a_file_name_is_not_repeated(pasted: str) -> None:
     with pytest.raises(api_keys.KeyProblem) as refused:
         api_keys.read(["A"], {"A_FILE": pasted})
     assert "canary" not in str(refused.value)
@@ -58,7 +58,7 @@ def test_a_key_in_the_place_of_a_files_name_is_not_repeated(pasted: str) -> None
 @pytest.mark.parametrize(
     "name", ["K", "_", "ACME_API_KEY", "GOOGLE_GENERATIVE_AI_API_KEY", "KEY_2", "E2E_KEY", "A" * 24, "X_" * 32]
 )
-def test_a_variables_name_is_taken(name: str) -> None:
+def test_a_variables_name_is_accepted(name: str) -> None:
     assert api_keys.variable(name) == name
 
 
@@ -83,8 +83,8 @@ def test_a_variables_name_is_taken(name: str) -> None:
         ),
     ],
 )
-def test_what_may_be_a_key_is_no_variables_name_and_is_not_repeated(pasted: str) -> None:
-    with pytest.raises(ValueError, match="is no name of an environment variable") as refused:
+def test_a_text_that_may_be_a_key_is_refused_and_not_repeated(pasted: str) -> None:
+    with pytest.raises(ValueError, match="is not the name of an environment variable") as refused:
         api_keys.variable(pasted)
     assert len(pasted) < 5 or pasted not in str(refused.value)
 

@@ -1,4 +1,4 @@
-"""The routes file over the shipped providers."""
+"""The routes file, merged over the shipped providers."""
 
 from pathlib import Path
 
@@ -21,26 +21,26 @@ def dialect(routes: config.Routes, provider: str, model: str) -> ChatDialect | A
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_shipped_provider_can_be_asked_for_each_of_its_models(name: str) -> None:
+def test_a_shipped_provider_serves_each_of_its_models(name: str) -> None:
     provider = SHIPPED[name]
     targets = [provider.target(name, model, {}) for model in (*provider.models, "unlisted")]
-    assert {one.upstream.protocol for one in targets} <= PROTOCOLS.keys()
-    assert all(type(one.upstream.dialect) is PROTOCOLS[one.upstream.protocol].dialect for one in targets)
+    assert {target.upstream.protocol for target in targets} <= PROTOCOLS.keys()
+    assert all(type(target.upstream.dialect) is PROTOCOLS[target.upstream.protocol].dialect for target in targets)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_shipped_provider_is_sound(name: str) -> None:
+def test_a_shipped_provider_is_consistent(name: str) -> None:
     provider = SHIPPED[name]
-    near = provider.auth == "none"
-    assert provider.base_url.startswith("http://127.0.0.1:" if near else "https://")
-    assert near != bool(provider.key_env) and near != bool(provider.models)
-    unused = [one.models for one in provider.variants if not _names_any(one.models, provider)]
-    assert unused == [], "these variants hold for none of its models"
-    unknown = [model for model, row in provider.models.items() if row.context is None]
+    is_local = provider.auth == "none"
+    assert provider.base_url.startswith("http://127.0.0.1:" if is_local else "https://")
+    assert is_local != bool(provider.key_env) and is_local != bool(provider.models)
+    unused = [variant.models for variant in provider.variants if not _matches_any(variant.models, provider)]
+    assert unused == [], "these variants match none of its models"
+    unknown = [name for name, model in provider.models.items() if model.context is None]
     assert unknown == [], "without a window Codex compacts at the wrong time"
 
 
-def _names_any(globs: tuple[str, ...], provider: Provider) -> bool:
+def _matches_any(globs: tuple[str, ...], provider: Provider) -> bool:
     return any(matches((glob,), model) for glob in globs for model in provider.models)
 
 
@@ -57,11 +57,13 @@ def _names_any(globs: tuple[str, ...], provider: Provider) -> bool:
         ("claude-fable-5-1", "adaptive", False),
     ],
 )
-def test_a_claude_is_told_to_think_in_its_own_way(provider: str, model: str, thinking: str, can_be_off: bool) -> None:
-    told = dialect(config.load(None), provider, model)
-    assert isinstance(told, AnthropicDialect)
-    assert (told.thinking, told.thinking_off) == (thinking, can_be_off)
-    assert told.interleaved_beta == (provider == "anthropic" and thinking == "budget")
+def test_the_dialect_of_each_claude_fits_its_way_of_thinking(
+    provider: str, model: str, thinking: str, can_be_off: bool
+) -> None:
+    claude = dialect(config.load(None), provider, model)
+    assert isinstance(claude, AnthropicDialect)
+    assert (claude.thinking, claude.thinking_off) == (thinking, can_be_off)
+    assert claude.interleaved_beta == (provider == "anthropic" and thinking == "budget")
 
 
 def test_no_file_means_the_shipped_providers_and_no_routes() -> None:
@@ -74,21 +76,21 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     assert [route.models for route in config.load(path).routes] == [("a",)]
 
 
-def test_a_users_table_is_laid_over_the_shipped_one() -> None:
+def test_a_users_table_is_merged_over_the_shipped_one() -> None:
     routes = config.parse('[providers.deepseek]\nbase_url = "https://mirror.example/v1"\nidle = 9')
     mine, shipped = routes.providers["deepseek"], SHIPPED["deepseek"]
     assert (mine.base_url, mine.idle) == ("https://mirror.example/v1", 9)
     assert (mine.key_env, mine.models, mine.dialect) == (shipped.key_env, shipped.models, shipped.dialect)
 
 
-def test_a_users_model_stands_beside_the_shipped_ones() -> None:
+def test_a_users_model_is_added_to_the_shipped_ones() -> None:
     routes = config.parse('[providers.deepseek.models]\n"new" = { context = 9 }\n"deepseek-v4-pro" = { context = 8 }')
     models = routes.providers["deepseek"].models
     assert (models["new"].context, models["deepseek-v4-pro"].context) == (9, 8)
     assert models.keys() == SHIPPED["deepseek"].models.keys() | {"new"}
 
 
-def test_a_users_flag_holds_for_all_models_and_leaves_the_other_flags() -> None:
+def test_a_users_flag_applies_to_all_models_and_leaves_the_other_flags() -> None:
     routes = config.parse('[providers.fireworks.dialect]\nreasoning_back = "none"')
     kimi = dialect(routes, "fireworks", "accounts/fireworks/models/kimi-k2p7-code")
     assert isinstance(kimi, ChatDialect)
@@ -104,7 +106,7 @@ def test_a_users_variant_wins_over_the_users_flags() -> None:
     assert isinstance(kimi, ChatDialect) and kimi.reasoning_back == "exact"
 
 
-def test_another_protocol_takes_nothing_of_the_shipped_dialect() -> None:
+def test_with_another_protocol_the_shipped_dialect_is_dropped() -> None:
     routes = config.parse(
         '[providers.moonshot]\nprotocol = "anthropic"\nbase_url = "https://api.moonshot.ai/anthropic"'
     )
@@ -131,7 +133,7 @@ def test_a_local_server_can_be_given_a_key() -> None:
         ),
         (
             '[[routes]]\nmodels = ["a["]\nproviders = ["zai"]',
-            "routes[0].models[0]: 'a[' opens a [ that it does not close; write [[] for the sign itself",
+            "routes[0].models[0]: 'a[' opens a [ that it does not close; write [[] for the character itself",
         ),
         (
             '[[routes]]\nmodels = ["a"]\nproviders = ["zai", "deepsek"]',
@@ -161,7 +163,7 @@ def test_a_local_server_can_be_given_a_key() -> None:
         ),
     ],
 )
-def test_a_mistake_is_told_by_its_place(text: str, line: str) -> None:
+def test_an_error_is_reported_with_its_place(text: str, line: str) -> None:
     with pytest.raises(ConfigError) as refused:
         config.parse(text)
     assert refused.value.lines[0].startswith(line)
@@ -191,19 +193,19 @@ def test_a_key_that_was_pasted_into_the_file_is_refused_and_not_repeated(line: s
     rest = [text for key, text in good.items() if not line.startswith(key)]
     with pytest.raises(ConfigError) as refused:
         config.parse("\n".join(["[providers.x]", *rest, line]))
-    (told,) = refused.value.lines
-    assert told.startswith(f"{place}: ")
-    assert "canary" not in told
+    (error,) = refused.value.lines
+    assert error.startswith(f"{place}: ")
+    assert "canary" not in error
 
 
-def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf8_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "routes.toml"
     path.write_bytes(b'[[routes]]\nmodels = ["\xff"]')
     with pytest.raises(ConfigError, match="not UTF-8: invalid start byte at byte 22"):
         config.load(path)
 
 
-def test_check_tells_that_a_file_is_good_and_what_is_odd(tmp_path: Path) -> None:
+def test_check_says_that_a_file_is_good_and_warns(tmp_path: Path) -> None:
     path = tmp_path / "routes.toml"
     path.write_text('[[routes]]\nmodels = ["*"]\nproviders = ["zai"]\n[[routes]]\nmodels = ["a"]\nproviders = ["zai"]')
     assert config.check(path) == [
@@ -213,7 +215,7 @@ def test_check_tells_that_a_file_is_good_and_what_is_odd(tmp_path: Path) -> None
     assert config.check(None) == ["no routes file: good, with 0 routes"]
 
 
-def test_check_tells_every_mistake_and_never_raises(tmp_path: Path) -> None:
+def test_check_lists_every_error_and_never_raises(tmp_path: Path) -> None:
     path = tmp_path / "routes.toml"
     assert config.check(path) == [f"{path}: cannot be read (FileNotFoundError)"]
     path.write_text("[providers.x]\nidle = 0")

@@ -1,4 +1,4 @@
-"""Mistakes in a file, by their place."""
+"""Errors in a file, with their places."""
 
 import pytest
 
@@ -16,11 +16,11 @@ def lines(table: object) -> list[str]:
     return refused.value.lines
 
 
-def test_a_good_table_is_taken() -> None:
+def test_a_valid_table_is_accepted() -> None:
     assert config_errors.validated(Provider, GOOD, "providers.x").protocol == "chat"
 
 
-def test_an_unknown_key_is_told_with_the_one_that_may_be_meant() -> None:
+def test_an_unknown_key_is_reported_with_a_suggestion() -> None:
     assert lines(GOOD | {"base_ur": 1}) == ["providers.x.base_ur: unknown key (did you mean base_url?)"]
 
 
@@ -33,12 +33,12 @@ def test_a_suggestion_comes_from_the_table_that_holds_the_key() -> None:
     ]
 
 
-def test_where_nothing_is_near_all_known_keys_are_named() -> None:
+def test_without_a_suggestion_all_known_keys_are_listed() -> None:
     (line,) = lines(GOOD | {"zzz": 1})
     assert line.startswith("providers.x.zzz: unknown key; known: protocol, base_url, key_env")
 
 
-def test_every_mistake_of_a_table_is_told_at_once() -> None:
+def test_all_errors_of_a_table_are_reported_at_once() -> None:
     assert lines({"idle": -1}) == [
         "providers.x.protocol: is missing",
         "providers.x.base_url: is missing",
@@ -47,8 +47,8 @@ def test_every_mistake_of_a_table_is_told_at_once() -> None:
 
 
 def test_a_key_that_was_pasted_into_the_file_is_not_repeated() -> None:
-    said = "; ".join(lines(GOOD | {"api_key": "hidden", "key_env": [1], "headers": {"x-api-key": "hidden"}}))
-    assert "hidden" not in said and "providers.x.api_key: unknown key" in said
+    errors = "; ".join(lines(GOOD | {"api_key": "hidden", "key_env": [1], "headers": {"x-api-key": "hidden"}}))
+    assert "hidden" not in errors and "providers.x.api_key: unknown key" in errors
 
 
 def test_the_top_level_knows_its_tables() -> None:
@@ -56,5 +56,5 @@ def test_the_top_level_knows_its_tables() -> None:
         config_errors.refuse_unknown({"routes": [], "route": []}, ("routes", "providers"))
 
 
-def test_of_many_known_names_only_a_near_one_is_told() -> None:
+def test_many_known_names_are_not_listed() -> None:
     assert config_errors.unknown("zzz", (f"name{i}" for i in range(50))) == "unknown name"

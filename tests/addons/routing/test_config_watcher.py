@@ -1,4 +1,4 @@
-"""The routes in force, while their file is edited."""
+"""The routes file while it is edited."""
 
 import logging
 import os
@@ -18,7 +18,7 @@ def globs(routes: RoutesFile) -> list[str]:
 
 
 def save(path: Path, text: str) -> None:
-    """As an editor does it: a new file in the old one's place."""
+    """Replaces the file, as many editors do."""
     path.with_suffix(".new").write_text(text)
     path.with_suffix(".new").replace(path)
 
@@ -26,9 +26,9 @@ def save(path: Path, text: str) -> None:
 @pytest.fixture
 def routes(tmp_path: Path) -> RoutesFile:
     (tmp_path / "routes.toml").write_text(GOOD)
-    opened = RoutesFile()
-    opened.open(tmp_path / "routes.toml")
-    return opened
+    watcher = RoutesFile()
+    watcher.open(tmp_path / "routes.toml")
+    return watcher
 
 
 def test_a_good_edit_applies(routes: RoutesFile) -> None:
@@ -46,15 +46,15 @@ def test_a_bad_edit_is_reported_once_and_the_last_good_routes_stay(
     with caplog.at_level(logging.ERROR):
         routes.refresh()
         routes.refresh()
-    (said,) = [record.getMessage() for record in caplog.records]
-    assert "routes[0].provders" in said
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert "routes[0].provders" in message
     assert globs(routes) == ["a-*"]
     save(routes.path, OTHER)
     routes.refresh()
     assert globs(routes) == ["b-*"]
 
 
-def test_a_file_that_goes_away_leaves_its_routes(routes: RoutesFile) -> None:
+def test_the_routes_of_a_deleted_file_stay(routes: RoutesFile) -> None:
     assert routes.path
     os.unlink(routes.path)
     routes.refresh()
@@ -87,9 +87,9 @@ def test_the_keys_are_those_of_all_its_providers_that_are_set(
     monkeypatch.setenv("FIRST_KEY", "first-secret")
     monkeypatch.setenv("SECOND_KEY", "second-secret")
     monkeypatch.setenv("OPEN_KEY_FILE", str(tmp_path / "open-to-all"))
-    found = set(routes.keys())
-    assert found >= {"first-secret", "second-secret"}
-    assert "never-read" not in found
+    keys = set(routes.keys())
+    assert keys >= {"first-secret", "second-secret"}
+    assert "never-read" not in keys
 
 
 BROKEN = {
@@ -100,13 +100,13 @@ BROKEN = {
     "deep": "a = " + "[" * 3000,
     "deep but closed": "a = " + "[" * 3000 + "]" * 3000,
     "deep tables": "a = " + "{a = " * 3000,
-    "wrong kinds": "routes = 5\nproviders = [1]",
+    "wrong types": "routes = 5\nproviders = [1]",
     "NUL": "\0",
 }
 
 
 @pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN.keys())
-def test_whatever_is_saved_the_last_good_routes_stay_and_the_next_good_ones_are_taken(
+def test_the_last_good_routes_stay_until_a_valid_file_is_saved(
     routes: RoutesFile, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert routes.path
@@ -119,7 +119,7 @@ def test_whatever_is_saved_the_last_good_routes_stay_and_the_next_good_ones_are_
     assert globs(routes) == ["b-*"]
 
 
-def test_bytes_that_are_no_text_change_nothing(routes: RoutesFile) -> None:
+def test_a_file_that_is_not_utf8_changes_nothing(routes: RoutesFile) -> None:
     assert routes.path
     routes.path.write_bytes(b"\xff\xfe")
     routes.refresh()
@@ -127,15 +127,15 @@ def test_bytes_that_are_no_text_change_nothing(routes: RoutesFile) -> None:
 
 
 @pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN.keys())
-def test_at_the_start_each_of_them_is_an_error(text: str, tmp_path: Path) -> None:
+def test_each_of_them_is_an_error_at_the_start(text: str, tmp_path: Path) -> None:
     (tmp_path / "routes.toml").write_text(text)
     with pytest.raises(ConfigError):
         RoutesFile().open(tmp_path / "routes.toml")
 
 
-def test_an_empty_file_is_told_with_its_place(tmp_path: Path) -> None:
+def test_an_empty_file_is_reported_with_its_path(tmp_path: Path) -> None:
     (tmp_path / "routes.toml").write_text("")
-    with pytest.raises(ConfigError, match=r"routes\.toml: says nothing"):
+    with pytest.raises(ConfigError, match=r"routes\.toml: is empty"):
         RoutesFile().open(tmp_path / "routes.toml")
 
 

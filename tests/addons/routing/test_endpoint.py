@@ -1,4 +1,4 @@
-"""Addresses and credentials of one provider."""
+"""URLs and credentials of one provider."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def target(base_url: str, auth: Auth = "bearer", keys: tuple[str, ...] = ()) -> 
 
 
 @pytest.mark.parametrize(
-    ("pasted", "meant"),
+    ("pasted", "base_url"),
     [
         ("https://api.deepseek.com", "https://api.deepseek.com"),
         ("https://api.deepseek.com/", "https://api.deepseek.com"),
@@ -29,8 +29,8 @@ def target(base_url: str, auth: Auth = "bearer", keys: tuple[str, ...] = ()) -> 
         ("https://h/v1/v10", "https://h/v1/v10"),
     ],
 )
-def test_what_people_paste_becomes_a_base_address(pasted: str, meant: str) -> None:
-    assert normalised(pasted) == meant
+def test_a_pasted_url_becomes_a_base_url(pasted: str, base_url: str) -> None:
+    assert normalised(pasted) == base_url
 
 
 @pytest.mark.parametrize(
@@ -49,48 +49,48 @@ def test_what_people_paste_becomes_a_base_address(pasted: str, meant: str) -> No
         ("https://api.openai.com/v1", "/responses/compact", "https://api.openai.com/v1/responses/compact"),
     ],
 )
-def test_a_version_stands_in_every_address_once(base: str, path: str, url: str) -> None:
+def test_every_url_has_exactly_one_version(base: str, path: str, url: str) -> None:
     (protocol,) = (name for name, row in PROTOCOLS.items() if row.is_at(path))
     upstream = Upstream(who="x", protocol=protocol, model="m", dialect=PROTOCOLS[protocol].dialect())
     assert Target(upstream, normalised(base), "none").url(path) == url
 
 
-def test_a_slash_at_the_end_says_that_there_is_no_version() -> None:
+def test_no_version_is_added_to_a_base_url_with_a_slash_at_its_end() -> None:
     assert Target(UPSTREAM, "https://h/", "client").url("/responses") == "https://h/responses"
 
 
 @pytest.mark.parametrize(
-    ("url", "why"),
+    ("url", "error"),
     [
         ("api.deepseek.com/v1", "must look like https"),
         ("ftp://h/v1", "must look like https"),
         ("https:///v1", "must look like https"),
         ("https://user:secret@h/v1", "holds credentials"),  # pragma: allowlist secret
-        ("https://h/v1?key=secret", "no [?] or #"),
+        ("https://h/v1?key=secret", "must have no [?] or #"),
         ("https://h/v1#x", "no [?] or #"),
         ("https://h:secret/v1", "must look like https"),
         ("https://[secret/v1", "must look like https"),
     ],
 )
-def test_what_is_no_base_address_is_refused(url: str, why: str) -> None:
-    with pytest.raises(ValueError, match=why) as refused:
+def test_an_invalid_base_url_is_refused(url: str, error: str) -> None:
+    with pytest.raises(ValueError, match=error) as refused:
         normalised(url)
     assert "secret" not in str(refused.value)
 
 
-def test_a_key_travels_in_the_header_that_the_provider_reads() -> None:
+def test_a_key_is_sent_in_the_header_that_the_provider_reads() -> None:
     assert target("https://h", "bearer", ("k", "l")).credentials() == {"authorization": "Bearer" + " k"}
     assert target("https://h", "x-api-key", ("k",)).credentials() == {"x-api-key": "k"}
     assert target("https://h", "bearer", ("k", "l")).credentials("l") == {"authorization": "Bearer" + " l"}
 
 
 @pytest.mark.parametrize("auth", ["none", "client"])
-def test_no_key_of_ours_goes_where_none_is_wanted(auth: Auth) -> None:
+def test_no_key_is_sent_to_a_provider_without_one(auth: Auth) -> None:
     assert target("https://h", auth).credentials() == {}
     assert target("https://h", auth).credentials("k") == {}
 
 
-def test_only_a_provider_that_says_so_gets_the_clients_own_credentials() -> None:
+def test_only_auth_client_forwards_the_clients_own_credentials() -> None:
     assert [target("https://h", auth).own_credentials for auth in ("bearer", "x-api-key", "none", "client")] == [
         *(False, False, False, True)
     ]

@@ -12,28 +12,28 @@ OTHERS += [*("evil-localhost", "1", "999.1.1.1", "..", "localhost..", "example.o
 
 
 @pytest.mark.parametrize("host", LOOPBACK)
-def test_loopback_is_known_in_all_its_forms(host: str) -> None:
+def test_loopback_is_recognized_in_every_notation(host: str) -> None:
     assert own_addresses.is_loopback(host)
 
 
 @pytest.mark.parametrize("host", OTHERS)
-def test_what_only_looks_like_loopback_is_not(host: str) -> None:
+def test_other_hosts_are_not_loopback(host: str) -> None:
     assert not own_addresses.is_loopback(host)
 
 
 @pytest.mark.parametrize(("host", "is_any"), [("", True), ("0.0.0.0", True), ("0", True), ("::", True), ("::1", False)])
-def test_all_addresses_have_several_names(host: str, is_any: bool) -> None:
+def test_the_wildcard_address_has_several_notations(host: str, is_any: bool) -> None:
     assert own_addresses.is_any(host) == is_any
 
 
 @pytest.mark.parametrize("host", [*LOOPBACK, "0.0.0.0", "::", ""])
 @pytest.mark.parametrize("own", ["127.0.0.1", "::1", "0.0.0.0", ""])
-def test_our_own_port_on_this_machine_is_ours_under_every_name(host: str, own: str) -> None:
+def test_our_port_on_this_machine_is_our_own_by_every_name(host: str, own: str) -> None:
     assert own_addresses.is_own(host, 8080, [(own, 8080)])
     assert not own_addresses.is_own(host, 8081, [(own, 8080)])
 
 
-def test_an_address_in_the_network_is_ours_if_we_listen_there() -> None:
+def test_a_network_address_is_our_own_if_we_listen_there() -> None:
     assert own_addresses.is_own("192.168.1.5", 8080, [("127.0.0.1", 9), ("192.168.1.5", 8080)])
     assert not own_addresses.is_own("192.168.1.6", 8080, [("192.168.1.5", 8080)])
     assert not own_addresses.is_own("127.0.0.1", 8080, [("192.168.1.5", 8080)]), "another server's"

@@ -1,4 +1,4 @@
-"""Lines for people."""
+"""Descriptions of a routes file."""
 
 from addons.routing import config
 from addons.routing.report import oddities, show
@@ -19,7 +19,7 @@ auth = "client"
 """
 
 
-def test_each_route_tells_who_answers_and_which_keys_are_there() -> None:
+def test_each_route_is_listed_with_its_providers_and_their_keys() -> None:
     assert show(config.parse(ROUTES), {"OPENROUTER_API_KEY": "hidden"}) == [
         "deepseek-*, best -> deepseek: chat at https://api.deepseek.com/v1, DEEPSEEK_API_KEY missing",
         "deepseek-*, best -> openrouter as deepseek/deepseek-v4-pro: chat at https://openrouter.ai/api/v1, "
@@ -29,7 +29,7 @@ def test_each_route_tells_who_answers_and_which_keys_are_there() -> None:
     ]
 
 
-def test_without_routes_those_with_a_key_are_told_first_and_the_others_in_one_line() -> None:
+def test_without_routes_providers_with_a_key_come_first_and_the_others_in_one_line() -> None:
     first, *middle, last = show(config.load(None), {"DEEPSEEK_API_KEY": "hidden", "ZAI_API_KEY_FILE": "/nowhere"})
     assert first.startswith("deepseek-v4-pro, ")
     assert first.endswith(", deepseek/* -> deepseek: chat at https://api.deepseek.com/v1, DEEPSEEK_API_KEY set")
@@ -45,13 +45,13 @@ def test_without_routes_those_with_a_key_are_told_first_and_the_others_in_one_li
     assert "hidden" not in "".join([first, *middle, last])
 
 
-def test_a_glob_that_an_earlier_route_takes_whole_is_told() -> None:
+def test_a_glob_that_an_earlier_route_covers_is_reported() -> None:
     assert oddities(config.parse(ROUTES)) == [
         "routes[1].models[0]: never reached, a route before it takes all of 'deepseek-v4-pro'"
     ]
 
 
-def test_credentials_in_the_clear_are_told_but_not_on_ones_own_network() -> None:
+def test_unencrypted_credentials_are_reported_but_not_on_the_local_network() -> None:
     table = '[providers.{}]\nprotocol = "chat"\nbase_url = "http://{}/v1"\nkey_env = "K"\n'
     text = "".join(
         table.format(f"p{i}", host) for i, host in enumerate(("far.example", "localhost", "10.0.0.2", "gpu"))
@@ -60,7 +60,7 @@ def test_credentials_in_the_clear_are_told_but_not_on_ones_own_network() -> None
     assert oddities(config.parse(text)) == ["providers.p0.base_url: credentials would travel unencrypted; use https"]
 
 
-def test_models_that_no_route_leads_to_are_told() -> None:
+def test_models_that_no_route_leads_to_are_reported() -> None:
     table = '[providers.{}]\nprotocol = "chat"\nbase_url = "http://localhost"\nmodels = {{ {} }}\n'
     text = (
         '[[routes]]\nmodels = ["a*", "mine"]\nproviders = ["x"]\nmodel = { x = "renamed" }\n'

@@ -1,4 +1,4 @@
-"""Which provider answers which model."""
+"""Which provider serves which model."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ from converters.errors import RequestError
 
 DEEPSEEK, OPENROUTER = {"DEEPSEEK_API_KEY": "d"}, {"OPENROUTER_API_KEY": "o"}
 
-TWO = """
+TWO_ROUTES = """
 [[routes]]
 models = ["deepseek-*"]
 providers = ["deepseek", "openrouter"]
@@ -24,56 +24,56 @@ model = "qwen3:8b"
 """
 
 
-def answers(routes: Routes, model: str, environ: dict[str, str]) -> list[tuple[str, str]]:
-    return [(one.upstream.who, one.upstream.model) for one in routes.targets(model, environ)]
+def serving(routes: Routes, model: str, environ: dict[str, str]) -> list[tuple[str, str]]:
+    return [(target.upstream.who, target.upstream.model) for target in routes.targets(model, environ)]
 
 
 def slugs(routes: Routes, environ: dict[str, str]) -> list[str]:
     return [offer.slug for offer in routes.offers(environ)]
 
 
-def test_without_routes_a_listed_model_goes_to_who_has_a_key() -> None:
-    assert answers(config.load(None), "deepseek-v4-pro", DEEPSEEK) == [("deepseek", "deepseek-v4-pro")]
+def test_without_routes_a_listed_model_goes_to_a_provider_with_a_key() -> None:
+    assert serving(config.load(None), "deepseek-v4-pro", DEEPSEEK) == [("deepseek", "deepseek-v4-pro")]
 
 
 def test_without_routes_the_maker_comes_before_the_reseller() -> None:
     both = {"OPENCODE_API_KEY": "z", **DEEPSEEK}
-    assert answers(config.load(None), "deepseek-v4-pro", both) == [("deepseek", "deepseek-v4-pro")]
-    assert answers(config.load(None), "deepseek-v4-pro", {"OPENCODE_API_KEY": "z"})[0][0] == "opencode"
+    assert serving(config.load(None), "deepseek-v4-pro", both) == [("deepseek", "deepseek-v4-pro")]
+    assert serving(config.load(None), "deepseek-v4-pro", {"OPENCODE_API_KEY": "z"})[0][0] == "opencode"
 
 
 @pytest.mark.parametrize("model", ["deepseek-v4-pro", "unheard-of", "gpt-5.5", "nobody/x", "deepseek/", "/x", ""])
-def test_what_nobody_with_a_key_serves_passes_through(model: str) -> None:
-    assert answers(config.load(None), model, {}) == []
+def test_a_model_without_a_provider_with_a_key_passes_through(model: str) -> None:
+    assert serving(config.load(None), model, {}) == []
 
 
 def test_a_model_may_name_its_provider() -> None:
     routes = config.load(None)
-    assert answers(routes, "deepseek/deepseek-v4-pro", DEEPSEEK) == [("deepseek", "deepseek-v4-pro")]
-    assert answers(routes, "openrouter/deepseek/deepseek-v4-pro", OPENROUTER) == [
+    assert serving(routes, "deepseek/deepseek-v4-pro", DEEPSEEK) == [("deepseek", "deepseek-v4-pro")]
+    assert serving(routes, "openrouter/deepseek/deepseek-v4-pro", OPENROUTER) == [
         ("openrouter", "deepseek/deepseek-v4-pro")
     ]
-    assert answers(routes, "ollama/qwen3:8b", {}) == [("ollama", "qwen3:8b")]
+    assert serving(routes, "ollama/qwen3:8b", {}) == [("ollama", "qwen3:8b")]
 
 
-def test_the_full_name_counts_before_the_providers() -> None:
-    assert answers(config.load(None), "deepseek/deepseek-v4-pro", DEEPSEEK | OPENROUTER) == [
+def test_a_listed_full_name_wins_over_the_provider_prefix() -> None:
+    assert serving(config.load(None), "deepseek/deepseek-v4-pro", DEEPSEEK | OPENROUTER) == [
         ("openrouter", "deepseek/deepseek-v4-pro")
     ]
 
 
-def test_servers_on_this_machine_are_reached_by_name_only() -> None:
-    assert answers(config.load(None), "qwen3:8b", {}) == []
+def test_local_servers_are_reached_by_prefix_only() -> None:
+    assert serving(config.load(None), "qwen3:8b", {}) == []
     assert slugs(config.load(None), {}) == []
 
 
 def test_the_first_route_that_matches_decides() -> None:
-    assert answers(config.parse(TWO), "deepseek-v4-pro", DEEPSEEK) == [("deepseek", "deepseek-v4-pro")]
-    assert answers(config.parse(TWO), "anything", {}) == [("ollama", "qwen3:8b")]
+    assert serving(config.parse(TWO_ROUTES), "deepseek-v4-pro", DEEPSEEK) == [("deepseek", "deepseek-v4-pro")]
+    assert serving(config.parse(TWO_ROUTES), "anything", {}) == [("ollama", "qwen3:8b")]
 
 
-def test_a_routes_providers_are_tried_in_order_each_under_its_own_name() -> None:
-    assert answers(config.parse(TWO), "deepseek-v4-pro", DEEPSEEK | OPENROUTER) == [
+def test_a_routes_providers_are_in_order_each_with_its_own_model_name() -> None:
+    assert serving(config.parse(TWO_ROUTES), "deepseek-v4-pro", DEEPSEEK | OPENROUTER) == [
         ("deepseek", "deepseek-v4-pro"),
         ("openrouter", "deepseek/deepseek-v4-pro"),
     ]
@@ -84,21 +84,21 @@ def test_a_table_names_the_model_by_provider() -> None:
         '[[routes]]\nmodels = "best"\nproviders = ["deepseek", "openrouter"]\n'
         'model = { deepseek = "deepseek-v4-pro", openrouter = "z-ai/glm-5.2" }'
     )
-    assert answers(routes, "best", DEEPSEEK | OPENROUTER) == [
+    assert serving(routes, "best", DEEPSEEK | OPENROUTER) == [
         ("deepseek", "deepseek-v4-pro"),
         ("openrouter", "z-ai/glm-5.2"),
     ]
 
 
-def test_a_route_without_any_key_says_what_to_set() -> None:
+def test_a_route_without_any_key_names_the_variables() -> None:
     with pytest.raises(MissingKey, match=r"DEEPSEEK_API_KEY \(for deepseek\) or OPENROUTER_API_KEY"):
-        config.parse(TWO).targets("deepseek-v4-pro", {})
+        config.parse(TWO_ROUTES).targets("deepseek-v4-pro", {})
 
 
 def test_with_routes_nothing_is_served_that_they_do_not_name() -> None:
     routes = config.parse('[[routes]]\nmodels = ["glm-*"]\nproviders = ["zai"]')
-    assert answers(routes, "deepseek-v4-pro", DEEPSEEK) == []
-    assert answers(routes, "deepseek/deepseek-v4-pro", DEEPSEEK) == [("deepseek", "deepseek-v4-pro")]
+    assert serving(routes, "deepseek-v4-pro", DEEPSEEK) == []
+    assert serving(routes, "deepseek/deepseek-v4-pro", DEEPSEEK) == [("deepseek", "deepseek-v4-pro")]
 
 
 def test_a_provider_of_ones_own_stands_before_the_shipped() -> None:
@@ -106,7 +106,7 @@ def test_a_provider_of_ones_own_stands_before_the_shipped() -> None:
         '[providers.mine]\nprotocol = "chat"\nbase_url = "https://h"\nkey_env = "MINE"\n'
         'models = { "deepseek-v4-pro" = {} }'
     )
-    assert answers(routes, "deepseek-v4-pro", {"MINE": "m", **DEEPSEEK}) == [("mine", "deepseek-v4-pro")]
+    assert serving(routes, "deepseek-v4-pro", {"MINE": "m", **DEEPSEEK}) == [("mine", "deepseek-v4-pro")]
 
 
 def test_a_provider_that_takes_the_clients_credentials_needs_no_key() -> None:
@@ -117,7 +117,7 @@ def test_a_provider_that_takes_the_clients_credentials_needs_no_key() -> None:
     assert not target.own_credentials and target.credentials() == {}
 
 
-def test_a_key_file_open_to_others_is_told_and_lists_nothing(tmp_path: Path) -> None:
+def test_a_key_file_open_to_others_is_an_error_and_lists_nothing(tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_text("k")
     path.chmod(0o644)
@@ -146,40 +146,36 @@ def test_openais_own_models_pass_through_to_openai(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["notchatgpt.com", "api.openai.com.evil.example", "openai.com"])
-def test_a_host_that_only_looks_like_it_is_another(host: str) -> None:
+def test_a_similar_host_is_another(host: str) -> None:
     with pytest.raises(MissingKey):
         config.load(None).check_pass_through("gpt-5.5", {}, host)
 
 
-def test_a_known_model_that_the_routes_leave_out_is_told_with_a_way_to_it() -> None:
+def test_a_known_model_without_route_is_refused_with_a_suggestion() -> None:
     routes = config.parse('[[routes]]\nmodels = ["glm-*"]\nproviders = ["zai"]')
     with pytest.raises(RequestError, match="ask for deepseek/deepseek-v4-pro"):
         routes.check_pass_through("deepseek-v4-pro", DEEPSEEK, "target")
 
 
-def test_every_offer_is_answered_as_it_says() -> None:
+def test_every_listed_model_is_served_by_its_target() -> None:
     routes = config.load(None)
-    environ = {name: "k" for one in routes.providers.values() for name in one.key_env}
+    environ = {name: "k" for provider in routes.providers.values() for name in provider.key_env}
     offers = routes.offers(environ)
     assert len(offers) > 100
-    assert [one.target for one in offers] == [routes.targets(one.slug, environ)[0] for one in offers]
+    assert [offer.target for offer in offers] == [routes.targets(offer.slug, environ)[0] for offer in offers]
 
 
-def test_routes_offer_their_names_and_what_their_globs_match() -> None:
+def test_routes_list_their_names_and_the_matches_of_their_globs() -> None:
     routes = config.parse(
         '[[routes]]\nmodels = ["best", "kimi-*"]\nproviders = ["moonshot"]\n'
         '[[routes]]\nmodels = ["deepseek-v4-*"]\nproviders = ["deepseek", "openrouter"]'
     )
     environ = {"MOONSHOT_API_KEY": "m", **OPENROUTER}
-    offered = slugs(routes, environ)
-    assert offered[:2] == ["best", "kimi-k3"]
-    assert offered[-2:] == ["deepseek-v4-pro", "deepseek-v4-flash"]
-    assert not {"glm-5.2", "deepseek/deepseek-v4-pro"} & set(offered)
+    listed = slugs(routes, environ)
+    assert listed[:2] == ["best", "kimi-k3"]
+    assert listed[-2:] == ["deepseek-v4-pro", "deepseek-v4-flash"]
+    assert not {"glm-5.2", "deepseek/deepseek-v4-pro"} & set(listed)
 
 
-def test_a_route_without_a_key_offers_nothing() -> None:
+def test_a_route_without_a_key_lists_nothing() -> None:
     assert slugs(config.parse('[[routes]]\nmodels = ["best", "kimi-*"]\nproviders = ["moonshot"]'), {}) == []
-
-
-def test_routes_have_names_for_people() -> None:
-    assert config.parse(TWO).names() == ["deepseek-* -> deepseek, openrouter", "* -> ollama"]

@@ -130,7 +130,7 @@ WEB = ("--no-web-open-browser", "--web-port", "0")
         ("mitmdump", ["--set", "request_limit=abc"], "request_limit"),
         ("mitmdump", ["--set", "routes=a", "--set", "routes=b"], "routes: given 2 times"),
         ("mitmdump", ["--mode", "reverse:http://127.0.0.1:9@:0"], "client_token_env"),  # pragma: allowlist secret
-        ("mitmdump", ["--set", "routes=empty.toml"], "empty.toml: says nothing"),
+        ("mitmdump", ["--set", "routes=empty.toml"], "empty.toml: is empty"),
         ("mitmdump", ["-s", "other.py", "--set", "theirs=1", "--set", "route=x"], "'route' (did you mean routes?)"),
         ("mitmweb", [*WEB, "--set", "route=x"], "unknown option 'route' (did you mean routes?)"),
         ("mitmproxy", ["--set", "capture_all_mb=1GB"], "capture_all_mb"),
