@@ -1,1 +1,1 @@
-"""What the proxy answers itself, and who may use it."""
+"""Requests that the proxy answers itself, and client authentication."""

@@ -1,5 +1,6 @@
-"""Who may use the proxy: it adds API keys, so it listens on loopback alone, or asks every client for a token; and no
-web page may use it that the user did not name.
+"""Authenticates clients, since the proxy adds API keys to their requests.
+
+It listens on loopback only, or requires a token from every client. Web pages may use it only if the user named them.
 """
 
 import asyncio
@@ -30,18 +31,18 @@ logger = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
 TOKEN_HEADER = "x-transcodex-token"
 
-_LOOKS = 100
-_PAUSE = 0.02  # seconds
+_MAX_POLLS = 100
+_POLL_SECONDS = 0.02
 
 
 class Gate:
-    """Refuses strangers before anything else happens, and sets the listen address where nobody did.
+    """Refuses unauthorized requests before any other addon sees them, and sets the default listen address.
 
     The token is read from the variable that `client_token_env` names. A client sends it as `x-transcodex-token` or,
     where its own credentials are not needed upstream, as the bearer token (Codex's `env_key`).
     """
 
-    _moved = False  # nobody chose an address: ports that were opened before us are moved
+    _must_reopen = False  # the default address is in force: ports that are open already must move to it
     _allowed = web_origins.Allowed()
 
     @startup.one_line()
@@ -50,21 +51,23 @@ class Gate:
             "client_token_env",
             str,
             "",
-            "Environment variable with the token that clients must send; demanded off loopback.",
+            "Environment variable with the token that clients must send; required off loopback.",
         )
-        loader.add_option("allowed_hosts", Sequence[str], [], "Names of this proxy beside localhost and its address.")
+        loader.add_option(
+            "allowed_hosts", Sequence[str], [], "Host names of this proxy beside localhost and its address."
+        )
         loader.add_option(
             "allowed_origins", Sequence[str], [], "Web pages that may use this proxy: https://page.example"
         )
         if not ctx.options.listen_host:
             ctx.options.update(listen_host=LOOPBACK)
-            self._moved = True
+            self._must_reopen = True
 
     async def running(self) -> None:
-        """mitmproxy opens its ports before it loads scripts: those that are open to all are opened anew on loopback."""
+        """Reopens ports on loopback that mitmproxy opened on all addresses before it loaded scripts."""
         proxyserver = ctx.master.addons.get("proxyserver")
-        if self._moved and proxyserver is not None:
-            self._moved = False
+        if self._must_reopen and proxyserver is not None:
+            self._must_reopen = False
             await _reopen(proxyserver)
 
     @startup.one_line()
@@ -72,11 +75,11 @@ class Gate:
         if "client_token_env" in updated and ctx.options.client_token_env:
             _check_token(ctx.options.client_token_env)
         if updated & {"client_token_env", "listen_host", "mode"}:
-            open_to_all = [host for host in _listen_hosts() if not own_addresses.is_loopback(host)]
-            if open_to_all and not self._token():
-                where = open_to_all[0] or "all addresses"
+            exposed = [host for host in _listen_hosts() if not own_addresses.is_loopback(host)]
+            if exposed and not self._token():
+                address = exposed[0] or "all addresses"
                 raise exceptions.OptionsError(
-                    f"listening on {where} would lend your API keys to the network: set client_token_env"
+                    f"listening on {address} would let anyone in the network use your API keys: set client_token_env"
                 )
         if updated & {"allowed_hosts", "allowed_origins"}:
             try:
@@ -85,20 +88,19 @@ class Gate:
                 raise exceptions.OptionsError(str(error)) from error
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        # Whoever can replay a flow sits at the proxy itself, and what the client sent as its token is in no flow.
+        # Only a user of mitmproxy itself can replay flows, and no flow holds the client token.
         if flow.response or is_attempt(flow) or flow.is_replay:
             return
-        flow.response = _answer(
-            500, "this proxy could not decide who is asking", "server_error"
-        )  # if the next line fails
+        # Stays if the next line raises, since mitmproxy would go on with the request.
+        flow.response = _error(500, "this proxy could not authenticate the client", "server_error")
         flow.response = self._refusal(flow)
         if flow.response is not None:
-            flow.request.stream = False  # mitmproxy can either stream a large body or answer
+            flow.request.stream = False  # mitmproxy sends no response of ours while it streams a large body
 
     def request(self, flow: http.HTTPFlow) -> None:
-        """The token is for us alone: no upstream sees it."""
+        """Removes the token, which no upstream may see."""
         flow.request.headers.pop(TOKEN_HEADER, None)
-        if (token := self._token()) and _same(_bearer(flow), token):
+        if (token := self._token()) and _is_same(_bearer(flow), token):
             del flow.request.headers["authorization"]
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
@@ -107,39 +109,38 @@ class Gate:
 
     def _refusal(self, flow: http.HTTPFlow) -> http.Response | None:
         request, names = flow.request, requested_host.names(flow)
-        # Behind a proxy that is none of a browser's pages' business, other hosts refuse whom they like.
+        # As a forward proxy for other hosts this is not concerned with web pages: those hosts decide themselves.
         if names is not None or is_question(request):
-            reached_on = flow.client_conn.sockname[0] if flow.client_conn.sockname else ""
-            if why := self._allowed.why_not(request, names, [reached_on, *_listen_hosts()]):
-                logger.warning("refused: %s", printable(why))
-                return _forbidden(request, why)
-            if self._allowed.is_origin(request) and (answer := web_origins.preflight(request)):
-                return answer
+            own_host = flow.client_conn.sockname[0] if flow.client_conn.sockname else ""
+            if reason := self._allowed.why_not(request, names, [own_host, *_listen_hosts()]):
+                logger.warning("refused: %s", printable(reason))
+                return _forbidden(request, reason)
+            if self._allowed.is_origin(request) and (response := web_origins.preflight(request)):
+                return response
         if via_header.came_from_us(request):
-            return _answer(400, "this request came from this very proxy, which would go round for ever", "loop")
-        return (
-            None
-            if self._has_token(flow)
-            else _answer(401, "this proxy wants its client token", "invalid_api_key", "authentication_error")
-        )
+            return _error(400, "this request came from this very proxy: it would loop for ever", "loop")
+        if self._has_token(flow):
+            return None
+        return _error(401, "this proxy wants its client token", "invalid_api_key", "authentication_error")
 
     def _has_token(self, flow: http.HTTPFlow) -> bool:
         if not (token := self._token()):
-            reached_on = flow.client_conn.sockname
-            return not reached_on or own_addresses.is_loopback(reached_on[0])
-        return any(_same(given, token) for given in _tokens(flow))
+            own_address = flow.client_conn.sockname
+            return not own_address or own_addresses.is_loopback(own_address[0])
+        sent = (header_secrets.credential(flow, TOKEN_HEADER), _bearer(flow))
+        return any(_is_same(candidate, token) for candidate in sent)
 
     def _token(self) -> str:
         return os.environ.get(ctx.options.client_token_env, "") if ctx.options.client_token_env else ""
 
 
-def _forbidden(request: http.Request, why: str) -> http.Response:
-    # Codex tries five times more after any other 403, and this one it shows.
+def _forbidden(request: http.Request, message: str) -> http.Response:
+    # Codex shows the message of this code at once, and retries any other 403 five times.
     code = "forbidden" if asking.client_of(request) == "other" else "inference_hook_denied"
-    return _answer(403, why, code)
+    return _error(403, message, code)
 
 
-def _answer(status: int, message: str, code: str, kind: str = "invalid_request_error") -> http.Response:
+def _error(status: int, message: str, code: str, kind: str = "invalid_request_error") -> http.Response:
     error = {"message": message, "type": kind, "param": None, "code": code}
     return http.Response.make(status, orjson.dumps({"error": error}), {"content-type": "application/json"})
 
@@ -153,31 +154,27 @@ def _check_token(variable: str) -> None:
         raise exceptions.OptionsError(f"client_token_env: the variable {variable} is not set or empty")
 
 
-def _tokens(flow: http.HTTPFlow) -> tuple[str, str]:
-    return header_secrets.credential(flow, TOKEN_HEADER), _bearer(flow)
-
-
 def _bearer(flow: http.HTTPFlow) -> str:
     scheme, _, token = header_secrets.credential(flow, "authorization").partition(" ")
     return token if scheme.lower() == "bearer" else ""
 
 
-def _same(given: str, token: str) -> bool:
-    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), token.encode())
+def _is_same(candidate: str, token: str) -> bool:
+    return hmac.compare_digest(candidate.encode("utf-8", "surrogateescape"), token.encode())
 
 
 def _listen_hosts() -> list[str]:
-    """All addresses that mitmproxy will listen on: the option's, or what a mode says itself; "" is all there are."""
+    """The addresses on which mitmproxy will listen: each mode's own, or the option's; "" means all addresses."""
     return [ProxyMode.parse(spec).listen_host(ctx.options.listen_host) for spec in ctx.options.mode]
 
 
 async def _reopen(proxyserver: Proxyserver) -> None:
     ports = {port for _, port, *_ in proxyserver.listen_addrs()}
     await proxyserver.servers.update([])
-    for _ in range(_LOOKS):  # mitmproxy does not wait until its UDP sockets are closed, and cannot open them before
+    for _ in range(_MAX_POLLS):  # mitmproxy does not wait until its UDP sockets are closed
         if all(map(_is_free, ports)):
             break
-        await asyncio.sleep(_PAUSE)
+        await asyncio.sleep(_POLL_SECONDS)
     await proxyserver.setup_servers()
 
 

@@ -1,4 +1,4 @@
-"""GET /health: is the proxy well, and what has it done."""
+"""GET /health: version, routes, memory, and counts of responses."""
 
 import os
 import sys
@@ -22,7 +22,7 @@ _STATM = Path("/proc/self/statm")
 
 
 class Health:
-    """Counts answers and serves the counts; nothing of what was said."""
+    """Counts responses by status class, of clients and of attempts, and serves the counts; no content."""
 
     def __init__(self, routes: RoutesFile) -> None:
         self._routes = routes
@@ -45,7 +45,7 @@ class Health:
             "status": "ok",
             "version": __version__,
             "uptime_seconds": round(time.monotonic() - self._started),
-            "routes": [{"models": one.models, "providers": one.providers} for one in self._routes.current.routes],
+            "routes": [{"models": route.models, "providers": route.providers} for route in self._routes.current.routes],
             "providers": self._routes.current.able(os.environ),
             "requests": dict(self._counts),
             "memory_mb": _memory_mb(),
@@ -57,11 +57,11 @@ class Health:
 
 
 def _memory_mb() -> int | None:
-    """Resident memory now where the system tells it, else the most that it ever was; None where it tells neither."""
+    """Current resident memory on Linux, peak resident memory elsewhere; None on Windows."""
     if resource is None:
         return None
     try:
         return round(int(_STATM.read_text().split()[1]) * resource.getpagesize() / 2**20)
     except OSError:
-        unit = 1 if sys.platform == "darwin" else 2**10
-        return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20)
+        unit_bytes = 1 if sys.platform == "darwin" else 2**10
+        return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit_bytes / 2**20)

@@ -1,8 +1,8 @@
-"""Which web pages may use the proxy: none but its own, and those that the user named.
+"""Which web pages may use the proxy: its own, and those that the user named.
 
-A browser sends any page's requests to any address, 127.0.0.1 among them, and a page can have its own name resolve to
-that address ("rebinding"). The page cannot choose what the browser says of it: `Origin`, `Sec-Fetch-Site`, and the name
-in `Host`. Programs that are no browsers say nothing, or what is true.
+Browsers send requests of any page to any address, 127.0.0.1 included, and a page's own host name may resolve to that
+address (DNS rebinding). But a page cannot choose the headers that identify it: `Origin`, `Sec-Fetch-Site` and `Host`.
+Other programs do not send the first two.
 """
 
 import re
@@ -19,31 +19,31 @@ from addons.routing import own_addresses
 _AUTHORITY = re.compile(
     r"(\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_.])?)(?::(\d{1,5}))?", re.IGNORECASE | re.ASCII
 )
-_NOT_FROM_A_STRANGER = ("same-origin", "none")
-_SHOWN = 80  # characters of what a stranger sent
+_TRUSTED_FETCH_SITES = ("same-origin", "none")
+_MAX_SHOWN = 80  # characters of a header in an error
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What the user allowed beside loopback and the address that a client reached."""
+    """What the user has allowed, beside loopback and the proxy's own addresses."""
 
     hosts: frozenset[str] = frozenset()
     origins: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, hosts: Iterable[str], origins: Iterable[str]) -> Self:
-        """Raises ValueError, which says what is wrong with which."""
+        """Raises ValueError, which names the option and the invalid value."""
         return cls(frozenset(map(_host, hosts)), frozenset(map(_origin, origins)))
 
     def is_origin(self, request: http.Request) -> bool:
-        """Whether the request is of pages that were named."""
-        said = request.headers.get_all("origin")
-        return bool(said) and all(origin.lower() in self.origins for origin in said)
+        """Whether the request comes from a page that the user named."""
+        origins = request.headers.get_all("origin")
+        return bool(origins) and all(origin.lower() in self.origins for origin in origins)
 
     def why_not(self, request: http.Request, names: Names | None, own: Iterable[str]) -> str | None:
-        """Why a request is refused, for a person; None if it is not.
+        """The reason for which a request is refused; None if it is allowed.
 
-        `names` are the hosts that it was addressed to, None if that is not us; `own` are addresses of ours.
+        `names`: the hosts that it is addressed to, None if to another server; `own`: the proxy's own addresses.
         """
         if names is not None and (foreign := self._foreign_host(names, tuple(own))) is not None:
             return f"the host {foreign} is not this proxy's; name it in the option allowed_hosts if it should be"
@@ -57,45 +57,47 @@ class Allowed:
         return next((_shown(name) for name in names if not self._is_own(name, own)), None)
 
     def _is_own(self, name: str, own: tuple[str, ...]) -> bool:
-        found = _AUTHORITY.fullmatch(name)
-        if found is None or not 0 < int(found[2] or 80) < 65536:
+        authority = _AUTHORITY.fullmatch(name)
+        if authority is None or not 0 < int(authority[2] or 80) < 65536:
             return False
-        host = found[1]
-        is_reached = any(own_addresses.is_same(host, one) and not own_addresses.is_any(one) for one in own)
-        return is_reached or own_addresses.is_loopback(host) or own_addresses.bare(host) in self.hosts
+        host = authority[1]
+        is_own_address = any(
+            own_addresses.is_same(host, own_host) and not own_addresses.is_any(own_host) for own_host in own
+        )
+        return is_own_address or own_addresses.is_loopback(host) or own_addresses.bare(host) in self.hosts
 
     def _foreign_origin(self, request: http.Request, names: Names) -> str | None:
         if self.is_origin(request):
             return None
-        pages_of_ours = {f"{scheme}://{name.lower()}" for scheme in ("http", "https") for name in names}
+        own_origins = {f"{scheme}://{name.lower()}" for scheme in ("http", "https") for name in names}
         for origin in request.headers.get_all("origin"):
-            if origin.lower() not in pages_of_ours:
+            if origin.lower() not in own_origins:
                 return _shown(origin)
-        from_where = request.headers.get_all("sec-fetch-site")
-        return next((_shown(site) for site in from_where if site.strip().lower() not in _NOT_FROM_A_STRANGER), None)
+        sites = request.headers.get_all("sec-fetch-site")
+        return next((_shown(site) for site in sites if site.strip().lower() not in _TRUSTED_FETCH_SITES), None)
 
 
 def permission(request: http.Request) -> dict[str, str]:
-    """Headers that let the browser show an answer to the page, which must have been allowed before."""
+    """CORS headers that let an allowed page read the response."""
     return {"access-control-allow-origin": request.headers.get_all("origin")[0], "vary": "origin"}
 
 
 def preflight(request: http.Request) -> http.Response | None:
-    """The answer to a browser that asks what an allowed page may send; None if it does not ask."""
+    """The response to a CORS preflight request of an allowed page; None if it is no such request."""
     method = request.headers.get("access-control-request-method")
     if request.method != "OPTIONS" or method is None:
         return None
-    wanted = {
+    headers = {
         "access-control-allow-methods": method,
         "access-control-allow-headers": request.headers.get("access-control-request-headers", ""),
         "access-control-max-age": "600",
     }
-    return http.Response.make(204, b"", {name: value for name, value in wanted.items() if value})
+    return http.Response.make(204, b"", {name: value for name, value in headers.items() if value})
 
 
 def _host(name: str) -> str:
-    if "*" in name or (found := _AUTHORITY.fullmatch(name)) is None or found[2]:
-        raise ValueError(f"allowed_hosts: {_shown(name)} is no host; write it as in box.lan, without a port")
+    if "*" in name or (authority := _AUTHORITY.fullmatch(name)) is None or authority[2]:
+        raise ValueError(f"allowed_hosts: {_shown(name)} is not a host; write it as in box.lan, without a port")
     return own_addresses.bare(name)
 
 
@@ -107,10 +109,10 @@ def _origin(origin: str) -> str:
         or parts.username
         or origin.lower() != f"{parts.scheme}://{parts.netloc}".lower()
     ):
-        raise ValueError(f"allowed_origins: {_shown(origin)} is no origin; write it as in https://page.example")
+        raise ValueError(f"allowed_origins: {_shown(origin)} is not an origin; write it as in https://page.example")
     return origin.lower()
 
 
 def _shown(text: str) -> str:
-    """What a stranger sent, as one short line."""
-    return ascii(text[:_SHOWN])
+    """A foreign text as one short line."""
+    return ascii(text[:_MAX_SHOWN])

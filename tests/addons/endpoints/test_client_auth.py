@@ -1,4 +1,4 @@
-"""Who may use the proxy."""
+"""Who may use the proxy: tokens, listen addresses, web pages."""
 
 import socket
 
@@ -20,16 +20,16 @@ def token(monkeypatch: pytest.MonkeyPatch) -> str:
     return TOKEN
 
 
-def ask(gate: Gate, **headers: str) -> tflow.http.HTTPFlow:
+def send(auth: Gate, **headers: str) -> tflow.http.HTTPFlow:
     fields = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     flow = tflow.tflow(req=tutils.treq(headers=fields))
     flow.client_conn.sockname = ("127.0.0.1", 8080)
-    gate.requestheaders(flow)
-    gate.request(flow)
+    auth.requestheaders(flow)
+    auth.request(flow)
     return flow
 
 
-def test_it_listens_on_loopback_where_nobody_says_otherwise() -> None:
+def test_it_listens_on_loopback_by_default() -> None:
     with taddons.context(Gate()) as context:
         assert context.options.listen_host == "127.0.0.1"
 
@@ -42,7 +42,7 @@ def test_an_address_that_the_user_chose_stays() -> None:
 
 
 async def test_ports_that_were_open_to_all_move_to_loopback_every_time() -> None:
-    """HTTP/3's as well, whose socket the system has back only a moment after mitmproxy has closed it."""
+    """HTTP/3's as well, whose socket is closed only some time after mitmproxy has returned."""
     for _ in range(20):
         server = Proxyserver()
         with taddons.context(server) as context, socket.create_server(("", 0)) as free:
@@ -50,90 +50,90 @@ async def test_ports_that_were_open_to_all_move_to_loopback_every_time() -> None
             free.close()
             context.options.update(mode=["reverse:https://127.0.0.1:9"], listen_port=port)
             assert await server.setup_servers()
-            gate = Gate()
-            context.master.addons.add(gate)
-            await gate.running()
+            auth = Gate()
+            context.master.addons.add(auth)
+            await auth.running()
             assert [(host, at) for host, at, *_ in server.listen_addrs()] == [("127.0.0.1", port)] * 2
             await server.servers.update([])
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org"])
-def test_off_loopback_a_token_is_demanded(host: str, token: str) -> None:
-    gate = Gate()
-    with taddons.context(gate) as context:
+def test_off_loopback_a_token_is_required(host: str, token: str) -> None:
+    auth = Gate()
+    with taddons.context(auth) as context:
         with pytest.raises(exceptions.OptionsError, match="client_token_env"):
-            context.configure(gate, listen_host=host)
-        context.configure(gate, client_token_env="CLIENT_TOKEN", listen_host=host)
+            context.configure(auth, listen_host=host)
+        context.configure(auth, client_token_env="CLIENT_TOKEN", listen_host=host)
 
 
 def test_an_address_in_the_mode_counts_too(token: str) -> None:
-    gate = Gate()
-    with taddons.context(gate) as context:
+    auth = Gate()
+    with taddons.context(auth) as context:
         with pytest.raises(exceptions.OptionsError, match=r"0\.0\.0\.0"):
-            context.configure(gate, mode=["reverse:http://127.0.0.1:1@0.0.0.0:8080"])  # pragma: allowlist secret
-        context.configure(gate, mode=["reverse:http://127.0.0.1:1@127.0.0.1:8080"])  # pragma: allowlist secret
+            context.configure(auth, mode=["reverse:http://127.0.0.1:1@0.0.0.0:8080"])  # pragma: allowlist secret
+        context.configure(auth, mode=["reverse:http://127.0.0.1:1@127.0.0.1:8080"])  # pragma: allowlist secret
 
 
 def test_a_variable_that_is_not_set_is_an_error() -> None:
-    gate = Gate()
-    with taddons.context(gate) as context, pytest.raises(exceptions.OptionsError, match="NO_SUCH_VARIABLE"):
-        context.configure(gate, client_token_env="NO_SUCH_VARIABLE")
+    auth = Gate()
+    with taddons.context(auth) as context, pytest.raises(exceptions.OptionsError, match="NO_SUCH_VARIABLE"):
+        context.configure(auth, client_token_env="NO_SUCH_VARIABLE")
 
 
 @pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}, {TOKEN_HEADER: "s3cret-toke"}])
-def test_without_the_token_nothing_is_answered(headers: dict[str, str], token: str) -> None:
-    gate = Gate()
-    with taddons.context(gate) as context:
-        context.configure(gate, client_token_env="CLIENT_TOKEN")
-        response = ask(gate, **headers).response
+def test_without_the_token_requests_are_refused(headers: dict[str, str], token: str) -> None:
+    auth = Gate()
+    with taddons.context(auth) as context:
+        context.configure(auth, client_token_env="CLIENT_TOKEN")
+        response = send(auth, **headers).response
         assert response is not None
         assert response.status_code == 401
 
 
 @pytest.mark.parametrize("headers", [{TOKEN_HEADER: TOKEN}, {"authorization": f"Bearer {TOKEN}"}])
-def test_the_token_opens_and_goes_no_further(headers: dict[str, str], token: str) -> None:
-    gate = Gate()
-    with taddons.context(gate) as context:
-        context.configure(gate, client_token_env="CLIENT_TOKEN")
-        flow = ask(gate, **headers)
+def test_the_token_is_accepted_and_not_forwarded(headers: dict[str, str], token: str) -> None:
+    auth = Gate()
+    with taddons.context(auth) as context:
+        context.configure(auth, client_token_env="CLIENT_TOKEN")
+        flow = send(auth, **headers)
         assert flow.response is None
         assert TOKEN not in str(flow.request.headers)
 
 
 def test_a_replayed_flow_needs_no_token(token: str) -> None:
-    gate, flow = Gate(), tflow.tflow()
+    auth, flow = Gate(), tflow.tflow()
     flow.is_replay = "request"
-    with taddons.context(gate) as context:
-        context.configure(gate, client_token_env="CLIENT_TOKEN")
-        gate.requestheaders(flow)
+    with taddons.context(auth) as context:
+        context.configure(auth, client_token_env="CLIENT_TOKEN")
+        auth.requestheaders(flow)
     assert flow.response is None
 
 
 def test_the_clients_own_credentials_stay_beside_the_token(token: str) -> None:
-    gate = Gate()
-    with taddons.context(gate) as context:
-        context.configure(gate, client_token_env="CLIENT_TOKEN")
-        flow = ask(gate, **{TOKEN_HEADER: TOKEN, "authorization": "Bearer sk-own"})
+    auth = Gate()
+    with taddons.context(auth) as context:
+        context.configure(auth, client_token_env="CLIENT_TOKEN")
+        flow = send(auth, **{TOKEN_HEADER: TOKEN, "authorization": "Bearer sk-own"})
         assert flow.request.headers["authorization"] == "Bearer sk-own"
 
 
-def test_without_a_token_nobody_off_loopback_may() -> None:
-    gate = Gate()
-    with taddons.context(gate):
+def test_without_a_token_requests_off_loopback_are_refused() -> None:
+    auth = Gate()
+    with taddons.context(auth):
         flow = tflow.tflow()
         flow.client_conn.sockname = ("192.168.1.5", 8080)
-        gate.requestheaders(flow)
+        auth.requestheaders(flow)
         assert flow.response is not None
         assert flow.response.status_code == 401
 
 
-def test_without_a_token_set_everybody_on_loopback_may() -> None:
-    gate = Gate()
-    with taddons.context(gate):
-        assert ask(gate).response is None
+def test_without_a_token_requests_on_loopback_are_accepted() -> None:
+    auth = Gate()
+    with taddons.context(auth):
+        assert send(auth).response is None
 
 
-def test_who_is_refused_gets_the_answer_though_a_large_body_would_be_streamed(token: str, house: House) -> None:
+def test_a_refusal_is_sent_though_the_large_body_would_be_streamed(token: str, house: House) -> None:
     house.set(client_token_env="CLIENT_TOKEN")
     stage = Stage(house, set_options={"stream_large_bodies": "1k"})
     stage.says(request("POST", "/v1/files", b"x" * 5000, {}))
@@ -146,22 +146,22 @@ REVERSE = "reverse:http://h:1"
 
 @pytest.mark.parametrize("mode", [f"{REVERSE}@:9000", "regular@:8080", "regular@*:8080", "regular@0:80"])
 def test_a_mode_that_names_no_address_listens_on_all(mode: str) -> None:
-    gate = Gate()
-    with taddons.context(gate) as context, pytest.raises(exceptions.OptionsError, match="client_token_env"):
-        context.configure(gate, mode=[mode])
+    auth = Gate()
+    with taddons.context(auth) as context, pytest.raises(exceptions.OptionsError, match="client_token_env"):
+        context.configure(auth, mode=[mode])
 
 
 @pytest.mark.parametrize("mode", ["regular@8080", "regular@localhost:1", "regular@::1:1", f"{REVERSE}@127.1:9"])
 def test_a_mode_on_loopback_needs_no_token(mode: str) -> None:
-    gate = Gate()
-    with taddons.context(gate) as context:
-        context.configure(gate, mode=[mode])
+    auth = Gate()
+    with taddons.context(auth) as context:
+        context.configure(auth, mode=[mode])
 
 
 def test_a_token_that_was_pasted_as_the_variables_name_is_not_repeated() -> None:
-    gate = Gate()
-    with taddons.context(gate) as context, pytest.raises(exceptions.OptionsError) as refused:
-        context.configure(gate, client_token_env="my-s3cret-token")
+    auth = Gate()
+    with taddons.context(auth) as context, pytest.raises(exceptions.OptionsError) as refused:
+        context.configure(auth, client_token_env="my-s3cret-token")
     assert "s3cret" not in str(refused.value)
 
 
@@ -171,7 +171,7 @@ REVERSE = "reverse:http://target:80"
 PAGE = "https://page.example"
 
 
-def browsed(house: House, raw: bytes, *, reached_on: str = "127.0.0.1", mode: str = REVERSE) -> Stage:
+def browse(house: House, raw: bytes, *, reached_on: str = "127.0.0.1", mode: str = REVERSE) -> Stage:
     stage = Stage(house, mode=mode, reached_on=reached_on, set_options={"stream_large_bodies": "1k"})
     stage.says(raw)
     return stage
@@ -180,16 +180,16 @@ def browsed(house: House, raw: bytes, *, reached_on: str = "127.0.0.1", mode: st
 def refused(stage: Stage) -> Message:
     assert stage.to_upstream == {}
     assert not [entry for entry in stage.log if entry == "next_attempt"]
-    told = Message(stage.to_client)
-    assert not [name for name in told.headers if name.startswith("access-control")]
-    return told
+    response = Message(stage.to_client)
+    assert not [name for name in response.headers if name.startswith("access-control")]
+    return response
 
 
-WAYS = [
+ENDPOINTS = [
     *(("POST", "/v1/responses"), ("POST", "/v1/responses/compact"), ("GET", "/v1/models"), ("GET", "/health")),
     *(("GET", "/v1/responses"), ("POST", "/v1/files"), ("GET", "/"), ("OPTIONS", "/v1/responses"), ("PUT", "/x")),
 ]
-STRANGERS: list[dict[str, str]] = [
+FOREIGN_PAGES: list[dict[str, str]] = [
     {"origin": "https://evil.example"},
     {"origin": "null"},
     {"sec-fetch-site": "cross-site"},
@@ -199,14 +199,14 @@ STRANGERS: list[dict[str, str]] = [
 ]
 
 
-@pytest.mark.parametrize("headers", STRANGERS)
-@pytest.mark.parametrize(("method", "path"), WAYS)
-def test_a_strangers_page_gets_nothing_on_any_way(
+@pytest.mark.parametrize("headers", FOREIGN_PAGES)
+@pytest.mark.parametrize(("method", "path"), ENDPOINTS)
+def test_a_foreign_page_is_refused_at_every_endpoint(
     house: House, method: str, path: str, headers: dict[str, str]
 ) -> None:
     headers = {"host": "127.0.0.1", "content-type": "text/plain"} | headers
-    assert refused(browsed(house, request(method, path, question(), headers))).status == 403
-    assert refused(browsed(house, request(method, path, b"x" * 5000, headers))).status == 403
+    assert refused(browse(house, request(method, path, question(), headers))).status == 403
+    assert refused(browse(house, request(method, path, b"x" * 5000, headers))).status == 403
 
 
 @pytest.mark.parametrize(
@@ -219,35 +219,37 @@ def test_a_strangers_page_gets_nothing_on_any_way(
         b"GET /health HTTP/1.1\r\nhost: localhost:99999\r\n\r\n",
     ],
 )
-def test_who_does_not_say_plainly_whom_he_wants_gets_nothing(house: House, raw: bytes) -> None:
-    assert refused(browsed(house, raw)).status == 403
+def test_a_request_without_one_valid_host_is_refused(house: House, raw: bytes) -> None:
+    assert refused(browse(house, raw)).status == 403
 
 
-def test_codex_is_told_so_that_it_does_not_try_again(house: House) -> None:
-    told = refused(browsed(house, request("POST", "/v1/responses", question(), CODEX | {"host": "box.lan"})))
-    assert (told.status, told.error["code"]) == (403, "inference_hook_denied")
-    assert "allowed_hosts" in told.error["message"]
+def test_codex_gets_a_code_that_it_does_not_retry(house: House) -> None:
+    response = refused(browse(house, request("POST", "/v1/responses", question(), CODEX | {"host": "box.lan"})))
+    assert (response.status, response.error["code"]) == (403, "inference_hook_denied")
+    assert "allowed_hosts" in response.error["message"]
 
 
-def test_no_page_may_ask_where_browsers_take_us_for_a_proxy(house: House) -> None:
-    """There a page speaks to its own hosts through us, which is no business of ours; but what we answer is."""
-    asked = request("POST", "/v1/responses", question(), {"host": "api.example", "origin": "https://evil.example"})
-    assert refused(browsed(house, asked, mode="transparent")).status == 403
+def test_as_a_forward_proxy_only_requests_to_other_services_pass(house: House) -> None:
+    """Pages may reach their own hosts through the proxy, but not what it serves itself."""
+    model_request = request(
+        "POST", "/v1/responses", question(), {"host": "api.example", "origin": "https://evil.example"}
+    )
+    assert refused(browse(house, model_request, mode="transparent")).status == 403
     other = request("POST", "/v1/files", b"", {"host": "api.example", "origin": "https://evil.example"})
-    assert browsed(house, other, mode="transparent").to_upstream
+    assert browse(house, other, mode="transparent").to_upstream
 
 
 @pytest.mark.parametrize("name", ["localhost:8080", "127.0.0.1", "[::1]:8080"])
-def test_programs_on_this_machine_may(house: House, name: str) -> None:
-    assert browsed(house, request("POST", "/v1/responses", question(), CODEX | {"host": name})).to_upstream
+def test_programs_on_this_machine_are_accepted(house: House, name: str) -> None:
+    assert browse(house, request("POST", "/v1/responses", question(), CODEX | {"host": name})).to_upstream
 
 
-def test_clients_of_the_network_may_with_the_token_by_the_address_or_an_allowed_name(house: House, token: str) -> None:
+def test_clients_in_the_network_need_the_token_and_an_own_or_allowed_host(house: House, token: str) -> None:
     house.set(client_token_env="CLIENT_TOKEN")
 
     def status(name: str, **headers: str) -> int:
         raw = request("GET", "/health", b"", {"host": name} | headers)
-        return Message(browsed(house, raw, reached_on="192.168.1.5").to_client).status
+        return Message(browse(house, raw, reached_on="192.168.1.5").to_client).status
 
     assert status("192.168.1.5:8080", authorization=f"Bearer {token}") == 200
     assert status("192.168.1.5:8080") == 401
@@ -257,41 +259,39 @@ def test_clients_of_the_network_may_with_the_token_by_the_address_or_an_allowed_
     assert status("evil.example", authorization=f"Bearer {token}") == 403
 
 
-def test_a_page_that_the_user_named_may_ask_and_read(house: House) -> None:
+def test_a_page_that_the_user_named_may_send_and_read(house: House) -> None:
     house.set(allowed_origins=[PAGE])
     page = {"host": "localhost", "origin": PAGE, "sec-fetch-site": "cross-site"}
-    wanted = page | {"access-control-request-method": "POST", "access-control-request-headers": "content-type"}
-    told = Message(browsed(house, request("OPTIONS", "/v1/responses", b"", wanted)).to_client)
-    assert (told.status, told.headers["access-control-allow-origin"]) == (204, PAGE)
-    stage = browsed(house, request("POST", "/v1/responses", question(), page))
+    preflight = page | {"access-control-request-method": "POST", "access-control-request-headers": "content-type"}
+    response = Message(browse(house, request("OPTIONS", "/v1/responses", b"", preflight)).to_client)
+    assert (response.status, response.headers["access-control-allow-origin"]) == (204, PAGE)
+    stage = browse(house, request("POST", "/v1/responses", question(), page))
     stage.upstream(HELLO)
     assert Message(stage.to_client).headers["access-control-allow-origin"] == PAGE
-    assert refused(browsed(house, request("POST", "/v1/responses", question(), {"origin": "http://page.example"})))
+    assert refused(browse(house, request("POST", "/v1/responses", question(), {"origin": "http://page.example"})))
 
 
-def test_a_named_page_reads_what_passes_through_whatever_the_target_allows(house: House) -> None:
+def test_a_named_page_may_read_responses_that_pass_through(house: House) -> None:
     house.set(allowed_origins=[PAGE])
-    stage = browsed(house, request("GET", "/v1/files", b"", {"host": "localhost", "origin": PAGE}))
+    stage = browse(house, request("GET", "/v1/files", b"", {"host": "localhost", "origin": PAGE}))
     stage.upstream(b"HTTP/1.1 200 OK\r\naccess-control-allow-origin: *\r\ncontent-length: 2\r\n\r\n{}", port=TARGET)
     assert [value for name, value in Message(stage.to_client).fields if name == "access-control-allow-origin"] == [PAGE]
 
 
 @pytest.mark.parametrize("options", [{"allowed_origins": ["*"]}, {"allowed_hosts": ["http://x"]}])
-def test_what_cannot_be_allowed_is_refused_and_what_was_allowed_stays(
-    house: House, options: dict[str, list[str]]
-) -> None:
+def test_an_invalid_option_is_refused_and_the_former_one_stays(house: House, options: dict[str, list[str]]) -> None:
     house.set(allowed_origins=[PAGE], allowed_hosts=["box.lan"])
     with pytest.raises(exceptions.OptionsError, match="allowed_"):
         house.set(**options)
     assert house.context.options.allowed_origins == [PAGE]
     raw = request("GET", "/health", b"", {"host": "box.lan", "origin": PAGE})
-    assert Message(browsed(house, raw).to_client).status == 200
+    assert Message(browse(house, raw).to_client).status == 200
 
 
-def test_who_cannot_be_judged_is_refused() -> None:
-    """Whatever it is that fails: mitmproxy logs it and goes on with the request."""
-    gate, flow = Gate(), tflow.tflow()
+def test_a_request_is_refused_if_authentication_raises() -> None:
+    """mitmproxy would log the exception and go on with the request."""
+    auth, flow = Gate(), tflow.tflow()
     flow.client_conn.sockname = (None, 0)  # which no connection has
-    with taddons.context(gate), pytest.raises(AttributeError):
-        gate.requestheaders(flow)
+    with taddons.context(auth), pytest.raises(AttributeError):
+        auth.requestheaders(flow)
     assert flow.response and flow.response.status_code == 500

@@ -1,4 +1,4 @@
-"""What Codex asks for beside its questions."""
+"""Codex's other requests: models and websockets."""
 
 import pytest
 
@@ -8,14 +8,14 @@ from tests.addons.stage import Stage
 WEBSOCKET = CODEX | {"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-version": "13"}
 
 
-def answered(stage: Stage) -> Message:
+def local_response(stage: Stage) -> Message:
     assert stage.to_upstream == {}
     return Message(stage.to_client)
 
 
 @pytest.fixture
 def idle(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
-    """With no route and no key there is nothing to serve."""
+    """Without routes and keys there is no model to serve."""
     house.set(routes="")
     monkeypatch.delenv("ACME_KEY")
     return house
@@ -25,34 +25,34 @@ def idle(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
 def test_the_list_of_models_has_both_forms(house: House, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     house.set(routes="")
     monkeypatch.setenv("DEEPSEEK_API_KEY", "k")
-    told = answered(house.get(path))
-    assert (told.status, told.headers["content-type"]) == (200, "application/json")
-    ids = [one["id"] for one in told.json["data"]]
+    response = local_response(house.get(path))
+    assert (response.status, response.headers["content-type"]) == (200, "application/json")
+    ids = [model["id"] for model in response.json["data"]]
     assert "deepseek-v4-pro" in ids
-    assert ids == [one["slug"] for one in told.json["models"]]
+    assert ids == [model["slug"] for model in response.json["models"]]
 
 
-def test_without_anything_to_serve_the_list_is_the_targets(idle: House) -> None:
+def test_without_models_the_request_for_the_list_passes_through(idle: House) -> None:
     stage = idle.get("/v1/models")
     sent = Message(stage.to_upstream[TARGET])
     assert sent.first == "GET /v1/models HTTP/1.1"
     assert {name: sent.headers[name] for name in CODEX} == CODEX
 
 
-def test_one_model_can_be_asked_for(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_model_can_be_requested(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.set(routes="")
     monkeypatch.setenv("OPENROUTER_API_KEY", "k")
-    told = answered(house.get("/v1/models/deepseek%2Fdeepseek-v4-pro"))
-    assert (told.status, told.json["id"], told.json["object"]) == (200, "deepseek/deepseek-v4-pro", "model")
-    told = answered(house.get("/v1/models/nobody"))
-    assert (told.status, told.error["code"]) == (404, "model_not_found")
+    response = local_response(house.get("/v1/models/deepseek%2Fdeepseek-v4-pro"))
+    assert (response.status, response.json["id"], response.json["object"]) == (200, "deepseek/deepseek-v4-pro", "model")
+    response = local_response(house.get("/v1/models/nobody"))
+    assert (response.status, response.error["code"]) == (404, "model_not_found")
 
 
-def test_without_anything_to_serve_one_model_is_the_targets(idle: House) -> None:
+def test_without_models_the_request_for_one_passes_through(idle: House) -> None:
     assert Message(idle.get("/v1/models/gpt-5.5").to_upstream[TARGET]).first == "GET /v1/models/gpt-5.5 HTTP/1.1"
 
 
-def test_routes_of_globs_alone_do_not_leave_the_list_to_the_target(house: House) -> None:
+def test_with_globs_alone_the_list_is_empty(house: House) -> None:
     house.routes("""
 [[routes]]
 models = ["x-*"]
@@ -63,24 +63,24 @@ protocol = "chat"
 base_url = "http://x"
 auth = "none"
 """)
-    assert answered(house.get("/v1/models")).json == {"object": "list", "data": [], "models": []}
+    assert local_response(house.get("/v1/models")).json == {"object": "list", "data": [], "models": []}
 
 
 def test_a_websocket_is_refused_as_codex_expects_it(house: House) -> None:
-    told = answered(house.get("/v1/responses", WEBSOCKET))
-    assert (told.status, told.headers["upgrade"]) == (426, "HTTP/1.1")
-    assert "use POST" in told.error["message"]
+    response = local_response(house.get("/v1/responses", WEBSOCKET))
+    assert (response.status, response.headers["upgrade"]) == (426, "HTTP/1.1")
+    assert "use POST" in response.error["message"]
 
 
-def test_a_plain_get_is_no_question(house: House) -> None:
-    told = answered(house.get("/v1/responses"))
-    assert (told.status, told.headers["allow"]) == (405, "POST")
-    assert told.error["message"] == "use POST"
+def test_a_get_of_responses_is_refused(house: House) -> None:
+    response = local_response(house.get("/v1/responses"))
+    assert (response.status, response.headers["allow"]) == (405, "POST")
+    assert response.error["message"] == "use POST"
 
 
-def test_a_websocket_is_refused_with_nothing_to_serve_too(idle: House) -> None:
-    """What is asked in it, and of whose model, nobody here would see."""
-    assert answered(idle.get("/v1/responses", WEBSOCKET)).status == 426
+def test_a_websocket_is_refused_without_models_too(idle: House) -> None:
+    """The proxy would not see the requests in it."""
+    assert local_response(idle.get("/v1/responses", WEBSOCKET)).status == 426
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/v1/models"), ("GET", "/v1/files")])

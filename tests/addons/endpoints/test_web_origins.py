@@ -1,4 +1,4 @@
-"""Which web pages may use the proxy, as far as it can tell from what a browser says."""
+"""Which hosts and web pages may use the proxy, by the headers of a request."""
 
 import pytest
 from mitmproxy import http
@@ -6,17 +6,17 @@ from mitmproxy import http
 from addons.endpoints.web_origins import Allowed, permission, preflight
 
 PAGE = "https://page.example"
-OURS = ("127.0.0.1:8080",)
-NAMED = Allowed.of(["Box.LAN"], [PAGE])
+OWN_NAMES = ("127.0.0.1:8080",)
+ALLOWED = Allowed.of(["Box.LAN"], [PAGE])
 
 
-def asked(*headers: tuple[str, str], method: str = "POST") -> http.Request:
+def sent(*headers: tuple[str, str], method: str = "POST") -> http.Request:
     fields = [(name.encode(), value.encode()) for name, value in headers]
     return http.Request.make(method, "http://target/v1/responses", b"", http.Headers(fields))
 
 
 def refusal(names: tuple[str, ...] | None, *headers: tuple[str, str], own: tuple[str, ...] = ("127.0.0.1",)) -> str:
-    return NAMED.why_not(asked(*headers), names, own) or ""
+    return ALLOWED.why_not(sent(*headers), names, own) or ""
 
 
 # --- the host ---
@@ -29,7 +29,7 @@ def refusal(names: tuple[str, ...] | None, *headers: tuple[str, str], own: tuple
         *("[::ffff:127.0.0.1]:8080", "box.lan", "BOX.lan.:443", "app.localhost:1"),
     ],
 )
-def test_our_own_names_are_ours_at_any_port(name: str) -> None:
+def test_own_hosts_are_accepted_at_any_port(name: str) -> None:
     assert refusal((name,)) == ""
 
 
@@ -50,25 +50,25 @@ def test_our_own_names_are_ours_at_any_port(name: str) -> None:
         ),
     ],
 )
-def test_any_other_name_is_a_strangers(name: str) -> None:
+def test_other_hosts_are_refused(name: str) -> None:
     assert "allowed_hosts" in refusal((name,))
 
 
-def test_without_any_name_nobody_knows() -> None:
+def test_a_request_without_host_is_refused() -> None:
     assert "allowed_hosts" in refusal(())
 
 
-def test_every_name_must_be_ours() -> None:
+def test_every_host_must_be_our_own() -> None:
     assert "evil.example" in refusal(("localhost", "evil.example"))
 
 
-def test_the_address_that_the_client_reached_is_ours_and_all_addresses_are_none() -> None:
+def test_the_address_that_the_client_reached_is_our_own_and_the_wildcard_is_not() -> None:
     assert refusal(("192.168.1.5:8080",), own=("192.168.1.5", "0.0.0.0")) == ""
     assert refusal(("[fe80::1]:8080",), own=("fe80::1",)) == ""
     assert "0.0.0.0" in refusal(("0.0.0.0:8080",), own=("192.168.1.5", "0.0.0.0", ""))
 
 
-def test_what_was_meant_for_another_host_has_any_name() -> None:
+def test_requests_to_other_servers_are_not_checked() -> None:
     assert refusal(None) == ""
 
 
@@ -87,8 +87,8 @@ def test_what_was_meant_for_another_host_has_any_name() -> None:
         [("origin", "https://PAGE.example"), ("sec-fetch-site", "cross-site")],
     ],
 )
-def test_programs_our_own_pages_and_named_ones_may(headers: list[tuple[str, str]]) -> None:
-    assert refusal(OURS, *headers) == ""
+def test_programs_own_pages_and_named_pages_are_accepted(headers: list[tuple[str, str]]) -> None:
+    assert refusal(OWN_NAMES, *headers) == ""
 
 
 @pytest.mark.parametrize(
@@ -112,46 +112,46 @@ def test_programs_our_own_pages_and_named_ones_may(headers: list[tuple[str, str]
         [("sec-fetch-site", "none"), ("sec-fetch-site", "cross-site")],
     ],
 )
-def test_any_other_page_may_not(headers: list[tuple[str, str]]) -> None:
-    assert "allowed_origins" in refusal(OURS, *headers)
+def test_other_pages_are_refused(headers: list[tuple[str, str]]) -> None:
+    assert "allowed_origins" in refusal(OWN_NAMES, *headers)
 
 
-def test_what_a_stranger_sent_is_told_as_one_short_line() -> None:
-    told = refusal(OURS, ("origin", "http://\x1b[31m\x07" + "e" * 500))
-    assert told.isprintable() and len(told) < 250
+def test_foreign_text_is_quoted_as_one_short_line() -> None:
+    message = refusal(OWN_NAMES, ("origin", "http://\x1b[31m\x07" + "e" * 500))
+    assert message.isprintable() and len(message) < 250
 
 
-# --- what a named page is told ---
+# --- CORS headers ---
 
 
-def test_a_named_page_may_read_the_answer() -> None:
-    assert permission(asked(("origin", PAGE))) == {"access-control-allow-origin": PAGE, "vary": "origin"}
+def test_a_named_page_may_read_the_response() -> None:
+    assert permission(sent(("origin", PAGE))) == {"access-control-allow-origin": PAGE, "vary": "origin"}
 
 
 def test_a_preflight_is_answered_and_any_other_options_is_not() -> None:
     method, headers = ("access-control-request-method", "POST"), ("access-control-request-headers", "x-a, content-type")
-    answer = preflight(asked(method, headers, method="OPTIONS"))
-    assert answer and answer.status_code == 204
-    assert answer.headers["access-control-allow-methods"] == "POST"
-    assert answer.headers["access-control-allow-headers"] == "x-a, content-type"
-    assert preflight(asked(method="OPTIONS")) is None
-    assert preflight(asked(method, headers)) is None
+    response = preflight(sent(method, headers, method="OPTIONS"))
+    assert response and response.status_code == 204
+    assert response.headers["access-control-allow-methods"] == "POST"
+    assert response.headers["access-control-allow-headers"] == "x-a, content-type"
+    assert preflight(sent(method="OPTIONS")) is None
+    assert preflight(sent(method, headers)) is None
 
 
 # --- the options ---
 
 
 @pytest.mark.parametrize("host", ["*", "", "http://x", "a b", "box.lan:8080", "x/y"])
-def test_what_is_no_host_is_not_taken(host: str) -> None:
+def test_an_invalid_host_is_refused(host: str) -> None:
     with pytest.raises(ValueError, match="allowed_hosts"):
         Allowed.of([host], [])
 
 
 @pytest.mark.parametrize("origin", ["*", "null", "", "page.example", "https://page.example/", "https://u@page.example"])
-def test_what_is_no_origin_is_not_taken(origin: str) -> None:
+def test_an_invalid_origin_is_refused(origin: str) -> None:
     with pytest.raises(ValueError, match="allowed_origins"):
         Allowed.of([], [origin])
 
 
-def test_an_address_can_be_a_host() -> None:
+def test_an_address_is_a_valid_host() -> None:
     assert Allowed.of(["192.168.1.5", "[fe80::1]"], []).hosts == {"192.168.1.5", "fe80::1"}
