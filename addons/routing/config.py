@@ -18,15 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from addons.routing import config_errors
-from addons.routing.api_keys import KeyProblem, MissingKey
+from addons.routing.api_keys import KeyProblem
 from addons.routing.config_errors import ConfigError
-from addons.routing.endpoint import Target
 from addons.routing.provider import Provider
-from addons.routing.report import oddities, show
-from addons.routing.router import Offer, Route, Routes
+from addons.routing.report import oddities
+from addons.routing.router import Route, Routes
 from converters.protocols import PROTOCOLS
 
-__all__ = ["ConfigError", "KeyProblem", "MissingKey", "Offer", "Routes", "Target", "check", "load", "parse", "show"]
+__all__ = ["ConfigError", "KeyProblem", "Routes", "check", "load", "parse"]
 
 type Tables = dict[str, Any]
 
