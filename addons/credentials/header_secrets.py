@@ -90,7 +90,7 @@ def _names(request: http.Request) -> frozenset[str]:
 
 
 class Secret(NamedTuple):
-    """All values of one header, as the flow shows them and as they are sent; without a place they may go anywhere."""
+    """All values of one header, as the flow shows them and as they are sent; without a destination they may go anywhere."""
 
     shown: tuple[str, ...]
     real: tuple[str, ...]
@@ -232,9 +232,9 @@ def _with_placeholder(value: str) -> str:
 
 
 def keep(flow: http.HTTPFlow, secrets: Secrets) -> None:
-    """Adds to the flow's secrets. Those without a place get the one that the flow's request goes to now."""
-    here = Place.of(flow.request)
-    placed = {name: secret if secret.place else secret._replace(place=here) for name, secret in secrets.items()}
+    """Adds to the flow's secrets. Those without a destination get that of the flow's request."""
+    current = Place.of(flow.request)
+    placed = {name: secret if secret.place else secret._replace(place=current) for name, secret in secrets.items()}
     merged = {**of(flow), **placed}
     if (record := _by_flow.get(flow)) is not None:
         record.secrets = merged  # the same record, so that duplicates have them too

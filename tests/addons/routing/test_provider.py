@@ -26,7 +26,7 @@ def anthropic(configured: Provider, model: str) -> AnthropicDialect:
     return dialect
 
 
-def test_a_target_has_the_values_of_the_table() -> None:
+def test_an_endpoint_has_the_values_of_the_table() -> None:
     configured = provider(headers={"User-Agent": "us"}, first_byte=30, idle=60.5)
     target = configured.target("x", "m", {"K": "k"})
     assert (target.upstream.who, target.upstream.model, target.upstream.protocol) == ("x", "m", "chat")
@@ -72,7 +72,7 @@ def test_invalid_headers_are_refused(header: dict[str, str]) -> None:
         provider(headers=header)
 
 
-def test_a_variant_departs_for_its_models_and_a_later_one_wins() -> None:
+def test_variants_apply_to_their_models_and_a_later_one_wins() -> None:
     configured = provider(
         dialect={"effort": "thinking", "reasoning_back": "text"},
         variants=[

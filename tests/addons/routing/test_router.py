@@ -157,7 +157,7 @@ def test_a_known_model_without_route_is_refused_with_a_suggestion() -> None:
         routes.check_pass_through("deepseek-v4-pro", DEEPSEEK, "target")
 
 
-def test_every_listed_model_is_served_by_its_target() -> None:
+def test_every_listed_model_is_served_by_its_endpoint() -> None:
     routes = config.load(None)
     environ = {name: "k" for provider in routes.providers.values() for name in provider.key_env}
     offers = routes.offers(environ)
