@@ -75,10 +75,10 @@ class Place(NamedTuple):
     def has(self, request: http.Request, sni: str | None = None) -> bool:
         """Whether the request goes there. `sni`: the server name of its TLS connection, once there is one."""
         path = request.path.partition("?")[0]
+        names = _names(request) | ({sni} if sni else set())  # by which servers behind one address are told apart
         return (
             (request.scheme, request.host.lower(), request.port) == (self.scheme, self.host, self.port)
-            and _names(request) | ({sni} if sni else set())
-            <= self.names  # servers behind one address are told apart by name
+            and names <= self.names
             and (not self.path or (f"{path}/".startswith(f"{self.path}/") and not _PATH_TRAVERSAL.search(path)))
         )
 
@@ -90,7 +90,7 @@ def _names(request: http.Request) -> frozenset[str]:
 
 
 class Secret(NamedTuple):
-    """All values of one header, as the flow shows them and as they are sent; without a destination they may go anywhere."""
+    """All values of one header, as shown in the flow and as sent; without a destination they may go anywhere."""
 
     shown: tuple[str, ...]
     real: tuple[str, ...]

@@ -42,9 +42,8 @@ class Options:
     def load(self, loader: Loader) -> None:
         take(ctx.options)
         scripts = getattr(ctx.master.addons.get("scriptloader"), "addons", [])
-        others_may_know = (
-            _is_starting() and sum(script.ns is None for script in scripts) > 1
-        )  # this one, and some to come
+        not_loaded = sum(script.ns is None for script in scripts)  # this script among them
+        others_may_know = _is_starting() and not_loaded > 1
         if not others_may_know:
             self._check()
 
