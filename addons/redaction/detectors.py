@@ -13,9 +13,8 @@
 | UUIDs: Codex's installation, session, thread, turn, items   | `00000000-0000-7000-8000-000000000001` |
 | public IP addresses                                         | `192.0.2.1`, `2001:db8::1`             |
 
-The same thing has the same placeholder wherever it stands, so that two sides of an exchange still match. Placeholders
-are left as they are, and so are `data:` URLs and our own seals: `redact_case.py` opens these, and knows JSON and
-streams.
+A value has the same placeholder wherever it stands, so that both sides of an exchange still match. Placeholders,
+`data:` URLs and our own seals are left as they are. `redact_case.py` opens seals, and knows JSON and streams.
 """
 
 import ipaddress
@@ -28,15 +27,16 @@ from urllib.parse import quote
 
 from converters import seal
 
-SHORTEST_SECRET = 8  # of what the environment holds: a shorter value would be found in any text
-_SHORTEST_NAME = 4
-_EVERYBODY = {"root", "user", "admin", "ubuntu", "debian", "runner", "localhost", "home", "codex", "main", "test"}
+SHORTEST_SECRET = 8  # characters: a shorter value of the environment would be found in any text
+_SHORTEST_NAME = 4  # characters
+_COMMON_NAMES = {"root", "user", "admin", "ubuntu", "debian", "runner", "localhost", "home", "codex", "main", "test"}
+"""Names of machines and users that identify nobody."""
 
-_NOBODYS_HOME = "/root"  # says nothing about a person, and is what Codex calls its first agent
+_IMPERSONAL_HOME = "/root"  # identifies nobody, and is what Codex calls its first agent
 
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
-_LEFT_ALONE = re.compile(rf"data:[\w.+/-]+;base64,[\w+/=-]+|{re.escape(seal.PREFIX)}\w+\.[\w-]+")
-
+_OPAQUE = re.compile(rf"data:[\w.+/-]+;base64,[\w+/=-]+|{re.escape(seal.PREFIX)}\w+\.[\w-]+")
+"""Left as it is: `data:` URLs and seals."""
 
 PLACEHOLDER = re.compile(
     r"<(?:key|redacted)-\d+>|user-\d+@example\.com|/home/user-\d+|\\user-\d+|name-\d+"
@@ -45,7 +45,7 @@ PLACEHOLDER = re.compile(
 
 
 class Span(NamedTuple):
-    """A find in a text. `kind` is for people, `placeholder` the form of what is to stand there."""
+    """A match in a text. `kind` is for people, `placeholder` the format of its replacement."""
 
     start: int
     end: int
@@ -56,7 +56,7 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True)
 class Private:
-    """What is private here and has no shape of its own. `listed` is what the user named."""
+    """Private values of this machine, which no pattern knows. `listed` are those that the user named."""
 
     secrets: tuple[str, ...] = ()
     listed: tuple[str, ...] = ()
@@ -71,21 +71,21 @@ def secrets_of(environ: Mapping[str, str]) -> Iterator[str]:
             yield value.strip()
 
 
-class _Kind(NamedTuple):
-    """How one kind of thing is found: `group` 1 of the pattern is replaced, or all where there is none.
+class _Detector(NamedTuple):
+    """Finds one kind of private value: group 1 of the pattern is replaced, or the whole match where it has no group.
 
-    `marks`: a text with none of them has no such thing; looking for them is much faster than the pattern.
+    The pattern is tried only on a text that contains one of `hints`, since looking for these is much faster.
     """
 
     name: str
     placeholder: str
-    marks: tuple[str, ...]
+    hints: tuple[str, ...]
     pattern: re.Pattern[str]
-    is_one: Callable[[str], bool] = bool
+    accepts: Callable[[str], bool] = bool
 
 
 def _is_secret_value(found: str) -> bool:
-    return any(one.isdigit() for one in found) and any(one.isalpha() for one in found)
+    return any(map(str.isdigit, found)) and any(map(str.isalpha, found))
 
 
 def _is_public_ip(found: str) -> bool:
@@ -96,7 +96,7 @@ def _is_public_ip(found: str) -> bool:
 
 
 def _begins(*, not_after: str) -> str:
-    """The start of a find. In JSON within a text, `\\n` is two characters, and the find begins behind both."""
+    """The start of a match. In JSON within a text, `\\n` is two characters, and the match begins behind both."""
     return rf"(?:(?<![{not_after}])|(?<=\\[nrt]))"
 
 
@@ -128,30 +128,30 @@ KEY = re.compile(
     r"|glpat-[\w-]{16,}|(?<!\\)nvapi-[\w-]{20,}|(?<!\\)r8_\w{20,}|pplx-\w{20,}|pypi-[\w-]{50,}"
     r"|SG\.[\w-]{16,}\.[\w-]{16,}|[rs]k_live_\w{16,}|hooks\.slack\.com/[\w/]{20,}|AccountKey=[\w+/]{80,}=*)"
 )
-"""Keys by their shape: of model providers and code hosts, of clouds and chats."""
+"""API keys by their shape: of model providers, code hosts, clouds and chat services."""
 
-_KINDS = (
-    _Kind(
+_DETECTORS = (
+    _Detector(
         "private key",
         "<key-{}>",
         ("PRIVATE KEY",),
         re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
     ),
-    _Kind(
+    _Detector(
         "key",
         "<key-{}>",
         _KEY_MARKS,
         KEY,
     ),
-    _Kind(
+    _Detector(
         "token",
         "<key-{}>",
         ("eyJ",),
         re.compile(_begins(not_after=r"\w") + r"eyJ[\w-]{10,}\.[\w-]{10,}(?:\.[\w-]*)?"),
     ),
-    _Kind("password", "<key-{}>", ("://",), re.compile(r"://[^\s/:@\"'<>]*:([^\s/:@\"'<>]{3,})@")),
-    _Kind("token", "<key-{}>", ("earer ",), re.compile(r"[Bb]earer +([\w.~+/-]{8,}=*)"), _is_secret_value),
-    _Kind(
+    _Detector("password", "<key-{}>", ("://",), re.compile(r"://[^\s/:@\"'<>]*:([^\s/:@\"'<>]{3,})@")),
+    _Detector("token", "<key-{}>", ("earer ",), re.compile(r"[Bb]earer +([\w.~+/-]{8,}=*)"), _is_secret_value),
+    _Detector(
         "id",
         "00000000-0000-7000-8000-{:012}",
         ("-",),
@@ -160,7 +160,7 @@ _KINDS = (
             r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}(?![0-9A-Fa-f])"
         ),
     ),
-    _Kind(
+    _Detector(
         "secret",
         "<key-{}>",
         ("=", ":"),
@@ -171,7 +171,7 @@ _KINDS = (
         ),
         _is_secret_value,
     ),
-    _Kind(
+    _Detector(
         "e-mail address",
         "user-{}@example.com",
         ("@",),
@@ -180,26 +180,26 @@ _KINDS = (
             + r"(?!git@)[\w.%+-]+@(?!example\.)(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}(?![\w-])"
         ),
     ),
-    _Kind(
+    _Detector(
         "home folder",
         "/home/user-{}",
         ("/home/", "/Users/"),
         re.compile(_begins(not_after=r"\w.") + r"/(?:home|Users)/(?!user-\d|Shared\b)\w(?:[\w.-]*\w)?"),
     ),
-    _Kind(
+    _Detector(
         "home folder",
         "user-{}",
         ("\\Users\\",),
         re.compile(_begins(not_after=r"\w") + r"[A-Za-z]:\\+Users\\+(?!user-\d|Public\b)(\w(?:[\w.-]*\w)?)"),
     ),
-    _Kind(
+    _Detector(
         "address",
         "192.0.2.{}",
         (".",),
         re.compile(_begins(not_after=r"\w.-") + r"\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\d)"),
         _is_public_ip,
     ),
-    _Kind(
+    _Detector(
         "address",
         "2001:db8::{}",
         ("::", ":2", ":3"),
@@ -210,11 +210,12 @@ _KINDS = (
 
 
 class Redactor:
-    """The placeholders of one case."""
+    """Replaces private values of one case by placeholders, which it numbers."""
 
     def __init__(self, private: Private | None = None) -> None:
-        self._kinds = [*_own_kinds(private or Private()), *_KINDS]
-        self._known: dict[tuple[str, str], str] = {}
+        self._detectors = [*_detectors_of(private or Private()), *_DETECTORS]
+        self._placeholders: dict[tuple[str, str], str] = {}
+        """(format, value) -> placeholder."""
         self._counts: dict[str, int] = {}
 
     def text(self, text: str) -> str:
@@ -226,66 +227,64 @@ class Redactor:
         return "".join([*parts, text[at:]])
 
     def instead(self, span: Span) -> str:
-        """The placeholder: the same for a thing and for its JSON-escaped form. They are numbered as they are needed."""
-        known = (span.placeholder, _plain(span.found))
-        if known not in self._known:
+        """The placeholder, numbered at first use; the same for a value and for its JSON-escaped form."""
+        key = (span.placeholder, _unescaped(span.found))
+        if key not in self._placeholders:
             count = self._counts[span.placeholder] = self._counts.get(span.placeholder, 0) + 1
-            self._known[known] = span.placeholder.format(count)
-        return self._known[known]
+            self._placeholders[key] = span.placeholder.format(count)
+        return self._placeholders[key]
 
     def affected(self, texts: Iterable[str]) -> set[str]:
-        """Those of the texts in which there is a find. One look at them all is much faster than one at each."""
+        """Those of the texts that have a match. Searching them joined first is much faster than each by itself."""
         unique = list(set(texts))
         if not self.spans("\0".join(unique)):
             return set()
         return {text for text in unique if self.spans(text)}
 
     def spans(self, text: str) -> list[Span]:
-        """All finds, in order; none overlaps another, the earlier kind has it."""
-        opaque = "base64," in text or seal.PREFIX in text
-        taken = [Span(*one.span()) for one in _LEFT_ALONE.finditer(text)] if opaque else []
-        left_alone = len(taken)
-        for kind in self._kinds:
-            if any(mark in text for mark in kind.marks):
-                found = [span for span in _of(kind, text) if not any(_overlap(span, one) for one in taken)]
-                taken += found
-        return sorted(taken[left_alone:])
+        """All matches, in order; of those that overlap, the one of the earlier detector."""
+        has_opaque = "base64," in text or seal.PREFIX in text
+        taken = [Span(*match.span()) for match in _OPAQUE.finditer(text)] if has_opaque else []
+        opaque = len(taken)
+        for detector in self._detectors:
+            if any(hint in text for hint in detector.hints):
+                free = [span for span in _matches(detector, text) if not any(_overlap(span, other) for other in taken)]
+                taken += free
+        return sorted(taken[opaque:])
 
 
-def _of(kind: _Kind, text: str) -> Iterator[Span]:
-    group = 1 if kind.pattern.groups else 0
-    for match in kind.pattern.finditer(text):
-        if kind.is_one(match[group]):
-            yield Span(*match.span(group), kind.name, kind.placeholder, match[group])
+def _matches(detector: _Detector, text: str) -> Iterator[Span]:
+    group = 1 if detector.pattern.groups else 0
+    for match in detector.pattern.finditer(text):
+        if detector.accepts(match[group]):
+            yield Span(*match.span(group), detector.name, detector.placeholder, match[group])
 
 
-def _overlap(one: Span, other: Span) -> bool:
-    return one.start < other.end and other.start < one.end
+def _overlap(span: Span, other: Span) -> bool:
+    return span.start < other.end and other.start < span.end
 
 
-def _own_kinds(private: Private) -> Iterator[_Kind]:
-    """Longer values come first: one may begin with another."""
-    yield from _exact("listed value", "<redacted-{}>", private.listed)
-    yield from _exact("secret of the environment", "<key-{}>", private.secrets)
-    homes = [home for home in private.homes if home.strip("/") and home != _NOBODYS_HOME]
+def _detectors_of(private: Private) -> Iterator[_Detector]:
+    yield from _exact_values("listed value", "<redacted-{}>", private.listed)
+    yield from _exact_values("secret of the environment", "<key-{}>", private.secrets)
+    homes = [home for home in private.homes if home.strip("/") and home != _IMPERSONAL_HOME]
     if homes:
         pattern = re.compile(_begins(not_after=r"\w.") + rf"(?:{_either(homes)})(?![\w.-]*\w)")
-        yield _Kind("home folder", "/home/user-{}", tuple(homes), pattern)
-    names = [name for name in private.names if len(name) >= _SHORTEST_NAME and name.lower() not in _EVERYBODY]
+        yield _Detector("home folder", "/home/user-{}", tuple(homes), pattern)
+    names = [name for name in private.names if len(name) >= _SHORTEST_NAME and name.lower() not in _COMMON_NAMES]
     if names:
-        yield _Kind(
-            "name", "name-{}", tuple(names), re.compile(_begins(not_after=r"\w-") + rf"(?:{_either(names)})(?![\w-])")
-        )
+        pattern = re.compile(_begins(not_after=r"\w-") + rf"(?:{_either(names)})(?![\w-])")
+        yield _Detector("name", "name-{}", tuple(names), pattern)
 
 
-def _exact(name: str, placeholder: str, values: Iterable[str]) -> Iterator[_Kind]:
-    forms = {form for value in values if value for form in _forms(value)}
+def _exact_values(name: str, placeholder: str, values: Iterable[str]) -> Iterator[_Detector]:
+    forms = {form for value in values if value for form in _encodings(value)}
     if forms:
-        yield _Kind(name, placeholder, tuple(forms), re.compile(_either(forms)))
+        yield _Detector(name, placeholder, tuple(forms), re.compile(_either(forms)))
 
 
-def _forms(value: str) -> Iterator[str]:
-    """A value as it may stand in a text: itself, in JSON, in JSON within JSON, in an address."""
+def _encodings(value: str) -> Iterator[str]:
+    """A value as it may stand in a text: as it is, percent-encoded, in JSON, in JSON within JSON."""
     yield value
     yield quote(value, safe="")
     for in_ascii in (True, False):
@@ -294,17 +293,18 @@ def _forms(value: str) -> Iterator[str]:
 
 
 def _either(values: Iterable[str]) -> str:
+    """A pattern for any of the values; longer ones come first, since one may begin with another."""
     return "|".join(re.escape(value) for value in sorted(values, key=len, reverse=True))
 
 
-def _plain(found: str) -> str:
+def _unescaped(value: str) -> str:
     """Without the escapes of JSON, however deep."""
-    while "\\" in found:
+    while "\\" in value:
         try:
-            plain = json.loads(f'"{found}"')
+            unescaped = json.loads(f'"{value}"')
         except ValueError:
-            return found
-        if plain == found:
-            return found
-        found = plain
-    return found
+            break
+        if unescaped == value:
+            break
+        value = unescaped
+    return value

@@ -1,7 +1,7 @@
 """Redaction of what carries text: JSON, streams, our own seals, and a case as a whole.
 
-Of raw bytes only what is private changes. A value that a stream brings in pieces is looked for in the pieces' joined
-text, and its placeholder is spread over the same pieces.
+Of raw bytes only what is private changes. A value that is spread over several messages of a stream is found in their
+joined text, and its placeholder is spread over the same messages.
 """
 
 import json
@@ -13,21 +13,21 @@ from typing import Any
 
 from addons.case import Case, Notes, Text, pretty
 from addons.redaction.detectors import Redactor
-from addons.redaction.sse import Path, Pieces
+from addons.redaction.sse import JsonPath, Pieces, json_or_none
 from converters import jsontext, seal
 
 _SEAL = re.compile(re.escape(seal.PREFIX) + r"(\w+)\.[\w-]*")
 
-_KEPT_OF_CLIENT = {
+_CLIENT_HEADERS = {
     *("accept", "content-type", "user-agent", "originator", "version", "session-id", "thread-id", "openai-beta"),
     *("x-client-request-id", "x-codex-beta-features", "x-codex-window-id", "x-codex-turn-metadata"),
     *("x-codex-parent-thread-id", "x-openai-subagent", "x-openai-internal-codex-responses-lite"),
 }
-_KEPT_OF_UPSTREAM = {"content-type", "retry-after", "retry-after-ms"}
+_UPSTREAM_HEADERS = {"content-type", "retry-after", "retry-after-ms"}
 
 
 class Unsafe(ValueError):
-    """A case that still holds what is private; each of `places` says where and what kind of thing, never the thing."""
+    """A case that still holds something private; `places` says where and of which kind, never the value."""
 
     def __init__(self, places: list[str]) -> None:
         super().__init__("; ".join(places))
@@ -36,17 +36,17 @@ class Unsafe(ValueError):
 
 @dataclass(frozen=True)
 class Redacted:
-    """`remarks`: how the recorded answer differs from the one that today's code makes, if it does."""
+    """`remarks` says where today's code makes something else than what was recorded."""
 
     case: Case
     remarks: list[str]
 
 
 def redact(case: Case, redactor: Redactor) -> Redacted:
-    """The case with placeholders, and goldens that fit them.
+    """The case with placeholders, and goldens made from it by today's code.
 
     Raises:
-        Unsafe: something remained.
+        Unsafe: something private remained.
         RequestError: today's code refuses the request.
     """
     scrubber = Scrubber(redactor)
@@ -85,17 +85,17 @@ class Scrubber:
         return self._redactor.text(self._seals(text))
 
     def value(self, value: Any) -> Any:
-        """A JSON value with all its texts, the names of fields too, scrubbed."""
+        """A JSON value with all its strings redacted, names of fields too."""
         return self._walk(value, (), lambda _, text: self.text(text))
 
-    def _walk(self, value: Any, path: Path, clean: Callable[[Path, str], str]) -> Any:
+    def _walk(self, value: Any, path: JsonPath, clean: Callable[[JsonPath, str], str]) -> Any:
         match value:
             case str():
                 return clean(path, value)
             case list():
-                return [self._walk(one, (*path, number), clean) for number, one in enumerate(value)]
+                return [self._walk(item, (*path, number), clean) for number, item in enumerate(value)]
             case dict():
-                return {self.text(key): self._walk(one, (*path, key), clean) for key, one in value.items()}
+                return {self.text(key): self._walk(item, (*path, key), clean) for key, item in value.items()}
             case _:
                 return value
 
@@ -104,41 +104,41 @@ class Scrubber:
         return pretty(jsontext.dumps(self.value(jsontext.loads(body))))
 
     def body(self, body: Text | None, chunks: tuple[int, ...]) -> tuple[Text | None, tuple[int, ...]]:
-        """A body whose bytes matter, and where it was cut: a border stays beside the characters where it was."""
+        """A body of which every other byte stays, and its chunks: a cut stays beside the characters where it was."""
         if body is None:
             return None, chunks
         text = body.data.decode("utf-8", "surrogateescape")
         if body.form == "sse":
             lines = list(self._lines(Pieces.of_stream(text)))
         else:
-            lines = [(text, self._rewritten("", text, _json(text), self.value))]
+            lines = [(text, self._rewritten("", text, json_or_none(text), self.value))]
         pairs = [(_bytes(old), _bytes(new)) for old, new in lines]
         return Text(body.form, b"".join(new for _, new in pairs)), tuple(moved(chunks, pairs))
 
     def _lines(self, pieces: Pieces) -> Iterator[tuple[str, str]]:
-        """Each line as it was, and as it is to be."""
+        """Each line as it was, and redacted."""
         affected = pieces.affected(self._redactor)
         edits = pieces.edits(self._redactor, affected)
         for number, line in enumerate(pieces.lines):
             edited = edits.get(number, {})
             new = line.raw
             if edited or line.words & affected or seal.PREFIX in line.raw:
-                new = self._rewritten(line.prefix, line.raw, line.value, partial(self._edited, edited))
+                new = self._rewritten(line.prefix, line.raw, line.value, partial(self._apply, edited))
             yield line.raw, new
 
-    def _edited(self, edited: dict[Path, str], value: Any) -> Any:
-        """A line's value: what stands elsewhere in it holds nothing private, or a share of a placeholder."""
+    def _apply(self, edited: dict[JsonPath, str], value: Any) -> Any:
+        """A line's JSON with its edits. Its other strings hold nothing private but in seals."""
         return self._walk(value, (), lambda path, text: edited[path] if path in edited else self._seals(text))
 
-    def _rewritten(self, prefix: str, raw: str, value: Any, scrub: Callable[[Any], Any]) -> str:
-        """A line of a stream, or a whole body; `value` is its JSON."""
+    def _rewritten(self, prefix: str, raw: str, value: Any, redact_value: Callable[[Any], Any]) -> str:
+        """A line of a stream, or a whole body; `value` is its JSON, None where it is none."""
         if value is None:
             return self.text(raw)
-        clean = scrub(value)
+        clean = redact_value(value)
         if clean == value:
             return raw
-        edited = _edited(raw, value, clean)
-        if _json(edited.removeprefix(prefix)) == clean:
+        edited = _edit_strings(raw, value, clean)
+        if json_or_none(edited.removeprefix(prefix)) == clean:
             return edited
         end = raw[len(raw.rstrip("\r\n")) :]
         return prefix + json.dumps(clean, ensure_ascii=raw.isascii(), separators=(",", ":")) + end
@@ -152,35 +152,33 @@ class Scrubber:
 
 
 def moved(chunks: Iterable[int], pairs: list[tuple[bytes, bytes]]) -> Iterator[int]:
-    """The sizes of the same chunks after each first of a pair became the second."""
-    at = start = before = after = 0
-    position = 0  # the last border, in the new bytes
+    """The sizes of the chunks after the old line of each (old, new) pair became the new one."""
+    cut = number = old_start = new_start = 0  # `number` counts the pairs, which start at these offsets
+    new_cut = 0
     for size in chunks:
-        at += size
-        while start < len(pairs) and before + len(pairs[start][0]) <= at:
-            before, after = before + len(pairs[start][0]), after + len(pairs[start][1])
-            start += 1
-        within = _within(at - before, *pairs[start]) if start < len(pairs) else 0
-        yield after + within - position
-        position = after + within
+        cut += size
+        while number < len(pairs) and old_start + len(pairs[number][0]) <= cut:
+            old, new = pairs[number]
+            old_start, new_start = old_start + len(old), new_start + len(new)
+            number += 1
+        offset = _moved_offset(cut - old_start, *pairs[number]) if number < len(pairs) else 0
+        yield new_start + offset - new_cut
+        new_cut = new_start + offset
 
 
-def _within(offset: int, old: bytes, new: bytes) -> int:
-    """A border's offset in a line that changed: counted from whichever end is still the same."""
+def _moved_offset(offset: int, old: bytes, new: bytes) -> int:
+    """A cut's offset in a line that changed: counted from whichever end is still the same."""
     same = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
     from_end = len(new) - (len(old) - offset)
     return offset if offset <= same else max(same, from_end)
 
 
-def _edited(raw: str, value: Any, clean: Any) -> str:
-    """The raw JSON with the texts that changed, written as they were."""
+def _edit_strings(raw: str, value: Any, clean: Any) -> str:
+    """The raw JSON in which only the strings that changed are replaced; what is escaped stays escaped."""
     for old, new in _changed(value, clean):
-        for write in _WRITERS:
-            raw = raw.replace(write(old), write(new))
+        for ensure_ascii in (True, False):
+            raw = raw.replace(json.dumps(old, ensure_ascii=ensure_ascii), json.dumps(new, ensure_ascii=ensure_ascii))
     return raw
-
-
-_WRITERS: tuple[Callable[[str], str], ...] = (json.dumps, lambda text: json.dumps(text, ensure_ascii=False))
 
 
 def _changed(value: Any, clean: Any) -> Iterator[tuple[str, str]]:
@@ -188,20 +186,12 @@ def _changed(value: Any, clean: Any) -> Iterator[tuple[str, str]]:
         case (str(), str()) if value != clean:
             yield value, clean
         case (list(), list()):
-            for one, other in zip(value, clean, strict=True):
-                yield from _changed(one, other)
+            for item, new_item in zip(value, clean, strict=True):
+                yield from _changed(item, new_item)
         case (dict(), dict()):
-            for (key, one), (new_key, other) in zip(value.items(), clean.items(), strict=False):
+            for (key, item), (new_key, new_item) in zip(value.items(), clean.items(), strict=False):
                 yield from _changed(key, new_key)
-                yield from _changed(one, other)
-
-
-def _json(text: str) -> Any:
-    """None where the text is no JSON."""
-    try:
-        return jsontext.loads(text)
-    except (ValueError, UnicodeEncodeError):
-        return None
+                yield from _changed(item, new_item)
 
 
 def _bytes(text: str) -> bytes:
@@ -214,34 +204,37 @@ def _sealed(text: str) -> Iterator[str]:
 
 
 def _notes(notes: Notes, scrubber: Scrubber) -> Notes:
-    """Headers that nobody allowed go; values of the others are texts like any other."""
-    kept = {
-        "client_headers": _kept(notes.client_headers, _KEPT_OF_CLIENT),
-        "upstream_headers": _kept(notes.upstream_headers, _KEPT_OF_UPSTREAM),
+    """Keeps only allowed headers, and redacts their values like any other text."""
+    headers = {
+        "client_headers": _allowed_headers(notes.client_headers, _CLIENT_HEADERS),
+        "upstream_headers": _allowed_headers(notes.upstream_headers, _UPSTREAM_HEADERS),
     }
-    return Notes.model_validate(scrubber.value(notes.model_copy(update=kept).model_dump()))
+    return Notes.model_validate(scrubber.value(notes.model_copy(update=headers).model_dump()))
 
 
-def _kept(headers: dict[str, str], allowed: set[str]) -> dict[str, str]:
-    """A user-agent's first word says which program it is, the rest is about the machine."""
+def _allowed_headers(headers: dict[str, str], allowed: set[str]) -> dict[str, str]:
+    """Of a user agent its first word, which names the program; the rest is about the machine."""
     kept = {name.lower(): value for name, value in headers.items() if name.lower() in allowed}
     return kept | ({"user-agent": kept["user-agent"].split(" ")[0]} if kept.get("user-agent") else {})
 
 
 def _differences(recorded: Case, renewed: Case, scrubber: Scrubber) -> list[str]:
-    """Compared by what a stream says at its end: keep-alives and the borders of deltas are no difference."""
-    then = scrubber.value(_last_words(recorded.client_response))
+    """Streams are compared by their last event: keep-alives and where deltas are cut make no difference."""
+    client_response = scrubber.value(_final_event(recorded.client_response))
     pairs = {
-        "upstream_request": (_json(recorded.upstream_request.decode()), _json(renewed.upstream_request.decode())),
-        "client_response": (then, _last_words(renewed.client_response)),
-        "the status that the client is told": (recorded.notes.told.status, renewed.notes.told.status),
+        "upstream_request": (
+            json_or_none(recorded.upstream_request.decode()),
+            json_or_none(renewed.upstream_request.decode()),
+        ),
+        "client_response": (client_response, _final_event(renewed.client_response)),
+        "the client's status": (recorded.notes.told.status, renewed.notes.told.status),
     }
-    return [f"{what} differs from the recorded one" for what, (then, now) in pairs.items() if then != now]
+    return [f"{what} differs from the recorded one" for what, (before, now) in pairs.items() if before != now]
 
 
-def _last_words(response: Text) -> Any:
-    """A stream's last event; it repeats all that was said."""
+def _final_event(response: Text) -> Any:
+    """A stream's last event, which repeats the whole response; a body that is no stream as a whole."""
     text = response.data.decode("utf-8", "replace")
     if response.form == "sse":
         text = text.rpartition("data: ")[2]
-    return _json(text) or text
+    return json_or_none(text) or text

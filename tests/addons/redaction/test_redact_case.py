@@ -25,8 +25,8 @@ def answering(*texts: str, question: Any = "hi", **fields: Any) -> Case:
     return case(asking(question, **fields), pieces=(*map(chunk, texts), LAST))
 
 
-def redacted(one: Case, **private: tuple[str, ...]) -> Case:
-    return redact(one, Redactor(Private(**private))).case
+def redacted(original: Case, **private: tuple[str, ...]) -> Case:
+    return redact(original, Redactor(Private(**private))).case
 
 
 def body(text: str | bytes, **private: tuple[str, ...]) -> str:
@@ -37,29 +37,29 @@ def body(text: str | bytes, **private: tuple[str, ...]) -> str:
 
 
 def test_both_sides_hold_the_same_placeholder() -> None:
-    one = redacted(answering("You said ", KEY, question=f"keep {KEY} and {OTHER}"))
-    assert b'"keep <key-1> and <key-2>"' in one.client_request
-    assert b"keep <key-1> and <key-2>" in one.upstream_request
-    assert b'"content":"<key-1>"' in one.answered
-    assert b"You said <key-1>" in one.client_response.data
+    result = redacted(answering("You said ", KEY, question=f"keep {KEY} and {OTHER}"))
+    assert b'"keep <key-1> and <key-2>"' in result.client_request
+    assert b"keep <key-1> and <key-2>" in result.upstream_request
+    assert b'"content":"<key-1>"' in result.answered
+    assert b"You said <key-1>" in result.client_response.data
 
 
 def test_goldens_fit_the_redacted_inputs() -> None:
-    one = redacted(answering("a ", KEY))
-    assert one.renewed() == one
+    result = redacted(answering("a ", KEY))
+    assert result.renewed() == result
 
 
 def test_a_secret_that_is_split_over_deltas_is_found_and_stays_split() -> None:
-    one = redacted(answering("my key is " + KEY[:10], KEY[10:15], KEY[15:] + ", keep it"))
-    assert KEY[3:10] not in one.answered.decode()
-    assert b"my key is <key-1>, keep it" in one.client_response.data
-    assert len(list(one.pieces())) == 4
+    result = redacted(answering("my key is " + KEY[:10], KEY[10:15], KEY[15:] + ", keep it"))
+    assert KEY[3:10] not in result.answered.decode()
+    assert b"my key is <key-1>, keep it" in result.client_response.data
+    assert len(list(result.pieces())) == 4
 
 
 def test_a_secret_of_the_environment_is_found_in_pieces_too() -> None:
-    one = redacted(answering("it is hun", "ter", "2hunter2 here"), secrets=("hunter2hunter2",))
-    assert b"it is <key-1> here" in one.client_response.data
-    assert b"hunter" not in one.answered and b'"ter"' not in one.answered
+    result = redacted(answering("it is hun", "ter", "2hunter2 here"), secrets=("hunter2hunter2",))
+    assert b"it is <key-1> here" in result.client_response.data
+    assert b"hunter" not in result.answered and b'"ter"' not in result.answered
 
 
 def test_bytes_that_hold_nothing_private_are_the_same() -> None:
@@ -122,35 +122,35 @@ def test_a_leak_is_told_by_file_and_line_and_never_by_itself() -> None:
 
 
 def test_headers_go_unless_they_are_allowed() -> None:
-    one = case()
+    original = case()
     headers = {
         *("Authorization", "cookie", "chatgpt-account-id", "x-api-key", "x-unknown", "host"),
     }
     given = dict.fromkeys(headers, "v") | {"User-Agent": "codex_exec/0.169.0 (Debian 12; my box)", "Thread-Id": "t"}
-    notes = one.notes.model_copy(
+    notes = original.notes.model_copy(
         update={"client_headers": given, "upstream_headers": {"Set-Cookie": "v", "Retry-After": "9"}}
     )
-    done = redacted(replace(one, notes=notes)).notes
+    done = redacted(replace(original, notes=notes)).notes
     assert done.client_headers == {"user-agent": "codex_exec/0.169.0", "thread-id": "t"}
     assert done.upstream_headers == {"retry-after": "9"}
 
 
 def test_what_is_written_of_a_fault_is_redacted() -> None:
-    one = case(pieces=(chunk("x"),), broken="cut")
-    assert one.notes.fault is not None
-    fault = one.notes.fault.model_copy(update={"message": "acme broke off: /home/ann"})
-    done = redacted(replace(one, notes=one.notes.model_copy(update={"fault": fault})))
+    original = case(pieces=(chunk("x"),), broken="cut")
+    assert original.notes.fault is not None
+    fault = original.notes.fault.model_copy(update={"message": "acme broke off: /home/ann"})
+    done = redacted(replace(original, notes=original.notes.model_copy(update={"fault": fault})))
     assert b"acme broke off: /home/user-1" in done.client_response.data
 
 
 def test_an_answer_that_other_code_made_is_remarked() -> None:
-    one = answering("hello")
-    other = Text("sse", one.client_response.data.replace(b"hello", b"hallo"))
-    assert redact(one, Redactor()).remarks == []
-    assert redact(replace(one, client_response=other), Redactor()).remarks == [
+    original = answering("hello")
+    other = Text("sse", original.client_response.data.replace(b"hello", b"hallo"))
+    assert redact(original, Redactor()).remarks == []
+    assert redact(replace(original, client_response=other), Redactor()).remarks == [
         "client_response differs from the recorded one"
     ]
-    assert redact(replace(one, upstream_request=b'{"edited": true}\n'), Redactor()).remarks == [
+    assert redact(replace(original, upstream_request=b'{"edited": true}\n'), Redactor()).remarks == [
         "upstream_request differs from the recorded one"
     ]
 
@@ -161,7 +161,7 @@ def test_redaction_is_no_difference() -> None:
 
 def test_what_remains_is_refused_with_its_place() -> None:
     class Blind(Redactor):
-        """Finds too late: stands for a shape that a later stage makes."""
+        """Finds too late: stands for something private that a later stage makes."""
 
         ready = False
 
@@ -169,13 +169,13 @@ def test_what_remains_is_refused_with_its_place() -> None:
             return super().spans(text) if self.ready else []
 
     redactor = Blind()
-    one = answering("ok", question=KEY)
+    original = answering("ok", question=KEY)
 
     def see(*_: object, **__: object) -> Any:
         redactor.ready = True
-        return Case.renewed(one)
+        return Case.renewed(original)
 
-    late = type("Late", (Case,), {"renewed": see})(**vars(one))
+    late = type("Late", (Case,), {"renewed": see})(**vars(original))
     with pytest.raises(Unsafe, match=r"client_request.json:\d+: key") as refused:
         redact(late, redactor)
     assert KEY not in str(refused.value)
@@ -200,6 +200,6 @@ def test_borders_of_chunks_move_with_the_text(chunks: tuple[int, ...], sizes: tu
 
 
 def test_chunks_of_an_answer_are_as_long_as_the_answer_afterwards() -> None:
-    one = redacted(answering("a", KEY, "b", KEY[:9], KEY[9:]))
-    assert sum(one.notes.chunks) == len(one.answered)
-    assert len(one.notes.chunks) == 6
+    result = redacted(answering("a", KEY, "b", KEY[:9], KEY[9:]))
+    assert sum(result.notes.chunks) == len(result.answered)
+    assert len(result.notes.chunks) == 6

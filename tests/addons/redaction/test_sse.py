@@ -19,7 +19,7 @@ def finds(text: str) -> list[str]:
     return list(Pieces.of_stream(text).finds(Redactor()))
 
 
-def mended(text: str) -> list[str]:
+def redacted_strings(text: str) -> list[str]:
     """The new texts, in order."""
     pieces, redactor = Pieces.of_stream(text), Redactor()
     edits = pieces.edits(redactor, pieces.affected(redactor))
@@ -40,7 +40,7 @@ def test_events_are_counted_by_blank_lines_whatever_a_line_ends_with() -> None:
 
 
 def test_a_placeholder_is_spread_over_the_pieces() -> None:
-    texts = mended(stream(*chat("my " + KEY[:12], KEY[12:] + " and")))
+    texts = redacted_strings(stream(*chat("my " + KEY[:12], KEY[12:] + " and")))
     assert "".join(texts) == "my <key-1> and"
     assert all(texts)
 
@@ -51,14 +51,14 @@ def test_what_belongs_to_several_things_is_not_mixed() -> None:
 
     text = stream(delta(1, KEY[:8]), delta(2, "between"), delta(1, KEY[8:]))
     assert finds(text) == ["event 1 to 3: key"]
-    assert "".join(mended(text)) == "<key-1>"
+    assert "".join(redacted_strings(text)) == "<key-1>"
     assert finds(stream(delta(1, "ann@"), delta(2, "corp.org"))) == []
 
 
 def test_what_is_the_same_in_each_message_is_no_text_in_pieces() -> None:
     value = {"model": "ann@corp", "system": ".org"}
     assert finds(stream(value, value)) == []
-    assert mended(stream(value, value)) == []
+    assert redacted_strings(stream(value, value)) == []
 
 
 def test_lines_that_are_no_json_are_texts_too() -> None:
@@ -73,9 +73,9 @@ def test_the_names_of_fields_are_looked_at_too() -> None:
 def test_a_share_of_a_placeholder_is_no_find() -> None:
     pieces = chat("in /home/us", "er-1/x, ask user-1@exam", "ple.com", " at 192.0.", "2.1")
     assert finds(stream(*pieces)) == []
-    assert mended(stream(*pieces)) == []
+    assert redacted_strings(stream(*pieces)) == []
 
 
 def test_what_stands_beside_a_split_find_is_found_too() -> None:
-    texts = mended(stream(*chat("bob@corp.org and /home/an", "n/x and ann@corp.org")))
+    texts = redacted_strings(stream(*chat("bob@corp.org and /home/an", "n/x and ann@corp.org")))
     assert sorted("".join(texts).split(" and ")) == ["/home/user-1/x", "user-1@example.com", "user-2@example.com"]
