@@ -1,8 +1,8 @@
-"""Shows a question or an answer as a readable conversation, wherever mitmproxy shows a body.
+"""Shows a request or a response as a readable conversation, wherever mitmproxy shows a body.
 
-mitmweb, mitmproxy and mitmdump's `flow_detail` choose it by themselves (view `Turn`) for what was sent to a model's
-endpoint, whoever sent it; everything else stays with the views that mitmproxy has. What is known of the exchange
-stands above: where it went, what was lost, how long it took.
+mitmweb, mitmproxy and mitmdump's `flow_detail` choose this view (`Turn`) by themselves for requests to a model's
+endpoint, whoever sent them; all else is shown by mitmproxy's own views. What is known of the exchange stands above:
+where it went, what was lost, how long it took.
 """
 
 import re
@@ -13,6 +13,7 @@ from itertools import pairwise
 from mitmproxy import contentviews, http
 from mitmproxy.addonmanager import Loader
 from mitmproxy.contentviews import Contentview, Metadata
+from mitmproxy.flow import Flow
 
 from addons.conversion import ROUTE, SIDE, TIMES, numbers
 from addons.inspection import mitmweb
@@ -21,30 +22,30 @@ from converters.protocols import PROTOCOLS
 from converters.rendering.readable import looks_readable, readable
 
 _TYPES = ("application/json", "text/event-stream", "text/plain", None)
-"""Content types that such messages come with; some upstreams name none, or a wrong one for a stream."""
+"""Content types of such messages; some upstreams send none, or a wrong one for a stream."""
 WIDTH = 80
 _EMPTY_LINE = re.compile(r"^(?=\n)", re.MULTILINE)
-"""mitmweb gives a line without anything in it no height."""
+"""mitmweb gives an empty line no height."""
 
 
 class Turn(Contentview):
     def render_priority(self, data: bytes, metadata: Metadata) -> float:
-        """Above JSON's 1, where it is at home; nowhere else."""
+        """Above JSON's 1 where it fits."""
         if metadata.flow is not None:
             mitmweb.looked_at(metadata.flow)
-        fits = metadata.content_type in _TYPES and _is_asked(metadata) and looks_readable(data, _content_type(metadata))
-        return 2 if fits else -1
+        is_ours = metadata.content_type in _TYPES and _is_for_model(metadata.flow)
+        return 2 if is_ours and looks_readable(data, metadata.content_type or "") else -1
 
     def prettify(self, data: bytes, metadata: Metadata) -> str:
-        text = readable(data, _content_type(metadata), is_running=_is_running(metadata))
-        if text is None:  # a guess that was wrong
-            return _unread(data, metadata)
-        head = "".join(f"{line}\n" for line in _head(metadata))
+        text = readable(data, metadata.content_type or "", is_running=_is_running(metadata))
+        if text is None:  # it only looked readable
+            return _as_json(data, metadata)
+        head = "".join(f"{line}\n" for line in _exchange_lines(metadata))
         return _EMPTY_LINE.sub(" ", f"{head}\n{text}" if head else text)
 
 
-def _unread(data: bytes, metadata: Metadata) -> str:
-    """As JSON; what is no JSON either mitmproxy shows raw. Indented, a few kB of deep nesting would be 100 MB."""
+def _as_json(data: bytes, metadata: Metadata) -> str:
+    """mitmproxy shows raw what is no JSON. Deep nesting is not indented: a few kB of it would become 100 MB."""
     try:
         jsontext.loads(data)
     except jsontext.TooDeep as error:
@@ -54,8 +55,7 @@ def _unread(data: bytes, metadata: Metadata) -> str:
     return contentviews.registry["json"].prettify(data, metadata)
 
 
-def _is_asked(metadata: Metadata) -> bool:
-    flow = metadata.flow
+def _is_for_model(flow: Flow | None) -> bool:
     if not isinstance(flow, http.HTTPFlow):
         return False
     path = flow.request.path.partition("?")[0].rstrip("/")
@@ -63,54 +63,50 @@ def _is_asked(metadata: Metadata) -> bool:
     return SIDE in flow.metadata or (flow.request.method == "POST" and is_endpoint)
 
 
-def _content_type(metadata: Metadata) -> str:
-    return metadata.content_type or ""
-
-
 def _is_running(metadata: Metadata) -> bool:
-    """Whether this is an answer of which more is to come: what there is of it see `live_bodies`."""
+    """Whether more of this response is still to come; `live_bodies` brings what there is of it."""
     flow = metadata.flow
     return isinstance(flow, http.HTTPFlow) and metadata.http_message is flow.response and bool(flow.live)
 
 
-# --- what is known beside the message ---
+# --- what is known of the exchange ---
 
 
-def _head(metadata: Metadata) -> Iterator[str]:
+def _exchange_lines(metadata: Metadata) -> Iterator[str]:
     flow = metadata.flow
     if not isinstance(flow, http.HTTPFlow) or SIDE not in flow.metadata:
         return
     yield from textwrap.wrap(flow.comment, WIDTH)
     if metadata.http_message is flow.request:
-        yield from dialect(_flags(flow.metadata.get(ROUTE)))
+        yield from dialect(_dialect_flags(flow.metadata.get(ROUTE)))
     else:
         yield from timing(numbers(flow.metadata.get(TIMES)))
 
 
-def _flags(route: object) -> object:
+def _dialect_flags(route: object) -> object:
     try:
-        known = jsontext.loads(route) if isinstance(route, str) else {}
+        fields = jsontext.loads(route) if isinstance(route, str) else {}
     except ValueError:
         return None
-    return known.get("dialect") if isinstance(known, dict) else None
+    return fields.get("dialect") if isinstance(fields, dict) else None
 
 
 def dialect(flags: object) -> Iterator[str]:
-    """How a provider departs from its protocol: it explains what the request looks like."""
+    """How the provider departs from its protocol, which explains what the request looks like."""
     if isinstance(flags, dict) and flags:
-        words = " · ".join(f"{flag} {jsontext.dumps(value).decode().strip('"')}" for flag, value in flags.items())
-        yield from textwrap.wrap(f"dialect: {words}", WIDTH)
+        text = " · ".join(f"{flag} {jsontext.dumps(value).decode().strip('"')}" for flag, value in flags.items())
+        yield from textwrap.wrap(f"dialect: {text}", WIDTH)
 
 
 def timing(times: Sequence[int]) -> Iterator[str]:
-    """`times` are milliseconds from the attempt's start to each piece of the answer."""
+    """`times` are milliseconds from the attempt's start to each piece of the response."""
     if not times:
         return
     pauses = [after - before for before, after in pairwise(times)]
-    words = [f"first after {_duration(times[0])}", f"last after {_duration(times[-1])}"]
+    parts = [f"first after {_duration(times[0])}", f"last after {_duration(times[-1])}"]
     if pauses:
-        words.append(f"longest pause {_duration(max(pauses))}")
-    yield f"{len(times):,} pieces: {', '.join(words)}"
+        parts.append(f"longest pause {_duration(max(pauses))}")
+    yield f"{len(times):,} pieces: {', '.join(parts)}"
 
 
 def _duration(milliseconds: float) -> str:
@@ -121,9 +117,9 @@ TURN = Turn()
 
 
 class TurnView:
-    """Not `View`: mitmproxy knows addons by the names of their classes, and has a `view` of its own."""
+    """Registers the view. Not called `View`: mitmproxy names addons by their class, and has a `view` already."""
 
     def load(self, loader: Loader) -> None:
-        # A script that is loaded again finds the view still there.
+        # Where the script is loaded again, the view is still registered.
         if contentviews.registry.get(TURN.name.lower()) is not TURN:
             contentviews.add(TURN)

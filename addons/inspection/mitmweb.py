@@ -1,7 +1,7 @@
-"""mitmweb's page: which flow is looked at, and how it is made to show another one.
+"""mitmweb's page: which flow is selected in it, and how another one gets selected.
 
-The page does not tell mitmproxy what is selected in it, and there is no message that selects. So the flow that is
-looked at is the one whose body the page has asked for last, and the page is led to another by what it does of itself.
+The page does not tell mitmproxy which flow is selected, and no message selects one. So the selected flow is taken to be
+the one whose body was requested last, and another one is selected by removing the first from the page's list.
 """
 
 from typing import Any, Literal
@@ -12,21 +12,21 @@ from mitmproxy.flow import Flow
 
 
 def looked_at(flow: Flow) -> None:
-    """Gives the focus to the flow whose body is shown: commands mean it by `@focus`, mitmproxy would take the first."""
+    """Gives the focus (`@focus` in commands) to the flow whose body is shown; without this it is the first flow."""
     view = _view()
     if view is not None and view.focus.flow is not flow and flow in view:
         view.focus.flow = flow
 
 
-def lead(here: Flow, there: Flow) -> None:
-    """Selects `there` in pages where `here` is selected. Nothing happens where there is no page."""
+def lead(selected: Flow, other: Flow) -> None:
+    """Selects `other` in pages where `selected` is selected. Does nothing outside mitmweb."""
     if _view() is None:
         return
-    # When the selected flow goes, the page takes the one beside it: for a moment, it knows of no other than `there`.
+    # When the selected flow is removed, a page selects its neighbour: the filter leaves `other` alone beside it.
     # The reset brings back the whole list and the user's own filter.
-    _tell("flows/filterUpdate", {"name": "search", "matching_flow_ids": [here.id, there.id]})
-    _tell("flows/remove", here.id)
-    _pages().broadcast_flow_reset()
+    _broadcast("flows/filterUpdate", {"name": "search", "matching_flow_ids": [selected.id, other.id]})
+    _broadcast("flows/remove", selected.id)
+    _client_connection().broadcast_flow_reset()
 
 
 def _view() -> View | None:
@@ -36,11 +36,12 @@ def _view() -> View | None:
     return view
 
 
-def _tell(kind: Literal["flows/filterUpdate", "flows/remove"], payload: Any) -> None:
-    _pages().broadcast(type=kind, payload=payload)
+def _broadcast(kind: Literal["flows/filterUpdate", "flows/remove"], payload: Any) -> None:
+    _client_connection().broadcast(type=kind, payload=payload)
 
 
-def _pages() -> Any:
-    from mitmproxy.tools.web.app import ClientConnection  # only mitmweb pays for loading it
+def _client_connection() -> Any:
+    """mitmweb's class of connections to pages; its methods reach all of them."""
+    from mitmproxy.tools.web.app import ClientConnection  # slow to import, and of use in mitmweb alone
 
     return ClientConnection

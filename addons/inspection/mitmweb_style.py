@@ -1,7 +1,7 @@
-"""mitmweb's page with room for what matters here: comments in the list, bodies below long headers, commands' answers.
+"""A style sheet for mitmweb's page: wide comments in the list, bodies below long headers, results of commands.
 
-mitmweb has no options for these. It renders one page, into which a style sheet goes; were that page another one day,
-nothing would happen but that it looks as mitmweb made it.
+mitmweb has no options for these, so the sheet is put into the page that it renders. If a later mitmweb renders another
+page, it just keeps mitmweb's own look.
 """
 
 from mitmproxy import ctx
@@ -15,21 +15,21 @@ STYLE = """
 .command-result { height: auto; min-height: 110px; max-height: 30vh }
 .flow-detail .contentview pre { white-space: pre-wrap; overflow-wrap: anywhere }
 """
-_END_OF_HEAD = b"</head>"
+_HEAD_END = b"</head>"
 
 
-class _Styled(OutputTransform):
+class _AddStyle(OutputTransform):
     def transform_first_chunk(
         self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
     ) -> tuple[int, HTTPHeaders, bytes]:
         if finishing and headers.get("Content-Type", "").startswith("text/html"):
-            chunk = chunk.replace(_END_OF_HEAD, f"<style>{STYLE}</style>".encode() + _END_OF_HEAD, 1)
+            chunk = chunk.replace(_HEAD_END, f"<style>{STYLE}</style>".encode() + _HEAD_END, 1)
             headers["Content-Length"] = str(len(chunk))
         return status_code, headers, chunk
 
 
 class PageStyle:
     def running(self) -> None:
-        app = getattr(ctx.master, "app", None)  # mitmweb alone has one
-        if app is not None and _Styled not in app.transforms:
-            app.add_transform(_Styled)
+        app = getattr(ctx.master, "app", None)  # only mitmweb has one
+        if app is not None and _AddStyle not in app.transforms:
+            app.add_transform(_AddStyle)

@@ -1,8 +1,8 @@
-"""Bodies of flows that are over, kept compressed.
+"""Keeps the bodies of finished flows compressed in memory.
 
-A list of flows holds each body twice, as it was said and as it was converted, and most of them are never looked at.
-They are JSON and event streams, which zstandard makes a fifth of for less than a flow's hooks cost. Whoever reads or
-sets a packed body reads or sets the body: only its bytes in memory differ.
+A list of flows holds each body twice, before and after conversion, and most are never looked at. They are JSON and
+event streams, which zstandard reduces to a fifth for less than a flow's hooks cost. Packing is invisible: reading or
+setting the body of a packed message works as before.
 """
 
 from typing import Any
@@ -11,15 +11,15 @@ import zstandard
 from mitmproxy import http
 from mitmproxy.http import MessageData, RequestData, ResponseData
 
-_WORTH_IT = 1 << 12  # bytes
-_LEVEL = 1
+_SMALLEST_BYTES = 1 << 12
+_COMPRESSION_LEVEL = 1
 
 
-class _Packed(MessageData):
+class _PackedData(MessageData):
     _content: bytes | None
-    """Compressed; None and b"" are themselves."""
+    """Compressed, unless it is None or empty."""
 
-    @property  # mitmproxy has a field there
+    @property  # a field in mitmproxy's class
     def content(self) -> bytes | None:
         return zstandard.decompress(self._content) if self._content else self._content
 
@@ -33,39 +33,43 @@ class _Packed(MessageData):
         return state | {"content": self.content}
 
 
-class PackedRequest(_Packed, RequestData):
-    """A request's data."""
+class PackedRequest(_PackedData, RequestData):
+    """A request's fields, with a packed body."""
 
 
-class PackedResponse(_Packed, ResponseData):
-    """A response's data."""
+class PackedResponse(_PackedData, ResponseData):
+    """A response's fields, with a packed body."""
 
 
-_PACKED: dict[type[MessageData], type[_Packed]] = {RequestData: PackedRequest, ResponseData: PackedResponse}
+_PACKED_TYPES: dict[type[MessageData], type[_PackedData]] = {RequestData: PackedRequest, ResponseData: PackedResponse}
 
 
 def compressed(body: bytes) -> bytes:
-    """Of any size; other threads run meanwhile."""
-    return zstandard.compress(body, _LEVEL)
+    """Releases the GIL, so it may run in a thread."""
+    return zstandard.compress(body, _COMPRESSION_LEVEL)
 
 
 def is_worth_it(message: http.Message | None) -> bool:
-    return message is not None and type(message.data) in _PACKED and len(message.raw_content or b"") >= _WORTH_IT
+    return (
+        message is not None
+        and type(message.data) in _PACKED_TYPES
+        and len(message.raw_content or b"") >= _SMALLEST_BYTES
+    )
 
 
-def pack(message: http.Message, body: bytes, small: bytes) -> None:
-    """Has the message keep `small`, which is `body` compressed; does nothing if it has another body by now."""
+def pack(message: http.Message, body: bytes, compressed_body: bytes) -> None:
+    """Replaces a message's body by its compressed form; does nothing if the message has another body by now."""
     data = message.data
     if data.content is not body:
         return
     fields = vars(data) | {"content": None}
-    message.data = _PACKED[type(data)](**fields)
-    message.data._content = small
+    message.data = _PACKED_TYPES[type(data)](**fields)
+    message.data._content = compressed_body
 
 
 def size(message: http.Message | None) -> int:
     """Bytes that the body takes in memory."""
     if message is None:
         return 0
-    body = message.data._content if isinstance(message.data, _Packed) else message.raw_content
+    body = message.data._content if isinstance(message.data, _PackedData) else message.raw_content
     return len(body or b"")

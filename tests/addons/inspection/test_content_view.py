@@ -8,11 +8,11 @@ from mitmproxy.test import taddons, tflow
 from addons.conversion import ROUTE, SIDE, TIMES
 from addons.inspection.content_view import TURN, TurnView
 
-ANSWER = {"id": "c", "model": "glm", "choices": [{"message": {"content": "Hi."}, "finish_reason": "stop"}]}
+RESPONSE = {"id": "c", "model": "glm", "choices": [{"message": {"content": "Hi."}, "finish_reason": "stop"}]}
 STREAM = b'data: {"id":"c","model":"glm","choices":[{"delta":{"content":"Hi."}}]}\n \n'
 
 
-def asked(
+def model_flow(
     path: str, request: Any, answer: bytes | Any, kind: str = "application/json", **metadata: Any
 ) -> http.HTTPFlow:
     flow = tflow.tflow()
@@ -24,7 +24,7 @@ def asked(
     return flow
 
 
-def shown(flow: http.HTTPFlow, message: http.Message | None) -> tuple[str | None, str]:
+def render(flow: http.HTTPFlow, message: http.Message | None) -> tuple[str | None, str]:
     """The view that mitmproxy chooses, and its text."""
     assert message is not None
     with taddons.context(TurnView()):
@@ -32,29 +32,29 @@ def shown(flow: http.HTTPFlow, message: http.Message | None) -> tuple[str | None
     return result.view_name, result.text
 
 
-QUESTION = {"model": "glm", "messages": [{"role": "user", "content": "hi"}]}
+REQUEST = {"model": "glm", "messages": [{"role": "user", "content": "hi"}]}
 
 
 @pytest.mark.parametrize(
     "path", ["/v1/chat/completions", "/x/chat/completions?api-version=1", "/v1/messages", "/v1/responses"]
 )
 def test_questions_are_shown_as_conversations(path: str) -> None:
-    flow = asked(path, QUESTION, ANSWER)
-    view, text = shown(flow, flow.request)
+    flow = model_flow(path, REQUEST, RESPONSE)
+    view, text = render(flow, flow.request)
     assert (view, text) == ("Turn", "request to glm · chat\n \n  0  user\n     hi\n")
 
 
 @pytest.mark.parametrize("kind", ["text/event-stream", "text/event-stream; charset=utf-8", "text/plain", ""])
 def test_streams_are_shown_as_turns(kind: str) -> None:
-    flow = asked("/v1/chat/completions", QUESTION, STREAM, kind)
-    view, text = shown(flow, flow.response)
+    flow = model_flow("/v1/chat/completions", REQUEST, STREAM, kind)
+    view, text = render(flow, flow.response)
     assert view == "Turn"
     assert "\ntext\n  Hi.\n" in text
 
 
 def test_whole_answers_are_shown_as_turns() -> None:
-    flow = asked("/v1/chat/completions", QUESTION, ANSWER)
-    assert shown(flow, flow.response)[0] == "Turn"
+    flow = model_flow("/v1/chat/completions", REQUEST, RESPONSE)
+    assert render(flow, flow.response)[0] == "Turn"
 
 
 @pytest.mark.parametrize(
@@ -67,49 +67,49 @@ def test_whole_answers_are_shown_as_turns() -> None:
     ],
 )
 def test_other_traffic_keeps_mitmproxy_s_own_views(path: str, answer: Any, view: str) -> None:
-    flow = asked(path, {"a": 1}, answer, "text/html" if isinstance(answer, bytes) else "application/json")
-    assert (shown(flow, flow.request)[0], shown(flow, flow.response)[0]) == ("JSON", view)
+    flow = model_flow(path, {"a": 1}, answer, "text/html" if isinstance(answer, bytes) else "application/json")
+    assert (render(flow, flow.request)[0], render(flow, flow.response)[0]) == ("JSON", view)
 
 
 def test_a_guess_that_was_wrong_shows_json() -> None:
-    flow = asked("/v1/responses", {"model": "x"}, ANSWER)
-    assert shown(flow, flow.request) == ("Turn", '{\n    "model": "x"\n}')
+    flow = model_flow("/v1/responses", {"model": "x"}, RESPONSE)
+    assert render(flow, flow.request) == ("Turn", '{\n    "model": "x"\n}')
 
 
 def test_a_guess_that_was_wrong_shows_raw_what_is_no_json() -> None:
-    flow = asked("/v1/responses", {"model": "x"}, b'{"model": broken')
-    assert shown(flow, flow.response) == ("Raw", '{"model": broken')
+    flow = model_flow("/v1/responses", {"model": "x"}, b'{"model": broken')
+    assert render(flow, flow.response) == ("Raw", '{"model": broken')
 
 
 def test_an_attempt_tells_where_it_went_and_how_long_it_took() -> None:
     route = json.dumps({"dialect": {"think_tags": True, "effort": "thinking"}})
-    flow = asked(
-        "/odd/path", QUESTION, STREAM, "text/event-stream", **{SIDE: "upstream", ROUTE: route, TIMES: "420 500 3100"}
+    flow = model_flow(
+        "/odd/path", REQUEST, STREAM, "text/event-stream", **{SIDE: "upstream", ROUTE: route, TIMES: "420 500 3100"}
     )
     flow.comment = "abc, attempt 1: zai glm"
-    assert shown(flow, flow.request)[1].startswith(
+    assert render(flow, flow.request)[1].startswith(
         "abc, attempt 1: zai glm\ndialect: think_tags true · effort thinking\n \nrequest to glm"
     )
-    assert shown(flow, flow.response)[1].startswith(
+    assert render(flow, flow.response)[1].startswith(
         "abc, attempt 1: zai glm\n3 pieces: first after 420 ms, last after 3.10 s, longest pause 2.60 s\n \nanswer of glm"
     )
 
 
 def test_the_client_s_side_tells_what_was_lost() -> None:
-    flow = asked("/v1/responses", {"model": "glm", "input": "hi"}, STREAM, "text/event-stream", **{SIDE: "client"})
+    flow = model_flow("/v1/responses", {"model": "glm", "input": "hi"}, STREAM, "text/event-stream", **{SIDE: "client"})
     flow.comment = "abc: glm -> zai glm (chat), lost tools[8]: web_search (no search upstream)"
-    assert shown(flow, flow.request)[1].splitlines()[0] == flow.comment
+    assert render(flow, flow.request)[1].splitlines()[0] == flow.comment
 
 
 @pytest.mark.parametrize("route", ["{", "[]", '{"dialect": 3}', None, 7])
 @pytest.mark.parametrize("times", [[], "x", [None], None, ["1", 2]])
 def test_metadata_that_somebody_else_wrote_does_no_harm(route: Any, times: Any) -> None:
-    flow = asked(
-        "/v1/responses", QUESTION, STREAM, "text/event-stream", **{SIDE: "upstream", ROUTE: route, TIMES: times}
+    flow = model_flow(
+        "/v1/responses", REQUEST, STREAM, "text/event-stream", **{SIDE: "upstream", ROUTE: route, TIMES: times}
     )
     flow.comment = ""
-    assert shown(flow, flow.request)[1].startswith("request to")
-    assert shown(flow, flow.response)[1].startswith("answer of")
+    assert render(flow, flow.request)[1].startswith("request to")
+    assert render(flow, flow.response)[1].startswith("answer of")
 
 
 def test_the_view_is_registered_once_however_often_the_script_is_loaded() -> None:
@@ -129,8 +129,8 @@ def test_the_view_is_registered_once_however_often_the_script_is_loaded() -> Non
 @pytest.mark.parametrize("levels", [200, 5000])
 def test_what_is_nested_too_deep_to_be_laid_out_is_shown_as_it_is(levels: int) -> None:
     """Indented, these few kB were 100 MB."""
-    flow = asked("/v1/responses", {}, ANSWER)
+    flow = model_flow("/v1/responses", {}, RESPONSE)
     flow.request.content = b'{"model":"m","input":' + b"[" * levels + b"]" * levels + b"}"
-    view, text = shown(flow, flow.request)
+    view, text = render(flow, flow.request)
     assert view == "Turn"
     assert "input[0][0]" in text and len(text) < 2 * len(flow.request.content)

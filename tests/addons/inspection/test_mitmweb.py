@@ -1,4 +1,4 @@
-"""mitmweb's page follows what is done, and the focus follows the page. `tests/e2e/test_mitmweb.py` has a real page."""
+"""mitmweb's page selects flows, and the focus follows the page. `tests/e2e/test_mitmweb.py` has a real page."""
 
 import json
 from collections.abc import Iterator
@@ -14,39 +14,39 @@ from addons.inspection.content_view import TurnView
 
 
 class Webaddon:
-    """By whose name mitmweb is known."""
+    """mitmweb is recognized by the name of this addon."""
 
 
 class Page(ClientConnection):
-    """A page that only remembers what it was told, and searches for `~u other`."""
+    """A page that only records its messages, and searches for `~u other`."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, object]] = []
+        self.messages: list[tuple[str, object]] = []
         self.filters = {"search": flowfilter.parse("~u other")}
 
     def send(self, message: bytes) -> None:
-        said = json.loads(message)
-        self.told.append((said["type"], said.get("payload")))
+        fields = json.loads(message)
+        self.messages.append((fields["type"], fields.get("payload")))
 
     def update_filter(self, name: str, expr: str) -> None:
-        self.told.append((name, expr))
+        self.messages.append((name, expr))
 
 
 @pytest.fixture
-def opened() -> Iterator[Page]:
-    one = Page()
-    ClientConnection.connections.add(one)
-    yield one
-    ClientConnection.connections.remove(one)
+def page() -> Iterator[Page]:
+    page = Page()
+    ClientConnection.connections.add(page)
+    yield page
+    ClientConnection.connections.remove(page)
 
 
-def two() -> tuple[http.HTTPFlow, http.HTTPFlow]:
+def two_flows() -> tuple[http.HTTPFlow, http.HTTPFlow]:
     return tflow.tflow(resp=True), tflow.tflow(resp=True)
 
 
 @pytest.mark.parametrize("where", ["mitmweb", "elsewhere"])
 def test_in_mitmweb_the_flow_that_is_looked_at_has_the_focus(where: str) -> None:
-    (first, second), view = two(), View()
+    (first, second), view = two_flows(), View()
     with taddons.context(TurnView(), view, *([Webaddon()] if where == "mitmweb" else [])):
         view.add([first, second])
         assert second.response is not None
@@ -61,19 +61,19 @@ def test_a_flow_that_is_not_in_the_list_takes_no_focus() -> None:
         assert view.focus.flow is None
 
 
-def test_a_page_is_led_from_one_flow_to_another_and_keeps_its_filter(opened: Page) -> None:
-    here, there = two()
+def test_a_page_is_led_from_one_flow_to_another_and_keeps_its_filter(page: Page) -> None:
+    selected, other = two_flows()
     with taddons.context(View(), Webaddon()):
-        mitmweb.lead(here, there)
-    assert opened.told == [
-        ("flows/filterUpdate", {"name": "search", "matching_flow_ids": [here.id, there.id]}),
-        ("flows/remove", here.id),
+        mitmweb.lead(selected, other)
+    assert page.messages == [
+        ("flows/filterUpdate", {"name": "search", "matching_flow_ids": [selected.id, other.id]}),
+        ("flows/remove", selected.id),
         ("flows/reset", None),
         ("search", "~u other"),
     ]
 
 
-def test_elsewhere_no_page_is_told_anything(opened: Page) -> None:
+def test_elsewhere_no_page_is_told_anything(page: Page) -> None:
     with taddons.context(View()):
-        mitmweb.lead(*two())
-    assert opened.told == []
+        mitmweb.lead(*two_flows())
+    assert page.messages == []

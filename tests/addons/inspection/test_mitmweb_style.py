@@ -14,7 +14,7 @@ from addons.inspection.mitmweb_style import STYLE, PageStyle
 
 
 async def page_of(master: object) -> tuple[str, int]:
-    """What a browser gets of mitmweb's application, and the size that its header names."""
+    """The page as a browser gets it from mitmweb's application, and its Content-Length."""
     application = web.Application(master, debug=False)  # type: ignore[arg-type]
     master.app = application  # type: ignore[attr-defined]
     PageStyle().running()
@@ -23,8 +23,8 @@ async def page_of(master: object) -> tuple[str, int]:
     server = HTTPServer(application)
     server.add_socket(socket)
     try:
-        answer = await AsyncHTTPClient().fetch(f"http://127.0.0.1:{port}/?token=let-me-in")
-        return answer.body.decode(), int(answer.headers["Content-Length"])
+        response = await AsyncHTTPClient().fetch(f"http://127.0.0.1:{port}/?token=let-me-in")
+        return response.body.decode(), int(response.headers["Content-Length"])
     finally:
         server.stop()
 

@@ -81,7 +81,7 @@ def test_what_is_small_or_packed_is_left(flow: http.HTTPFlow) -> None:
 def test_a_body_that_was_edited_meanwhile_stays() -> None:
     request = tflow.tflow().request
     before = request.raw_content = BODY
-    small = packed_bodies.compressed(before)
+    compressed_body = packed_bodies.compressed(before)
     request.raw_content = b"edited"
-    packed_bodies.pack(request, before, small)
+    packed_bodies.pack(request, before, compressed_body)
     assert request.raw_content == b"edited"
