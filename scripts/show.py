@@ -41,7 +41,7 @@ def _head(name: str, case: Case) -> Iterator[str]:
     yield f"{notes.model} -> {notes.route.provider} {notes.route.model} ({notes.route.protocol})"
     yield f"recorded {notes.recorded} of {f'Codex {notes.codex}' if notes.codex else 'another client'}"
     if notes.wrong:
-        yield "wrong: the case fails until the converter is mended"
+        yield "wrong: the case fails until the converter is corrected"
 
 
 def _status(part: str, case: Case) -> str:

@@ -1,7 +1,7 @@
-"""A folder that keeps the last exchanges as cases, and never more than it may: the oldest go first.
+"""A folder that keeps the latest exchanges as cases, up to a number and a size; the oldest are removed first.
 
-What they say is somebody's work: only its owner can read it. Only what we wrote is counted and removed; what a symbolic
-link in the folder points to is left alone.
+They hold somebody's work, so only the owner can read them. Only cases that the archive wrote are counted and removed;
+symbolic links in the folder are not followed.
 """
 
 import os
@@ -20,19 +20,19 @@ from addons import folder_of_texts
 from addons.case import Case
 
 _LOCK = ".lock"
-_KEPT = re.compile(r"\d{8}-\d{6}-\d{6}-[\w-]{8,}")
-_OWNERS_FOLDER = 0o700
+_CASE_NAME = re.compile(r"\d{8}-\d{6}-\d{6}-[\w-]{8,}")
+_FOLDER_MODE = 0o700
 
 
-class _Kept(NamedTuple):
+class _Entry(NamedTuple):
     name: str
     folder: Path
     size: int
 
 
 def prepare(folder: Path) -> None:
-    """Makes the folder one that git does not see: it will hold somebody's work. Raises OSError where it cannot."""
-    folder.mkdir(_OWNERS_FOLDER, parents=True, exist_ok=True)
+    """Makes the folder, which git will ignore, since it will hold somebody's work. Raises OSError where it cannot."""
+    folder.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
     with suppress(FileExistsError):
         folder_of_texts.write_file(folder / _LOCK, b"")
     with suppress(FileExistsError):
@@ -41,7 +41,7 @@ def prepare(folder: Path) -> None:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Waits until no other process writes into the folder."""
+    """Holds the folder's lock, for which it waits: only one process may write."""
     with os.fdopen(os.open(folder / _LOCK, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)), "wb") as lock:
         if sys.platform != "win32":  # it has no flock
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -49,48 +49,49 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 class Shelf:
-    """`<folder>/<protocol>/<time>-<id>`, in a prepared folder. Only one may write; all methods block."""
+    """Cases at `<folder>/<protocol>/<time>-<id>`, in a prepared folder that is locked. All methods block."""
 
     def __init__(self, folder: Path, *, most_bytes: int, most: int) -> None:
         self._folder, self._most_bytes, self._most = folder, most_bytes, most
         for protocol in self._protocols():
             folder_of_texts.sweep(protocol)
-        ours = [one for protocol in self._protocols() for one in protocol.iterdir() if _is_kept(one)]
-        for one in ours:  # an earlier version let others read them
-            one.chmod(_OWNERS_FOLDER)
-        self._kept = deque(sorted(_Kept(one.name, one, _size(one)) for one in ours))
-        self._total = sum(one.size for one in self._kept)
+        folders = [path for protocol in self._protocols() for path in protocol.iterdir() if _is_archived(path)]
+        for path in folders:  # an earlier version let others read them
+            path.chmod(_FOLDER_MODE)
+        self._entries = deque(sorted(_Entry(path.name, path, _size(path)) for path in folders))
+        self._total_bytes = sum(entry.size for entry in self._entries)
         self._make_room()
 
     def put(self, case: Case, name: str) -> Path:
-        """`name` begins with the time, so that names are in the order of age: `20261121-093000-...`.
+        """`name` begins with the time, so that names sort by age: `20261121-093000-...`.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the case cannot be written.
         """
         folder = self._folder / case.notes.route.protocol / name
         if folder.parent.is_symlink():
             raise OSError(f"{folder.parent} is a symbolic link")
         files = case.files()
         folder_of_texts.write(folder, files)
-        self._kept.append(_Kept(name, folder, sum(map(len, files.values()))))
-        self._total += self._kept[-1].size
+        self._entries.append(_Entry(name, folder, sum(map(len, files.values()))))
+        self._total_bytes += self._entries[-1].size
         self._make_room()
         return folder
 
     def _make_room(self) -> None:
-        while self._kept and (len(self._kept) > self._most or self._total > self._most_bytes):
-            oldest = self._kept.popleft()
-            self._total -= oldest.size
-            if _is_kept(oldest.folder) and not oldest.folder.parent.is_symlink():
+        while self._entries and (len(self._entries) > self._most or self._total_bytes > self._most_bytes):
+            oldest = self._entries.popleft()
+            self._total_bytes -= oldest.size
+            if _is_archived(oldest.folder) and not oldest.folder.parent.is_symlink():
                 folder_of_texts.remove(oldest.folder)
 
     def _protocols(self) -> list[Path]:
+        """The folders of protocols."""
         return [path for path in self._folder.iterdir() if _is_folder(path) and not path.name.startswith(".")]
 
 
-def _is_kept(path: Path) -> bool:
-    return bool(_KEPT.fullmatch(path.name)) and _is_folder(path)
+def _is_archived(path: Path) -> bool:
+    return bool(_CASE_NAME.fullmatch(path.name)) and _is_folder(path)
 
 
 def _is_folder(path: Path) -> bool:

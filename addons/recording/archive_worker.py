@@ -1,12 +1,12 @@
-"""The process that redacts and writes every exchange for `capture_all`, beside the proxy, which has no time for it.
+"""A process that redacts every exchange and writes it into the archive, for `capture_all`.
 
-Redacting an exchange costs more than converting it; in a thread of the proxy it would hold up all others. What the
-proxy has handed over is written even if the proxy is killed; it is written when the proxy has a moment of rest.
+Redacting an exchange costs more than converting it; a thread of the proxy would hold up all other exchanges. Tasks that
+the process has received are done even if the proxy is killed, and only while the proxy is idle.
 
-    proxy -> keeper   a pickled `Task` each
-    keeper -> proxy   a line of JSON each: what went wrong, "" if nothing did; the first one tells that it is ready
+    proxy -> worker   a pickled `Task` each
+    worker -> proxy   a line of JSON each: the error, "" if there was none; the first line says that it is ready
 
-A keeper that has much left to do outlives its proxy; the next proxy's keeper waits for it.
+A worker with many tasks left outlives its proxy; the next proxy's worker waits for it.
 """
 
 import json
@@ -33,17 +33,17 @@ from addons.redaction.redact_case import Unsafe, redact
 from converters.errors import RequestError
 
 _ROOT = Path(__file__).parents[2]
-_PIPE = 1 << 20  # bytes: most exchanges fit, and are handed over without waiting for the reader
-_BREATH = 0.2  # seconds for others to come: each time that a thread is woken costs the proxy something
-_LULL = 0.3  # seconds without a new exchange
-_MANY = 64  # exchanges that wait for one
-_PATIENCE = 3.0  # seconds that a proxy waits at its end
-_YIELDING = 19  # niceness: exchanges in flight come first
+_PIPE_BYTES = 1 << 20  # most exchanges fit, and are sent without waiting for the reader
+_BATCH_SECONDS = 0.2  # in which more tasks may come: each time that a thread is woken costs the proxy something
+_IDLE_SECONDS = 0.3  # without a new task, after which the proxy is idle
+_LARGEST_BACKLOG = 64  # tasks, at which the worker no longer waits for the proxy to be idle
+_EXIT_WAIT_SECONDS = 3.0  # that a proxy at its end waits for the worker
+_NICENESS = 19  # exchanges in flight come first
 
 
 @dataclass(frozen=True)
 class Task:
-    """An exchange of two `BareSide`s, to be kept under the name."""
+    """An exchange of two `BareSide`s, to be archived under a name."""
 
     exchanged: Exchanged
     name: str
@@ -51,17 +51,17 @@ class Task:
 
 
 class Keeper:
-    """The proxy's end."""
+    """The worker process as the proxy sees it."""
 
     def __init__(self, folder: Path, *, most_bytes: int, most: int, failed: Callable[[str], None]) -> None:
-        """`failed` is told, in threads of ours, what could not be written and why.
+        """`failed` is called in other threads with what could not be written and why.
 
         Raises:
-            OSError: the folder is none, or cannot be made.
+            OSError: the folder is not a folder, or cannot be made.
         """
         self._arguments = (str(folder), str(most_bytes), str(most))
         self._failed = failed
-        self._handed = self._done = 0  # one thread counts each
+        self._sent = self._done = 0  # tasks; each is counted by one thread
         self._start()
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write, daemon=True)
@@ -69,15 +69,15 @@ class Keeper:
 
     @property
     def outstanding(self) -> int:
-        """Tasks that are not yet written."""
-        return self._tasks.qsize() + self._handed - self._done
+        """Tasks that are not yet done."""
+        return self._tasks.qsize() + self._sent - self._done
 
     def put(self, task: Task) -> None:
         """Does not block."""
         self._tasks.put(task)
 
     def close(self) -> None:
-        """Waits a moment until all is written."""
+        """Waits for tasks to be done, for a few seconds at most."""
         self._tasks.put(None)
         self._writer.join()
         self._stop()
@@ -88,10 +88,10 @@ class Keeper:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment(),
-            start_new_session=True,  # Ctrl-C is for the proxy; the keeper ends when it has written all
+            start_new_session=True,  # Ctrl-C is for the proxy; the worker ends when all its tasks are done
         )
         assert self._process.stdin is not None and self._process.stdout is not None
-        _widen(self._process.stdin)
+        _enlarge(self._process.stdin)
         first = self._process.stdout.readline()
         self._listener = threading.Thread(target=self._listen, args=(self._process.stdout,), daemon=True)
         self._listener.start()
@@ -99,8 +99,8 @@ class Keeper:
             self._stop()
             raise OSError(problem)
 
-    def _listen(self, says: IO[bytes]) -> None:
-        for line in says:
+    def _listen(self, results: IO[bytes]) -> None:
+        for line in results:
             self._done += 1
             if problem := json.loads(line):
                 self._failed(problem)
@@ -108,20 +108,20 @@ class Keeper:
     def _write(self) -> None:
         while (task := self._tasks.get()) is not None:
             if self._tasks.empty():
-                time.sleep(_BREATH)
+                time.sleep(_BATCH_SECONDS)
             try:
-                self._hand_over(task)
+                self._send(task)
             except OSError as error:
                 self._failed(f"{task.name}: not written: {error}")
 
-    def _hand_over(self, task: Task) -> None:
+    def _send(self, task: Task) -> None:
         if self._process.poll() is not None:
             self._stop()
-            self._handed = self._done = 0
+            self._sent = self._done = 0
             self._start()
         assert self._process.stdin is not None
-        self._handed += 1
-        self._process.stdin.write(pickle.dumps(task))  # in one call: each one is a chance to wait for other threads
+        self._sent += 1
+        self._process.stdin.write(pickle.dumps(task))  # one call: at each, this thread may wait for others
         self._process.stdin.flush()
 
     def _stop(self) -> None:
@@ -129,69 +129,72 @@ class Keeper:
         with suppress(BrokenPipeError):
             self._process.stdin.close()
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_PATIENCE)
+            self._process.wait(_EXIT_WAIT_SECONDS)
             self._listener.join()
             self._process.stdout.close()
 
 
 def environment() -> dict[str, str]:
-    """In which a process finds this house."""
+    """Environment variables with which a process finds our packages."""
     path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
     return os.environ | {"PYTHONPATH": path}
 
 
-def _widen(pipe: IO[bytes]) -> None:
+def _enlarge(pipe: IO[bytes]) -> None:
     if sys.platform == "linux":
-        with suppress(OSError):  # more than this user may have
-            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
+        with suppress(OSError):  # above the user's limit
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
-def serve(folder: Path, most_bytes: int, most: int, tasks: IO[bytes], say: IO[bytes]) -> None:
-    """The keeper's end, until there are no more tasks."""
+def serve(folder: Path, most_bytes: int, most: int, tasks: IO[bytes], results: IO[bytes]) -> None:
+    """Does all tasks; this runs in the worker process."""
     try:
         prepare(folder)
     except OSError as error:
-        _say(say, str(error))
+        _report(results, str(error))
         return
-    _say(say, "")
-    inbox = _Inbox(tasks)
+    _report(results, "")
+    backlog = _Backlog(tasks)
     with alone(folder):
-        shelf = Shelf(folder, most_bytes=most_bytes, most=most)
-        while (task := inbox.next()) is not None:
-            _say(say, _keep(shelf, task))
+        archive = Shelf(folder, most_bytes=most_bytes, most=most)
+        while (task := backlog.next()) is not None:
+            _report(results, _archive(archive, task))
 
 
-class _Inbox:
-    """What was handed over and is not yet written.
+class _Backlog:
+    """Tasks that were received and are not yet done.
 
-    It is read at once, so that a proxy that ends can hand over the rest; it hands over no more than it may hold.
+    They are read at once, so that a proxy that ends can send the rest; `capture` limits how many there are.
     """
 
     def __init__(self, tasks: IO[bytes]) -> None:
         self._tasks = tasks
         self._waiting: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
-        self._heard = 0.0
+        self._last_received = 0.0
         self._ended = threading.Event()
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
         while (task := _next(self._tasks)) is not None:
-            self._heard = time.monotonic()
+            self._last_received = time.monotonic()
             self._waiting.put(task)
         self._ended.set()
         self._waiting.put(None)
 
     def next(self) -> Task | None:
-        """None at the end. Waits for a lull, as a proxy that has much to do has little use for us."""
+        """None at the end. Waits until the proxy is idle, since a busy one needs the processor."""
         task = self._waiting.get()
-        while self._waiting.qsize() < _MANY and (left := self._heard + _LULL - time.monotonic()) > 0:
+        while (
+            self._waiting.qsize() < _LARGEST_BACKLOG
+            and (left := self._last_received + _IDLE_SECONDS - time.monotonic()) > 0
+        ):
             if self._ended.wait(left):
                 break
         return task
 
 
 def _next(tasks: IO[bytes]) -> Task | None:
-    """None at the end; what a killed proxy wrote only half of does not count."""
+    """None at the end, or where a killed proxy wrote only a part of a task."""
     try:
         task: Any = pickle.load(tasks)
     except (EOFError, pickle.UnpicklingError):
@@ -200,9 +203,10 @@ def _next(tasks: IO[bytes]) -> Task | None:
     return task
 
 
-def _keep(shelf: Shelf, task: Task) -> str:
+def _archive(archive: Shelf, task: Task) -> str:
+    """The error, "" if there was none."""
     try:
-        shelf.put(redact(case_of(task.exchanged), Redactor(task.private)).case, task.name)
+        archive.put(redact(case_of(task.exchanged), Redactor(task.private)).case, task.name)
     except NoCase:
         return ""
     except (Unsafe, RequestError, OSError) as error:
@@ -210,15 +214,15 @@ def _keep(shelf: Shelf, task: Task) -> str:
     return ""
 
 
-def _say(to: IO[bytes], what: str) -> None:
-    with suppress(BrokenPipeError):  # the proxy is gone; what it handed over is still written
-        to.write(json.dumps(what).encode() + b"\n")
-        to.flush()
+def _report(results: IO[bytes], problem: str) -> None:
+    with suppress(BrokenPipeError):  # the proxy is gone; the other tasks are still done
+        results.write(json.dumps(problem).encode() + b"\n")
+        results.flush()
 
 
 if __name__ == "__main__":
-    os.nice(_YIELDING)
-    # As module addons.recording.archive_worker, which is what pickle knows: here it is __main__.
+    os.nice(_NICENESS)
+    # Imported by its name, by which pickle finds `Task`: here the module is __main__.
     from addons.recording import archive_worker
 
     archive_worker.serve(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.stdin.buffer, sys.stdout.buffer)

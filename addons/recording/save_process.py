@@ -1,7 +1,7 @@
-"""Writes exchanges as cases, redacted, in a process of its own: redacting takes about a second a megabyte.
+"""Redacts exchanges and writes them as cases in a process of its own: redacting takes about a second per megabyte.
 
 proxy -> process   a pickled `Order`
-process -> proxy   a line of JSON for each case: what became of it
+process -> proxy   a line of JSON for each case: where it was written, or why not
 """
 
 import asyncio
@@ -23,14 +23,15 @@ from addons.redaction.redact_case import Redacted, Unsafe, redact
 from converters.errors import RequestError
 from converters.protocols import PROTOCOLS
 
+_NICENESS = 10  # exchanges in flight come first
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*")
-_EXAMPLE = "chat/tool-call-parallel"
-_MEND = "it fails until the converter is mended and scripts/update accepts what it says then"
+_EXAMPLE_NAME = "chat/tool-call-parallel"
+_NEXT_STEP_IF_WRONG = "it fails until the converter is corrected and scripts/update accepts its new output"
 
 
 @dataclass(frozen=True)
 class Order:
-    """`wrong`: the exchanges were converted wrongly, their cases fail until that is mended."""
+    """Exchanges to be saved. `wrong`: they were converted wrongly, and their cases fail until that is corrected."""
 
     found: Sequence[Exchanged | NoCase]
     folder: Path
@@ -49,57 +50,59 @@ class Order:
         return self.name.partition("/")[0]
 
     def check(self) -> None:
-        """Raises CommandError: there is nothing to write, the name is no name, or nothing is pinned."""
+        """Raises CommandError: there is no exchange, the name is malformed, or `pins` is empty."""
         name = self.plain_name
         if not _NAME.fullmatch(name):
-            raise exceptions.CommandError(f"{name}: a name is like {_EXAMPLE}: a-z, 0-9 and - in two parts")
+            raise exceptions.CommandError(f"{name}: a name is like {_EXAMPLE_NAME}: a-z, 0-9 and - in two parts")
         if self.protocol not in PROTOCOLS:
-            which = f"a name begins with a protocol ({', '.join(PROTOCOLS)}), as {_EXAMPLE}"
-            raise exceptions.CommandError(f"{name}: {which}")
+            expected = f"a name begins with a protocol ({', '.join(PROTOCOLS)}), as {_EXAMPLE_NAME}"
+            raise exceptions.CommandError(f"{name}: {expected}")
         if not self.pins.strip():
-            raise exceptions.CommandError(f'say in a sentence what would be wrong if the case failed: {_EXAMPLE} "..."')
+            raise exceptions.CommandError(
+                f'say in a sentence what would be wrong if the case failed: {_EXAMPLE_NAME} "..."'
+            )
         if not self.found:
             raise exceptions.CommandError("there is no exchange among these flows")
 
 
 def save(order: Order) -> Iterator[str]:
-    """Writes a case for each, and says for each what became of it.
+    """Writes a case for each exchange, and says where, or why not.
 
     Raises:
         exceptions.CommandError: see `Order.check`.
     """
     order.check()
-    for number, one in enumerate(order.found, 1):
+    for number, exchange in enumerate(order.found, 1):
         numbered = order.plain_name if len(order.found) == 1 else f"{order.plain_name}-{number}"
         try:
-            redacted = _redacted(one, order)
+            redacted = _redacted(exchange, order)
             redacted.case.save(order.folder / numbered, replacing=order.name.endswith("!"))
         except FileExistsError:
-            yield f"{numbered}: not written: there is such a case; {order.plain_name}! replaces it"
+            yield f"{numbered}: not written: the case exists; {order.plain_name}! replaces it"
         except (NoCase, Unsafe, RequestError, OSError) as error:
             yield f"{numbered}: not written: {error}"
         else:
-            next_step = [_MEND] if order.wrong else []
-            where = _shown(order.folder / numbered)
+            next_step = [_NEXT_STEP_IF_WRONG] if order.wrong else []
+            where = _display_path(order.folder / numbered)
             yield "; ".join([f"{numbered}: written to {where}", *redacted.remarks, *next_step])
 
 
-def _shown(path: Path) -> Path:
-    """As one would type it here."""
+def _display_path(path: Path) -> Path:
+    """Relative to the working folder where it lies in there."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def _redacted(one: Exchanged | NoCase, order: Order) -> Redacted:
-    if isinstance(one, NoCase):
-        raise one
-    case = recorder.case_of(one, order.pins.strip())
+def _redacted(exchange: Exchanged | NoCase, order: Order) -> Redacted:
+    if isinstance(exchange, NoCase):
+        raise exchange
+    case = recorder.case_of(exchange, order.pins.strip())
     if case.notes.route.protocol != order.protocol:
-        raise NoCase(f"its provider speaks {case.notes.route.protocol}: a name of it begins so")
+        raise NoCase(f"its provider speaks {case.notes.route.protocol}, which its name must begin with")
     return redact(replace(case, notes=case.notes.model_copy(update={"wrong": order.wrong})), Redactor(order.private))
 
 
 async def save_elsewhere(order: Order) -> list[str]:
-    """What `save` says, of a process that goes on if this one ends."""
+    """As `save`, in a process that goes on if this one ends."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "addons.recording.save_process"),
         stdin=asyncio.subprocess.PIPE,
@@ -107,27 +110,30 @@ async def save_elsewhere(order: Order) -> list[str]:
         env=archive_worker.environment(),
         start_new_session=True,  # Ctrl-C is for the proxy
     )
-    said, _ = await process.communicate(pickle.dumps(replace(order, found=[_bare(one) for one in order.found])))
-    lines: list[str] = [json.loads(line) for line in said.splitlines()]
+    bare_order = replace(order, found=list(map(_bare, order.found)))
+    output, _ = await process.communicate(pickle.dumps(bare_order))
+    lines: list[str] = [json.loads(line) for line in output.splitlines()]
     if process.returncode:
         lines.append(f"{order.plain_name}: not written: the process that writes it failed, its error stands above")
     return lines
 
 
-def _bare(one: Exchanged | NoCase) -> Exchanged | NoCase:
-    return one if isinstance(one, NoCase) else Exchanged(BareSide.of(one.client), BareSide.of(one.attempt))
+def _bare(exchange: Exchanged | NoCase) -> Exchanged | NoCase:
+    if isinstance(exchange, NoCase):
+        return exchange
+    return Exchanged(BareSide.of(exchange.client), BareSide.of(exchange.attempt))
 
 
 def main() -> None:
-    """The process."""
+    """Runs in the process."""
     order: Order = pickle.load(sys.stdin.buffer)
     for line in save(order):
         print(json.dumps(line), flush=True)
 
 
 if __name__ == "__main__":
-    os.nice(10)  # streams come first
-    # As module addons.recording.save_process, which is what pickle knows: here it is __main__.
+    os.nice(_NICENESS)
+    # Imported by its name, by which pickle finds `Order`: here the module is __main__.
     from addons.recording import save_process
 
     save_process.main()

@@ -13,7 +13,7 @@ from tests.addons.recorded import case
 SIZE = sum(map(len, case().files().values()))
 
 
-def shelf(folder: Path, *, most: int = 100, most_bytes: int = 1 << 30) -> Shelf:
+def archive_in(folder: Path, *, most: int = 100, most_bytes: int = 1 << 30) -> Shelf:
     prepare(folder)
     return Shelf(folder, most=most, most_bytes=most_bytes)
 
@@ -27,44 +27,44 @@ def kept(folder: Path) -> list[str]:
 
 
 def test_what_is_put_is_a_case_under_its_protocol(tmp_path: Path) -> None:
-    where = shelf(tmp_path / "all").put(case(), name(1))
-    assert where == tmp_path / "all" / "chat" / name(1)
-    assert Case.load(where) == case()
+    folder = archive_in(tmp_path / "all").put(case(), name(1))
+    assert folder == tmp_path / "all" / "chat" / name(1)
+    assert Case.load(folder) == case()
 
 
 def test_of_too_many_the_oldest_go(tmp_path: Path) -> None:
-    one = shelf(tmp_path, most=2)
+    archive = archive_in(tmp_path, most=2)
     for number in range(5):
-        one.put(case(), name(number))
+        archive.put(case(), name(number))
     assert kept(tmp_path) == [name(3), name(4)]
 
 
 def test_of_too_much_the_oldest_go(tmp_path: Path) -> None:
-    one = shelf(tmp_path, most_bytes=SIZE * 3)
+    archive = archive_in(tmp_path, most_bytes=SIZE * 3)
     for number in range(5):
-        one.put(case(), name(number))
+        archive.put(case(), name(number))
     assert kept(tmp_path) == [name(2), name(3), name(4)]
 
 
 def test_what_an_earlier_run_kept_counts(tmp_path: Path) -> None:
-    earlier = shelf(tmp_path)
+    earlier = archive_in(tmp_path)
     for number in range(4):
         earlier.put(case(), name(number))
-    shelf(tmp_path, most=3).put(case(), name(4))
+    archive_in(tmp_path, most=3).put(case(), name(4))
     assert kept(tmp_path) == [name(2), name(3), name(4)]
 
 
 def test_what_a_crash_left_goes_and_what_somebody_put_there_stays(tmp_path: Path) -> None:
     (tmp_path / "chat" / ".unfinished-1").mkdir(parents=True)
     (tmp_path / "chat" / "mine").mkdir()
-    shelf(tmp_path, most=1, most_bytes=1)
+    archive_in(tmp_path, most=1, most_bytes=1)
     assert [path.name for path in (tmp_path / "chat").iterdir()] == ["mine"]
 
 
 def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        shelf(tmp_path / "all").put(case(), name(1))
+        archive_in(tmp_path / "all").put(case(), name(1))
     finally:
         os.umask(before)
     modes = {path.relative_to(tmp_path): stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "all").rglob("*")}
@@ -75,28 +75,28 @@ def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
 
 
 def test_what_an_earlier_version_kept_is_closed_to_others(tmp_path: Path) -> None:
-    kept_before = shelf(tmp_path).put(case(), name(1))
+    kept_before = archive_in(tmp_path).put(case(), name(1))
     kept_before.chmod(0o755)
-    shelf(tmp_path)
+    archive_in(tmp_path)
     assert stat.S_IMODE(kept_before.stat().st_mode) == 0o700
 
 
 def test_what_a_link_points_to_is_neither_removed_nor_written(tmp_path: Path) -> None:
     elsewhere, folder = tmp_path / "elsewhere", tmp_path / "all"
-    theirs = shelf(elsewhere).put(case(), name(1))
+    theirs = archive_in(elsewhere).put(case(), name(1))
     (folder / "chat").mkdir(parents=True)
     (folder / "anthropic").symlink_to(theirs.parent)
     (folder / "chat" / name(2)).symlink_to(theirs)
     (folder / "chat" / ".unfinished-1").symlink_to(theirs)
-    one = shelf(folder, most=1, most_bytes=1)
-    one.put(case(), name(3))
+    archive = archive_in(folder, most=1, most_bytes=1)
+    archive.put(case(), name(3))
     assert Case.load(theirs) == case()
     assert [path.name for path in (folder / "chat").iterdir()] == [name(2)]
     (folder / "chat" / name(2)).unlink()
     (folder / "chat").rmdir()
     (folder / "chat").symlink_to(theirs.parent)
     with pytest.raises(OSError, match="symbolic link"):
-        one.put(case(), name(4))
+        archive.put(case(), name(4))
     assert [path.name for path in theirs.parent.iterdir()] == [name(1)]
 
 
@@ -113,13 +113,13 @@ def test_a_link_in_the_place_of_its_own_files_is_not_followed(tmp_path: Path) ->
 
 
 def test_git_does_not_see_it(tmp_path: Path) -> None:
-    shelf(tmp_path / "all")
+    archive_in(tmp_path / "all")
     assert (tmp_path / "all" / ".gitignore").read_text() == "*\n"
 
 
 def test_a_gitignore_that_is_there_stays(tmp_path: Path) -> None:
     (tmp_path / ".gitignore").write_text("*.sse\n")
-    shelf(tmp_path)
+    archive_in(tmp_path)
     assert (tmp_path / ".gitignore").read_text() == "*.sse\n"
 
 

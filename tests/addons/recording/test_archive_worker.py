@@ -19,61 +19,61 @@ ATTEMPT, CLIENT = map(BareSide.of, flows(case(asking("hunter2hunter2"))))
 TASK = Task(Exchanged(CLIENT, ATTEMPT), NAME, Private(secrets=("hunter2hunter2",)))
 
 
-def keeper(folder: Path, failed: list[str] | None = None) -> Keeper:
+def archive_worker(folder: Path, failed: list[str] | None = None) -> Keeper:
     return Keeper(folder, most_bytes=1 << 30, most=100, failed=[].append if failed is None else failed.append)
 
 
-def named(name: str) -> Task:
+def task_named(name: str) -> Task:
     return replace(TASK, name=name)
 
 
 def test_a_process_of_its_own_writes_redacted_cases(tmp_path: Path) -> None:
-    one = keeper(tmp_path)
-    one.put(TASK)
-    one.close()
-    assert one.outstanding == 0
+    worker = archive_worker(tmp_path)
+    worker.put(TASK)
+    worker.close()
+    assert worker.outstanding == 0
     assert b'"<key-1>"' in Case.load(tmp_path / "chat" / NAME).client_request
 
 
 def test_a_case_that_cannot_be_written_is_told_and_the_next_one_is_written(tmp_path: Path) -> None:
     failed: list[str] = []
-    one = keeper(tmp_path, failed)
+    worker = archive_worker(tmp_path, failed)
     for name in (NAME, NAME, NAME + "2"):
-        one.put(named(name))
-    one.close()
+        worker.put(task_named(name))
+    worker.close()
     assert failed == [f"{NAME}: not written: {tmp_path / 'chat' / NAME} exists"]
     assert sorted(path.name for path in (tmp_path / "chat").iterdir()) == [NAME, NAME + "2"]
 
 
 def test_a_process_that_was_killed_is_started_anew(tmp_path: Path) -> None:
-    one = keeper(tmp_path)
-    one._process.kill()
-    one._process.wait()
-    one.put(TASK)
-    one.close()
+    worker = archive_worker(tmp_path)
+    worker._process.kill()
+    worker._process.wait()
+    worker.put(TASK)
+    worker.close()
     assert (tmp_path / "chat" / NAME).is_dir()
 
 
 def test_a_folder_that_cannot_be_is_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"):
-        keeper(tmp_path / "file")
+        archive_worker(tmp_path / "file")
 
 
 def test_it_ends_with_its_tasks_and_half_of_one_is_none(tmp_path: Path) -> None:
     whole = pickle.dumps(TASK)
     for tail in (b"", whole[: len(whole) // 2]):
-        said = io.BytesIO()
-        serve(tmp_path / str(len(tail)), 1 << 30, 100, io.BytesIO(whole + tail), said)
-        assert list(map(json.loads, said.getvalue().splitlines())) == ["", ""]
+        results = io.BytesIO()
+        serve(tmp_path / str(len(tail)), 1 << 30, 100, io.BytesIO(whole + tail), results)
+        assert list(map(json.loads, results.getvalue().splitlines())) == ["", ""]
         assert (tmp_path / str(len(tail)) / "chat" / NAME).is_dir()
 
 
 def test_an_exchange_that_is_no_case_is_passed_over(tmp_path: Path) -> None:
     failed: list[str] = []
-    one = keeper(tmp_path, failed)
-    one.put(replace(TASK, exchanged=replace(TASK.exchanged, client=replace(CLIENT, response=None))))
-    one.put(named(NAME + "2"))
-    one.close()
+    worker = archive_worker(tmp_path, failed)
+    worker.put(replace(TASK, exchanged=replace(TASK.exchanged, client=replace(CLIENT, response=None))))
+    worker.put(task_named(NAME + "2"))
+    worker.close()
     assert failed == []
     assert [path.name for path in (tmp_path / "chat").iterdir()] == [NAME + "2"]

@@ -33,8 +33,8 @@ def exchange() -> tuple[http.HTTPFlow, http.HTTPFlow]:
     return flows(case(asking("the key hunter2hunter2")))
 
 
-async def written(addon: Capture) -> list[str]:
-    """What became of what was told to be saved."""
+async def finished(addon: Capture) -> list[str]:
+    """What became of all exchanges that were to be saved."""
     return [line for lines in await asyncio.gather(*addon.saving) for line in lines]
 
 
@@ -42,21 +42,21 @@ async def test_a_command_is_answered_at_once_and_the_log_says_what_became_of_it(
     capture: Captures, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    said = capture[0].save(exchange(), "chat/tool-call", "It pins.")
-    assert said == ["chat/tool-call: being redacted; the event log says where it is written, or why not"]
+    result = capture[0].save(exchange(), "chat/tool-call", "It pins.")
+    assert result == ["chat/tool-call: being redacted; the event log says where it is written, or why not"]
     assert not folder.exists()
-    assert await written(capture[0]) == [f"chat/tool-call: written to {folder / 'chat/tool-call'}"]
+    assert await finished(capture[0]) == [f"chat/tool-call: written to {folder / 'chat/tool-call'}"]
     assert f"written to {folder}" in caplog.text
-    one = Case.load(folder / "chat" / "tool-call")
-    assert one.notes.pins == "It pins."
-    assert b"the key <key-1>" in one.client_request
+    recorded = Case.load(folder / "chat" / "tool-call")
+    assert recorded.notes.pins == "It pins."
+    assert b"the key <key-1>" in recorded.client_request
     assert not capture[0].saving
 
 
 async def test_what_was_converted_wrongly_is_kept_as_wrong(capture: Captures, folder: Path) -> None:
     capture[0].wrong(exchange(), "chat/wrong", "It is right.")
-    (said,) = await written(capture[0])
-    assert "it fails until the converter is mended" in said
+    (line,) = await finished(capture[0])
+    assert "it fails until the converter is corrected" in line
     assert Case.load(folder / "chat/wrong").notes.wrong
 
 
@@ -79,11 +79,11 @@ async def test_in_mitmweb_the_other_side_is_found_in_the_list(folder: Path) -> N
         listing.add([attempt, client])
         context.master.commands.execute('capture.save @all chat/all "It pins."')
         addon.save([client], "chat/one", "It pins.")
-        await written(addon)
+        await finished(addon)
     assert sorted(path.name for path in (folder / "chat").iterdir()) == ["all", "one"]
 
 
-async def pass_through(addon: Capture, attempt: http.HTTPFlow, client: http.HTTPFlow) -> None:
+async def run_exchange(addon: Capture, attempt: http.HTTPFlow, client: http.HTTPFlow) -> None:
     addon.requestheaders(client)
     addon.requestheaders(attempt)
     addon.response(attempt)
@@ -93,14 +93,14 @@ async def pass_through(addon: Capture, attempt: http.HTTPFlow, client: http.HTTP
 @pytest.mark.slow
 async def test_every_exchange_is_kept_where_that_is_wished(capture: Captures, tmp_path: Path) -> None:
     addon, context = capture
-    await pass_through(addon, *exchange())
+    await run_exchange(addon, *exchange())
     context.options.capture_all = str(tmp_path / "all")
     attempt, client = exchange()
-    await pass_through(addon, attempt, client)
+    await run_exchange(addon, attempt, client)
     addon.done()
-    [kept] = (tmp_path / "all" / "chat").iterdir()
-    assert kept.name.endswith(client.id[:8])
-    assert b"the key <key-1>" in Case.load(kept).client_request
+    [folder] = (tmp_path / "all" / "chat").iterdir()
+    assert folder.name.endswith(client.id[:8])
+    assert b"the key <key-1>" in Case.load(folder).client_request
 
 
 @pytest.mark.slow
@@ -109,9 +109,9 @@ async def test_an_exchange_that_cannot_be_kept_is_logged(
 ) -> None:
     addon, context = capture
     context.options.capture_all = str(tmp_path / "all")
-    both = exchange()
-    await pass_through(addon, *both)
-    await pass_through(addon, *both)
+    flows_of_it = exchange()
+    await run_exchange(addon, *flows_of_it)
+    await run_exchange(addon, *flows_of_it)
     addon.done()
     assert "exists" in caplog.text
 
@@ -120,10 +120,10 @@ async def test_an_exchange_that_cannot_be_kept_is_logged(
 async def test_more_than_can_wait_is_left_out_and_said(
     capture: Captures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("addons.recording.capture._MOST_WAITING", 0)
+    monkeypatch.setattr("addons.recording.capture._LARGEST_BACKLOG", 0)
     addon, context = capture
     context.options.capture_all = str(tmp_path / "all")
-    await pass_through(addon, *exchange())
+    await run_exchange(addon, *exchange())
     assert "left out" in caplog.text
 
 

@@ -1,4 +1,4 @@
-"""Exchanges become cases, and each is told what became of it."""
+"""Exchanges become cases, and the output says what became of each."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,39 +26,39 @@ def order(
     return Order(list(exchanges(chosen, chosen)), folder, name, pins, PRIVATE, wrong)
 
 
-def saved(
+def save_lines(
     chosen: Iterable[flow.Flow], folder: Path, name: str, pins: str = "It pins.", *, wrong: bool = False
 ) -> list[str]:
     return list(save(order(chosen, folder, name, pins, wrong=wrong)))
 
 
 def test_an_exchange_becomes_a_case(tmp_path: Path) -> None:
-    said = saved(exchange(), tmp_path, "chat/tool-call", "It pins.")
-    assert said == [f"chat/tool-call: written to {tmp_path / 'chat/tool-call'}"]
-    one = Case.load(tmp_path / "chat" / "tool-call")
-    assert one.notes.pins == "It pins."
-    assert b"the key <key-1>" in one.client_request
+    lines = save_lines(exchange(), tmp_path, "chat/tool-call", "It pins.")
+    assert lines == [f"chat/tool-call: written to {tmp_path / 'chat/tool-call'}"]
+    written = Case.load(tmp_path / "chat" / "tool-call")
+    assert written.notes.pins == "It pins."
+    assert b"the key <key-1>" in written.client_request
 
 
 def test_several_exchanges_get_numbers(tmp_path: Path) -> None:
-    saved([*exchange(), *exchange()], tmp_path, "chat/tool-call")
+    save_lines([*exchange(), *exchange()], tmp_path, "chat/tool-call")
     assert sorted(path.name for path in (tmp_path / "chat").iterdir()) == ["tool-call-1", "tool-call-2"]
 
 
 def test_a_case_that_is_there_is_replaced_only_on_request(tmp_path: Path) -> None:
-    saved(exchange(), tmp_path, "chat/one", "First.")
-    (said,) = saved(exchange(), tmp_path, "chat/one", "2nd.")
-    assert said == "chat/one: not written: there is such a case; chat/one! replaces it"
+    save_lines(exchange(), tmp_path, "chat/one", "First.")
+    (line,) = save_lines(exchange(), tmp_path, "chat/one", "2nd.")
+    assert line == "chat/one: not written: the case exists; chat/one! replaces it"
     assert Case.load(tmp_path / "chat/one").notes.pins == "First."
-    saved(exchange(), tmp_path, "chat/one!", "Third.")
+    save_lines(exchange(), tmp_path, "chat/one!", "Third.")
     assert Case.load(tmp_path / "chat/one").notes.pins == "Third."
 
 
 def test_what_was_converted_wrongly_is_kept_as_wrong(tmp_path: Path) -> None:
-    (said,) = saved(exchange(), tmp_path, "chat/wrong", "It is right.", wrong=True)
-    assert "it fails until the converter is mended" in said
+    (line,) = save_lines(exchange(), tmp_path, "chat/wrong", "It is right.", wrong=True)
+    assert "it fails until the converter is corrected" in line
     assert Case.load(tmp_path / "chat/wrong").notes.wrong
-    saved(exchange(), tmp_path, "chat/right", "It is right.")
+    save_lines(exchange(), tmp_path, "chat/right", "It is right.")
     assert not Case.load(tmp_path / "chat/right").notes.wrong
 
 
@@ -67,28 +67,28 @@ def test_what_was_converted_wrongly_is_kept_as_wrong(tmp_path: Path) -> None:
 )
 def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(exceptions.CommandError, match="chat/tool-call-parallel"):
-        saved(exchange(), tmp_path / "flows", name)
+        save_lines(exchange(), tmp_path / "flows", name)
     assert not (tmp_path / "flows").exists()
 
 
 def test_a_name_begins_with_a_protocol(tmp_path: Path) -> None:
     with pytest.raises(exceptions.CommandError, match=r"all/x: a name begins with a protocol \(.*chat"):
-        saved(exchange(), tmp_path, "all/x")
-    (said,) = saved(exchange(), tmp_path, "anthropic/x")
-    assert said == "anthropic/x: not written: its provider speaks chat: a name of it begins so"
+        save_lines(exchange(), tmp_path, "all/x")
+    (line,) = save_lines(exchange(), tmp_path, "anthropic/x")
+    assert line == "anthropic/x: not written: its provider speaks chat, which its name must begin with"
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("pins", ["", " "])
 def test_what_pins_nothing_is_refused(tmp_path: Path, pins: str) -> None:
     with pytest.raises(exceptions.CommandError, match="say in a sentence"):
-        saved(exchange(), tmp_path, "chat/one", pins)
+        save_lines(exchange(), tmp_path, "chat/one", pins)
 
 
 def test_what_cannot_be_captured_is_said_and_the_others_are_written(tmp_path: Path) -> None:
     _, alone = exchange()
-    said = saved([alone, *exchange()], tmp_path, "chat/one")
-    assert said[0] == "chat/one-1: not written: the provider's side of it is not among the flows"
+    lines = save_lines([alone, *exchange()], tmp_path, "chat/one")
+    assert lines[0] == "chat/one-1: not written: the provider's side of it is not among the flows"
     assert (tmp_path / "chat" / "one-2").is_dir()
 
 
@@ -102,5 +102,5 @@ async def test_another_process_says_and_writes_the_same(tmp_path: Path) -> None:
 
 
 async def test_a_process_that_fails_is_said(tmp_path: Path) -> None:
-    (said,) = await save_elsewhere(order(exchange(), tmp_path, "no name"))
-    assert said.startswith("no name: not written: ")
+    (line,) = await save_elsewhere(order(exchange(), tmp_path, "no name"))
+    assert line.startswith("no name: not written: ")
