@@ -1,11 +1,11 @@
-"""Answers from recorded cases, with no upstream at all: a client meets again what a provider once said.
+"""Script for mitmproxy that answers from recorded cases, without any upstream.
 
     mitmdump -s addons/replay.py --mode reverse:http://127.0.0.1:9 --set replay=flows/chat
 
-Instead of addons/route.py. What is asked is matched against the cases by what matters (`addons.playback.library`),
-converted by today's code along the case's route, and answered by the recorded bytes in their recorded pieces
-(`addons.playback.server`), refusals and breaks among them. A question that no case answers is refused, with the nearest
-cases and what differs.
+Used in place of addons/route.py. A request is matched against the cases by what matters in it
+(`addons.playback.library`), converted by today's code with the case's route, and answered by the recorded bytes in
+their recorded chunks (`addons.playback.server`), refusals and drops included. A request that no case answers is
+refused, and the error names the nearest cases and what differs.
 """
 
 import sys
@@ -41,11 +41,11 @@ from converters.jsontext import Json
 
 logger = logging.getLogger(__name__)
 
-_NOBODY = "http://127.0.0.1:1/"
+_UNREACHABLE = "http://127.0.0.1:1/"
 """Where nobody listens: for an upstream that was out of reach."""
 
-_PATIENCE = 1.0
-"""Seconds until an upstream that fell silent is given up; the recorded limit would only be waited for."""
+_TIMEOUT_SECONDS = 1.0
+"""Of an upstream whose response timed out; to wait for the recorded limit would teach nothing."""
 
 
 class Replay:
@@ -56,7 +56,7 @@ class Replay:
 
     @startup.one_line()
     def load(self, loader: Loader) -> None:
-        loader.add_option("replay", str, "", "Folder with recorded cases; all questions are answered from them.")
+        loader.add_option("replay", str, "", "Folder with recorded cases, from which all requests are answered.")
         loader.add_option("replay_pace", bool, False, "Answer at the recorded pace, not as fast as possible.")
 
     @startup.one_line()
@@ -76,10 +76,10 @@ class Replay:
         self._player.stop()
 
     def target(self, request: http.Request, raw: Json) -> Target:
-        """The recorded answer's place.
+        """The endpoint that plays the matching case.
 
         Raises:
-            RequestError: there is none, or this is no question.
+            RequestError: no case matches, or this is not a request.
         """
         try:
             chosen = self._repertoire.find(raw, compact=wants_compaction(request))
@@ -91,14 +91,14 @@ class Replay:
 
     def _target(self, name: str, case: Case) -> Target:
         fault = case.notes.fault.kind if case.notes.fault else None
-        where = _NOBODY if fault == "unreachable" else self._player.base_url(name)
-        patience = _PATIENCE if fault == "timeout" else None
-        return Target(case.notes.route.upstream(), where, "none", first_byte=patience, idle=patience)
+        base_url = _UNREACHABLE if fault == "unreachable" else self._player.base_url(name)
+        timeout = _TIMEOUT_SECONDS if fault == "timeout" else None
+        return Target(case.notes.route.upstream(), base_url, "none", first_byte=timeout, idle=timeout)
 
     def _open(self, folder: Path | None) -> None:
         self._repertoire = self._player.repertoire = Repertoire.of(folder) if folder else Repertoire([])
         models = tuple(sorted({recorded.case.notes.model for recorded in self._repertoire}))
-        provider = Provider(protocol="responses", base_url=_NOBODY, auth="none")
+        provider = Provider(protocol="responses", base_url=_UNREACHABLE, auth="none")
         routes = (Route(models=models, providers=("recorded",)),) if models else ()
         self._routes.current = Routes(routes, {"recorded": provider})
 

@@ -95,7 +95,7 @@ def test_routes_of_one_s_own_lead_there(address: str, tmp_path: Path) -> None:
         (("--against", "http://127.0.0.1:1"), "127.0.0.1:1 is out of reach"),
         (("--routes", "/nowhere.toml"), "--routes /nowhere.toml: "),
         (("--routes", "{folder}/bad.toml"), "--routes {folder}/bad.toml: not TOML: "),
-        (("--routes", "{folder}/others.toml"), "nobody serves chat-tiny, which the case asks for"),
+        (("--routes", "{folder}/others.toml"), "no provider serves chat-tiny, the model of the case"),
     ],
 )
 def test_who_cannot_be_asked_is_told_in_one_line(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:

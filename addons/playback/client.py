@@ -1,8 +1,8 @@
-"""Asks a recorded question again, of a live upstream, and tells how the answer's shape differs from the recorded one.
+"""Sends a recorded request to a live upstream, and says how the response's shape differs from the recorded one.
 
     replay.send flows/chat/hello
 
-The question takes the way of every other: routes, keys, conversion; mitmproxy's client replay sends it.
+mitmproxy's client replay sends it, so it is routed and converted like any other request.
 """
 
 import logging
@@ -24,25 +24,25 @@ from converters.response_shape import ResponseShape
 
 logger = logging.getLogger(__name__)
 
-_NOBODY = "http://127.0.0.1:9"
-"""Where a question would go whose model nobody serves; it is not asked."""
+_UNUSED_ADDRESS = "http://127.0.0.1:9"
+"""The flow's own target; never used, since the request is routed by its model."""
 
-_MOST_LINES = 60
+_MOST_LOGGED_LINES = 60
 
 
 class NobodyServes(ValueError):
-    """Nobody can be asked a recorded question; the text says why."""
+    """No provider can serve a recorded request; the text says why."""
 
 
 class Resend:
     def __init__(self, routes: RoutesFile) -> None:
         self._routes = routes
-        self._sent: WeakKeyDictionary[http.HTTPFlow, Case] = WeakKeyDictionary()
+        self._cases: WeakKeyDictionary[http.HTTPFlow, Case] = WeakKeyDictionary()
         self._attempts: WeakKeyDictionary[http.HTTPFlow, http.HTTPFlow] = WeakKeyDictionary()
 
     @command.command("replay.send")
     def send(self, folder: types.Path) -> None:
-        """Ask a recorded question again. The flow's comment says if the answer has the same shape; the log, how not."""
+        """Send a recorded request again. The comment and the log say how the response's shape differs."""
         try:
             case = Case.load(Path(folder).expanduser())
             self._routes.refresh()
@@ -50,56 +50,56 @@ class Resend:
         except (CaseError, NobodyServes) as error:
             raise exceptions.CommandError(str(error)) from error
         flow = question(case)
-        self._sent[flow] = case
+        self._cases[flow] = case
         ctx.master.commands.call("replay.client", [flow])
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if is_attempt(flow):
-            asking = next((one for one in self._sent if one.id == flow.metadata.get(EXCHANGE)), None)
-            if asking is not None:
-                self._attempts[asking] = flow
+            client_flow = next((sent for sent in self._cases if sent.id == flow.metadata.get(EXCHANGE)), None)
+            if client_flow is not None:
+                self._attempts[client_flow] = flow
 
     def response(self, flow: http.HTTPFlow) -> None:
-        if (case := self._sent.pop(flow, None)) is not None:
+        if (case := self._cases.pop(flow, None)) is not None:
             lines = list(differences(case, flow, self._attempts.pop(flow, None)))
             flow.comment = printable(lines[0])
             ctx.master.addons.trigger(hooks.UpdateHook([flow]))
-            logger.info("replay: %s", "\n".join(map(printable, lines[:_MOST_LINES])))
+            logger.info("replay: %s", "\n".join(map(printable, lines[:_MOST_LOGGED_LINES])))
 
     def error(self, flow: http.HTTPFlow) -> None:
         self.response(flow)
 
 
 def check(case: Case, routes: Routes) -> None:
-    """Raises NobodyServes where the question would lead nowhere."""
+    """Raises NobodyServes where no route or key serves the case's model."""
     try:
-        served = routes.targets(case.notes.model, os.environ)
+        targets = routes.targets(case.notes.model, os.environ)
     except KeyProblem as error:
         raise NobodyServes(str(error)) from error
-    if not served:
+    if not targets:
         raise NobodyServes(
-            f"nobody serves {case.notes.model}, which the case asks for; routes.show tells who serves what"
+            f"no provider serves {case.notes.model}, the model of the case; routes.show lists the routes"
         )
 
 
 def question(case: Case) -> http.HTTPFlow:
     """The client's side of a case, not sent yet."""
-    here = ("127.0.0.1", 0)
-    client = connection.Client(peername=here, sockname=here, timestamp_start=time.time())
+    address = ("127.0.0.1", 0)
+    client = connection.Client(peername=address, sockname=address, timestamp_start=time.time())
     flow = http.HTTPFlow(client, connection.Server(address=None))
     path = "/v1/responses/compact" if case.notes.compact else "/v1/responses"
     headers = http.Headers(
         [(b"content-type", b"application/json")],
         **{name: value for name, value in case.notes.client_headers.items() if name != "content-type"},
     )
-    flow.request = http.Request.make("POST", f"{_NOBODY}{path}", case.client_request, headers)
+    flow.request = http.Request.make("POST", f"{_UNUSED_ADDRESS}{path}", case.client_request, headers)
     return flow
 
 
 def differences(case: Case, flow: http.HTTPFlow, attempt: http.HTTPFlow | None) -> Iterator[str]:
-    """How the answer's shape differs on both sides, as lines; the first says how much."""
+    """How the response's shape differs on both sides, as lines; the first one sums it up."""
     if attempt is None or attempt.response is None or flow.response is None:
-        yield f"no upstream answered: {flow.comment or _error(flow)}"
+        yield f"no upstream answered: {flow.comment or (flow.error.msg if flow.error else 'the request was refused')}"
         return
     status = attempt.response.status_code
     lines = [] if status == case.notes.status else [f"status: {status}, recorded {case.notes.status}"]
@@ -108,11 +108,7 @@ def differences(case: Case, flow: http.HTTPFlow, attempt: http.HTTPFlow | None) 
         "client_response": (case.client_response.data, flow.response.get_content(strict=False)),
     }
     for name, (recorded, now) in sides.items():
-        if told := ResponseShape.of(recorded).differences(ResponseShape.of(now or b"")):
-            lines += [f"--- {name}, recorded", f"+++ {name}, now", *told]
+        if changes := ResponseShape.of(recorded).differences(ResponseShape.of(now or b"")):
+            lines += [f"--- {name}, recorded", f"+++ {name}, now", *changes]
     yield f"{flow.comment}: {'another shape' if lines else 'the same shape'}"
     yield from lines
-
-
-def _error(flow: http.HTTPFlow) -> str:
-    return flow.error.msg if flow.error else "the question was refused"

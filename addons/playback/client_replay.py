@@ -1,10 +1,9 @@
-"""Attempts that mitmproxy's client replay sends again get the provider's credentials of now.
+"""Gives attempts that mitmproxy's client replay sends again the provider's present credentials.
 
-No flow holds a key. Which provider it was, a flow says itself, and a flow may come from anywhere and be edited: so what
-is lent goes to that provider's own address, as the routes have it now, and nowhere else
-(`addons.credentials.header_secrets`).
+No flow holds a key. A flow names its provider itself, and may come from anywhere and be edited: so credentials are sent
+only to that provider's address, as the routes have it now (`addons.credentials.header_secrets`).
 
-A client's question needs nothing: it is routed as any other.
+A client's request that is replayed needs none of this: it is routed like any other.
 """
 
 import logging
@@ -28,7 +27,7 @@ logger = logging.getLogger(__name__)
 class ClientReplay:
     def __init__(self, routes: RoutesFile) -> None:
         self._routes = routes
-        self._lent: WeakKeyDictionary[http.HTTPFlow, list[str]] = WeakKeyDictionary()
+        self._added: WeakKeyDictionary[http.HTTPFlow, list[str]] = WeakKeyDictionary()
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if flow.is_replay != "request" or not is_attempt(flow):
@@ -41,23 +40,23 @@ class ClientReplay:
         if target is None or target.own_credentials:
             return
         _, secret = target.shown_headers()
-        own = header_secrets.of(flow)  # of a user who has edited the flow
+        own = header_secrets.of(flow)  # a user has edited the flow
         place = Place.at(target.base_url)
         credentials = secret | target.credentials()
-        lent = {name: Secret.of(value, place) for name, value in credentials.items() if name not in own}
-        self._lent[flow] = list(lent)
-        header_secrets.keep(flow, lent)
+        added = {name: Secret.of(value, place) for name, value in credentials.items() if name not in own}
+        self._added[flow] = list(added)
+        header_secrets.keep(flow, added)
 
     def response(self, flow: http.HTTPFlow) -> None:
-        """Keys are not kept; the next replay reads them again."""
-        if (names := self._lent.pop(flow, None)) is not None:
+        """Forgets the credentials; the next replay reads them again."""
+        if (names := self._added.pop(flow, None)) is not None:
             header_secrets.forget(flow, names)
 
     def error(self, flow: http.HTTPFlow) -> None:
         self.response(flow)
 
     def _target(self, flow: http.HTTPFlow) -> Target | None:
-        """The provider that the flow names; None if it is not known here."""
+        """The provider that the flow names; None if the routes have none of this name."""
         self._routes.refresh()
         name = str(flow.metadata.get(PROVIDER, ""))
         provider = self._routes.current.providers.get(name)
@@ -68,7 +67,7 @@ class ClientReplay:
 
 
 def _model(flow: http.HTTPFlow) -> str:
-    """The provider's name of the model; some models are paid in another way."""
+    """The provider's name of the model, which may decide about credentials; empty if unknown."""
     try:
         route = orjson.loads(str(flow.metadata.get(ROUTE, "")))
     except ValueError:

@@ -1,7 +1,7 @@
-"""Recorded cases, and which of them answers a question.
+"""Recorded cases, and which of them answers a request.
 
-A case answers if nothing that matters differs (`converters.request_fingerprint`). Where several do, they take turns in
-the order of their names, so that what was recorded as a session is played as one.
+A case answers if its request does not differ in anything that matters (`converters.request_fingerprint`). Where several cases do, they
+take turns in the order of their names, so that a recorded session is replayed as one.
 """
 
 import logging
@@ -21,16 +21,16 @@ from converters.request_fingerprint import RequestFingerprint
 
 logger = logging.getLogger(__name__)
 
-_NEAREST = 3
+_NEAREST_CASES = 3
 _MOST_DIFFERENCES = 6
 
-_NUMBERED = re.compile(r"(?<=user-)\d+|(?<=name-)\d+|(?<=<key-)\d+|(?<=<redacted-)\d+|(?<=7000-8000-)\d{12}")
-"""The counters in redaction's placeholders: a live request has fewer things to count than a recorded one."""
+_COUNTERS = re.compile(r"(?<=user-)\d+|(?<=name-)\d+|(?<=<key-)\d+|(?<=<redacted-)\d+|(?<=7000-8000-)\d{12}")
+"""The counters in redaction's placeholders: a live request has fewer values to count than a recorded case."""
 
 
 @dataclass(eq=False)
 class Recorded:
-    """A case on the shelf: its name there, and how often it has answered."""
+    """A case of the library: its path there, and how often it has answered."""
 
     name: str
     case: Case
@@ -39,26 +39,26 @@ class Recorded:
 
 
 class Miss(RequestError):
-    """No case answers a question; the text has the nearest ones and what differs."""
+    """No case answers a request; the text has the nearest ones and what differs."""
 
 
 class Repertoire:
-    """Cases in the order in which they take turns."""
+    """Cases by name, in the order in which they take turns."""
 
     def __init__(self, recorded: Iterable[Recorded]) -> None:
-        self._recorded = {one.name: one for one in recorded}
+        self._recorded = {case.name: case for case in recorded}
 
     @classmethod
     def of(cls, folder: Path) -> Self:
-        """All cases in a folder, and in those below it.
+        """All cases in a folder and below it.
 
         Raises:
             CaseError: there is none.
         """
-        found = list(_read(folder))
-        if not found:
+        recorded = list(_read(folder))
+        if not recorded:
             raise CaseError(f"{folder}: holds no case")
-        return cls(found)
+        return cls(recorded)
 
     def __iter__(self) -> Iterator[Recorded]:
         return iter(self._recorded.values())
@@ -68,53 +68,54 @@ class Repertoire:
         return recorded.case if recorded else None
 
     def find(self, raw: Json, *, compact: bool) -> Recorded:
-        """The case that answers, which is its turn then.
+        """The case that answers, whose turn this was.
 
         Raises:
             Miss: none does.
-            RequestError: this is no question.
+            RequestError: this is not a request.
         """
-        asked = fingerprint(raw)
-        rivals = [one for one in self if one.case.notes.compact == compact]
-        fitting = [one for one in rivals if one.fingerprint == asked]
-        if not fitting:
-            raise Miss("\n".join(_explained(asked, rivals, compact)))
-        chosen = min(fitting, key=lambda one: one.played)
+        requested = fingerprint(raw)
+        candidates = [recorded for recorded in self if recorded.case.notes.compact == compact]
+        matching = [recorded for recorded in candidates if recorded.fingerprint == requested]
+        if not matching:
+            raise Miss("\n".join(_miss_lines(requested, candidates, compact)))
+        chosen = min(matching, key=lambda recorded: recorded.played)
         chosen.played += 1
         return chosen
 
 
 def fingerprint(raw: Json) -> RequestFingerprint:
-    """What matters of a request, with what is private in it replaced as in recorded ones.
+    """What matters of a request, redacted as recorded requests are.
 
     Raises:
-        RequestError: it is no request.
+        RequestError: it is not a request.
     """
     return RequestFingerprint.of(raw, _redacted)
 
 
 def _redacted(text: str) -> str:
-    return _NUMBERED.sub("N", Redactor().text(text))
+    return _COUNTERS.sub("N", Redactor().text(text))
 
 
 def _read(folder: Path) -> Iterator[Recorded]:
     for notes in sorted(folder.rglob("case.toml")):
-        where = notes.parent
-        name = where.relative_to(folder).as_posix() if where != folder else where.name
+        case_folder = notes.parent
+        name = case_folder.relative_to(folder).as_posix() if case_folder != folder else case_folder.name
         try:
-            case = Case.load(where)
+            case = Case.load(case_folder)
             yield Recorded(name, case, fingerprint(exchange.load(case.client_request)))
         except (CaseError, RequestError) as error:
-            # One that cannot be read must not keep all others from answering.
+            # A case that cannot be read must not keep the others from answering.
             logger.warning("replay: %s is left out: %s", name, error)
 
 
-def _explained(asked: RequestFingerprint, cases: list[Recorded], compact: bool) -> Iterator[str]:
+def _miss_lines(requested: RequestFingerprint, cases: list[Recorded], compact: bool) -> Iterator[str]:
     nearest = "; the nearest:" if cases else ", there is none; --set replay=FOLDER names where they are"
-    yield f"no recorded case answers this {'compaction' if compact else 'question'}{nearest}"
-    for one in sorted(cases, key=lambda one: asked.likeness(one.fingerprint), reverse=True)[:_NEAREST]:
-        differences = one.fingerprint.differences(asked)
-        yield f"  {one.name}"
+    yield f"no recorded case answers this {'compaction' if compact else 'request'}{nearest}"
+    by_likeness = sorted(cases, key=lambda recorded: requested.likeness(recorded.fingerprint), reverse=True)
+    for recorded in by_likeness[:_NEAREST_CASES]:
+        differences = recorded.fingerprint.differences(requested)
+        yield f"  {recorded.name}"
         yield from (f"    {printable(line)}" for line in differences[:_MOST_DIFFERENCES])
         if (more := len(differences) - _MOST_DIFFERENCES) > 0:
             yield f"    ... and {more} more"

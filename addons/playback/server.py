@@ -1,9 +1,8 @@
-"""Plays recorded answers: an HTTP server on loopback that says what an upstream once said, and ends as that one ended.
+"""An HTTP server on loopback that responds as recorded upstreams did, and ends as they ended.
 
-    POST http://127.0.0.1:PORT/CASE/...     the answer of the case CASE, whatever was asked
+    POST http://127.0.0.1:PORT/CASE/...     the response of the case CASE, whatever the request's body is
 
-A real connection, so that all between an upstream's bytes and the client's is what it is in earnest: pieces, breaks,
-refusals, limits of time.
+It is a real connection, so that the proxy meets what it would meet otherwise: chunks, drops, refusals and timeouts.
 """
 
 import asyncio
@@ -15,68 +14,68 @@ from urllib.parse import quote, unquote
 from addons.case import Broken, Case
 from addons.playback.library import Repertoire
 
-_LARGEST_HEAD = 1 << 16
+_LARGEST_HEAD_BYTES = 1 << 16
 
 
 class Player:
-    """`paced`: each piece comes when it came, else at once, a piece a write."""
+    """`paced`: each chunk is sent at its recorded time; else all are sent at once, with a write for each."""
 
     def __init__(self, repertoire: Repertoire, *, paced: bool = False) -> None:
         self.repertoire, self.paced = repertoire, paced
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=_LARGEST_HEAD)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=_LARGEST_HEAD_BYTES)
 
     def stop(self) -> None:
         if self._server is not None:
             self._server.close()
 
     def base_url(self, name: str) -> str:
-        """Where the answer of this case is. Its slash at the end: no version belongs behind it."""
+        """Where the case is served. The slash at the end says that no API version is to be added."""
         assert self._server is not None
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/{quote(name, safe='')}/"
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while (case := await self._asked(reader)) is not None and await self._play(case, reader, writer):
+            while (case := await self._requested_case(reader)) is not None and await self._play(case, reader, writer):
                 pass
         except (OSError, asyncio.IncompleteReadError):
             pass  # the proxy has left
         finally:
             writer.close()
 
-    async def _asked(self, reader: asyncio.StreamReader) -> Case | None:
-        """The case that a request names; None at the end of the connection, or if there is no such case."""
+    async def _requested_case(self, reader: asyncio.StreamReader) -> Case | None:
+        """The case that the next request names; None if there is no such case."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        first, *fields = head.split("\r\n")
-        lengths = [field.partition(":")[2] for field in fields if field.lower().startswith("content-length:")]
+        request_line, *headers = head.split("\r\n")
+        lengths = [header.partition(":")[2] for header in headers if header.lower().startswith("content-length:")]
         await reader.readexactly(int(lengths[0]) if lengths else 0)
-        name = first.split(" ")[1].removeprefix("/").partition("/")[0]
+        name = request_line.split(" ")[1].removeprefix("/").partition("/")[0]
         return self.repertoire.named(unquote(name))
 
     async def _play(self, case: Case, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """False where the upstream broke off."""
+        """Whether the connection goes on; not where the upstream dropped it."""
         notes = case.notes
         if notes.status is None:
-            return await _break_off(notes.fault, reader)
+            return await _drop(notes.fault, reader)
         writer.write(_head(notes.status, notes.upstream_headers))
         await writer.drain()
-        began = asyncio.get_running_loop().time()
-        for milliseconds, piece in _timed(case):
-            await self._wait(began, milliseconds)
-            writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+        start = asyncio.get_running_loop().time()
+        for milliseconds, chunk in _timed_chunks(case):
+            await self._wait(start, milliseconds)
+            writer.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
             await writer.drain()
         if notes.fault is not None:
-            return await _break_off(notes.fault, reader)
+            return await _drop(notes.fault, reader)
         writer.write(b"0\r\n\r\n")
         await writer.drain()
         return True
 
-    async def _wait(self, began: float, milliseconds: int) -> None:
-        # Without a pace, still a piece a read: what is written at once is read at once.
-        left = began + milliseconds / 1000 - asyncio.get_running_loop().time() if self.paced else 0
-        await asyncio.sleep(max(0, left))
+    async def _wait(self, start: float, milliseconds: int) -> None:
+        # Also without a pace, so that the proxy gets to read each chunk by itself.
+        seconds = start + milliseconds / 1000 - asyncio.get_running_loop().time() if self.paced else 0
+        await asyncio.sleep(max(0, seconds))
 
 
 def _head(status: int, headers: Mapping[str, str]) -> bytes:
@@ -86,17 +85,17 @@ def _head(status: int, headers: Mapping[str, str]) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-def _timed(case: Case) -> Iterator[tuple[int, bytes]]:
-    """The pieces of the answer, and when each came, in milliseconds from the attempt's start."""
+def _timed_chunks(case: Case) -> Iterator[tuple[int, bytes]]:
+    """The response's chunks, and when each came, in milliseconds from the attempt's start."""
     notes, start = case.notes, 0
     for size, milliseconds in zip_longest(notes.chunks or (len(case.answered),), notes.times, fillvalue=0):
-        if piece := case.answered[start : start + size]:
-            yield milliseconds, piece
+        if chunk := case.answered[start : start + size]:
+            yield milliseconds, chunk
         start += size
 
 
-async def _break_off(fault: Broken | None, reader: asyncio.StreamReader) -> Literal[False]:
-    """Leaves, or is silent until the proxy does."""
+async def _drop(fault: Broken | None, reader: asyncio.StreamReader) -> Literal[False]:
+    """Ends the connection; after a recorded timeout, only once the proxy has ended it."""
     if fault is not None and fault.kind == "timeout":
         await reader.read()
     return False

@@ -56,7 +56,7 @@ def test_a_recorded_session_is_done_again_without_an_upstream(recorded: Side, ag
 
 def test_another_question_is_refused_with_what_differs(recorded: Side, again: Codex) -> None:
     run = again.exec("write goodbye into a file", model=recorded.model)
-    assert "no recorded case answers this question" in run.failure
+    assert "no recorded case answers this request" in run.failure
     assert f"-user: {WORK}" in run.failure
     assert "+user: write goodbye into a file" in run.failure
     assert len(run.told) == 1

@@ -1,4 +1,4 @@
-"""A recorded question, asked again of a live upstream."""
+"""A recorded request, sent again to a live upstream."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ from converters import exchange
 from tests.addons.house import SCRIPT
 from tests.addons.recorded import REFUSAL, WORDS, asking, case
 
-PATIENCE = 10.0  # seconds; only a test that fails waits so long
+TIMEOUT_SECONDS = 10.0  # only a test that fails waits so long
 
 THINKING = (
     b'data: {"id":"1","model":"m","choices":[{"index":0,"delta":{"role":"assistant","reasoning_content":"Hm."}}]}\n\n',
@@ -60,8 +60,8 @@ async def started() -> AsyncIterator[list[Master]]:
     plain = internals.HttpStream
     masters: list[Master] = []
     yield masters
-    for one in masters:
-        await one.stop()
+    for master in masters:
+        await master.stop()
     internals.HttpStream = plain  # type: ignore[misc]
 
 
@@ -74,49 +74,51 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 async def sent(
     started: list[Master], folder: Path, log: pytest.LogCaptureFixture, *, now: Case, **options: str
 ) -> list[str]:
-    """What is said of a recorded greeting, asked again of an upstream that answers so now."""
+    """What is logged when a recorded greeting is sent again to an upstream that answers like `now`."""
     case().save(folder / "hello")
     master = Master(folder, now, **options)
     started.append(master)
     await master.start()
     master.master.commands.execute(f"replay.send {folder / 'hello'}")
-    async with asyncio.timeout(PATIENCE):
-        while not (said := [one.getMessage() for one in log.records if one.getMessage().startswith("replay: ")]):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        while not (
+            logged := [record.getMessage() for record in log.records if record.getMessage().startswith("replay: ")]
+        ):
             await asyncio.sleep(0.01)
-    return said[0].splitlines()
+    return logged[0].splitlines()
 
 
 async def test_other_words_have_the_same_shape(
     started: list[Master], tmp_path: Path, log: pytest.LogCaptureFixture
 ) -> None:
     other = (WORDS[0].replace(b"Hel", b"Bon"), WORDS[1].replace(b"lo", b"jour"), WORDS[2])
-    (said,) = await sent(started, tmp_path, log, now=case(pieces=other))
-    assert ": m-1 -> acme model-x (chat)" in said
-    assert said.endswith(": the same shape")
+    (line,) = await sent(started, tmp_path, log, now=case(pieces=other))
+    assert ": m-1 -> acme model-x (chat)" in line
+    assert line.endswith(": the same shape")
 
 
 async def test_it_needs_no_client_token(
     started: list[Master], tmp_path: Path, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLIENT_TOKEN", "s3cret-token")
-    (said,) = await sent(started, tmp_path, log, now=case(), client_token_env="CLIENT_TOKEN")
-    assert said.endswith(": the same shape")
+    (line,) = await sent(started, tmp_path, log, now=case(), client_token_env="CLIENT_TOKEN")
+    assert line.endswith(": the same shape")
 
 
 async def test_what_is_new_in_the_answer_is_told_for_both_sides(
     started: list[Master], tmp_path: Path, log: pytest.LogCaptureFixture
 ) -> None:
-    said = await sent(started, tmp_path, log, now=case(pieces=THINKING))
-    assert said[0].endswith(": another shape")
-    assert "+choices[].delta.reasoning_content: string" in said
-    assert "+response.reasoning_summary_text.delta" in said
+    lines = await sent(started, tmp_path, log, now=case(pieces=THINKING))
+    assert lines[0].endswith(": another shape")
+    assert "+choices[].delta.reasoning_content: string" in lines
+    assert "+response.reasoning_summary_text.delta" in lines
 
 
 async def test_a_refusal_is_told_with_its_status(
     started: list[Master], tmp_path: Path, log: pytest.LogCaptureFixture
 ) -> None:
-    said = await sent(started, tmp_path, log, now=case(pieces=(REFUSAL,), status=429))
-    assert "status: 429, recorded 200" in said
+    lines = await sent(started, tmp_path, log, now=case(pieces=(REFUSAL,), status=429))
+    assert "status: 429, recorded 200" in lines
 
 
 async def test_a_folder_that_is_no_case_is_told(started: list[Master], tmp_path: Path) -> None:
@@ -134,5 +136,5 @@ async def test_a_question_that_nobody_serves_is_not_asked(started: list[Master],
     await master.start()
     routes = tmp_path / "routes.toml"
     routes.write_text(routes.read_text().replace('["*"]', '["m-*"]'))
-    with pytest.raises(exceptions.CommandError, match="nobody serves other, which the case asks for"):
+    with pytest.raises(exceptions.CommandError, match="no provider serves other, the model of the case"):
         master.master.commands.execute(f"replay.send {tmp_path / 'hello'}")

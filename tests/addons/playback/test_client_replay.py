@@ -54,7 +54,7 @@ class Scene:
     def read(self) -> list[http.HTTPFlow]:
         """All flows as they were saved, both sides of each exchange."""
         with self.saved.open("rb") as file:
-            return [one for one in io.FlowReader(file).stream() if isinstance(one, http.HTTPFlow)]
+            return [flow for flow in io.FlowReader(file).stream() if isinstance(flow, http.HTTPFlow)]
 
 
 @asynccontextmanager
@@ -79,16 +79,16 @@ async def test_an_attempt_is_sent_again_with_the_key_of_now(tmp_path: Path, monk
     async with scene(tmp_path) as here:
         attempt = await here.ask("acme-1")
         monkeypatch.setenv("ACME_KEY", "key-of-now-0123456789")
-        for one in (attempt, attempt.copy()):
-            sent = await here.replay(one)
+        for flow in (attempt, attempt.copy()):
+            sent = await here.replay(flow)
             assert (sent["authorization"], sent["x-gateway-pass"]) == (
                 "Bearer key-of-now-0123456789",
                 "gateway-secret-0123456789",
             )
             assert sent["host"].startswith("127.0.0.1:")
-            assert one.request.headers["authorization"] == "Bearer <withheld>"
-            assert one.response and one.response.status_code == 200
-            assert "key-of" not in str(one.get_state()) and "gateway-secret-0123456789" not in str(one.get_state())
+            assert flow.request.headers["authorization"] == "Bearer <withheld>"
+            assert flow.response and flow.response.status_code == 200
+            assert "key-of" not in str(flow.get_state()) and "gateway-secret-0123456789" not in str(flow.get_state())
         assert here.echo.heard[0][1] == here.echo.heard[1][1] == here.echo.heard[2][1]
         assert attempt.comment.endswith("replayed: acme")
 
@@ -100,7 +100,7 @@ async def test_a_saved_flow_is_sent_again_with_the_key_of_now(
     async with scene(tmp_path) as here:
         await here.ask("acme-1")
     monkeypatch.setenv("ACME_KEY", "key-of-now-0123456789")
-    (saved,) = [one for one in here.read() if one.metadata[SIDE] == side]
+    (saved,) = [flow for flow in here.read() if flow.metadata[SIDE] == side]
     saved.request.port = 0  # of the former proxy's upstream; here it is another one
     async with scene(tmp_path) as now:
         saved.request.port = int(now.routes.read_text().partition("127.0.0.1:")[2].partition("/")[0])
@@ -115,10 +115,10 @@ async def test_a_question_is_sent_again_with_the_key_of_now(tmp_path: Path, monk
         await here.ask("acme-1")
         client = here.proxy.flows[0]
         monkeypatch.setenv("ACME_KEY", "key-of-now-0123456789")
-        for one in (client, client.copy()):
-            sent = await here.replay(one)
+        for flow in (client, client.copy()):
+            sent = await here.replay(flow)
             assert sent["authorization"] == "Bearer key-of-now-0123456789"
-            assert one.response and b"response.completed" in (one.response.content or b"")
+            assert flow.response and b"response.completed" in (flow.response.content or b"")
 
 
 @pytest.mark.parametrize("path", ["/v1/responses", "/v1/other?api_key=query-secret-0123456789"])
@@ -126,11 +126,11 @@ async def test_the_clients_own_credentials_are_sent_again_as_they_were(tmp_path:
     """Where the provider takes them, from either side; and where all passes through."""
     async with scene(tmp_path) as here:
         await here.ask("own-1", path)
-        for one in [*here.proxy.flows, *(one.copy() for one in here.proxy.flows)]:
-            sent = await here.replay(one)
+        for flow in [*here.proxy.flows, *(flow.copy() for flow in here.proxy.flows)]:
+            sent = await here.replay(flow)
             assert (sent["authorization"], sent["chatgpt-account-id"]) == ("Bearer own-secret-0123456789", "acc-7")
-            assert "own-secret-0123456789" not in str(one.get_state()) and "query-secret-0123456789" not in str(
-                one.get_state()
+            assert "own-secret-0123456789" not in str(flow.get_state()) and "query-secret-0123456789" not in str(
+                flow.get_state()
             )
         assert ("query" in path) == ("api_key=query-secret-0123456789" in here.echo.heard[-1][0].first)
 
@@ -142,10 +142,10 @@ async def test_a_saved_flow_whose_credentials_nobody_knows_goes_without(
     async with scene(tmp_path) as here:
         await here.ask("own-1", path)
         here.proxy.command("save.file", here.proxy.flows, str(tmp_path / "saved.mitm"))
-        for one in here.read():
-            assert one.request.headers["authorization"] == "Bearer <withheld>"
-            one.metadata = {name: value for name, value in one.metadata.items() if name != "transcodex.withheld"}
-            sent = await here.replay(one)
+        for flow in here.read():
+            assert flow.request.headers["authorization"] == "Bearer <withheld>"
+            flow.metadata = {name: value for name, value in flow.metadata.items() if name != "transcodex.withheld"}
+            sent = await here.replay(flow)
             assert not {"authorization", "chatgpt-account-id"} & sent.keys()
             assert "withheld" not in here.echo.heads[-1]
         assert ("x=1" in path) == here.echo.heard[-1][0].first.endswith("/v1/other?x=1 HTTP/1.1")

@@ -1,4 +1,4 @@
-"""The case that answers a question, and what is told where none does."""
+"""The case that answers a request, and the error where none does."""
 
 from pathlib import Path
 
@@ -34,9 +34,9 @@ def test_several_cases_of_one_question_take_turns_in_order(repertoire: Repertoir
 def test_a_miss_names_the_nearest_cases_and_what_differs(repertoire: Repertoire) -> None:
     with pytest.raises(Miss) as miss:
         found(repertoire, "list the folders")
-    told = str(miss.value).splitlines()
-    assert told[:4] == [
-        "no recorded case answers this question; the nearest:",
+    lines = str(miss.value).splitlines()
+    assert lines[:4] == [
+        "no recorded case answers this request; the nearest:",
         "  chat/files",
         "    items: -user: list the files",
         "    items: +user: list the folders",
@@ -58,7 +58,7 @@ def test_a_case_that_cannot_be_read_is_left_out_and_told(tmp_path: Path, caplog:
     case().save(tmp_path / "chat" / "good")
     case().save(tmp_path / "chat" / "bad")
     (tmp_path / "chat" / "bad" / "client_request.json").unlink()
-    assert [one.name for one in Repertoire.of(tmp_path)] == ["chat/good"]
+    assert [recorded.name for recorded in Repertoire.of(tmp_path)] == ["chat/good"]
     assert "chat/bad is left out" in caplog.text
 
 

@@ -1,4 +1,4 @@
-"""A recorded answer, on the wire again."""
+"""Recorded responses on the wire."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,9 +17,9 @@ NAME = "chat/hello"
 
 
 @asynccontextmanager
-async def playing(one: Case, *, paced: bool = False) -> AsyncIterator[tuple[str, int]]:
-    """The path and the port of this case's answer."""
-    player = Player(Repertoire([Recorded(NAME, one, fingerprint(exchange.load(one.client_request)))]), paced=paced)
+async def playing(recording: Case, *, paced: bool = False) -> AsyncIterator[tuple[str, int]]:
+    """The path and the port where this case is served."""
+    player = Player(Repertoire([Recorded(NAME, recording, fingerprint(exchange.load(recording.client_request)))]), paced=paced)
     await player.start()
     url = urlsplit(player.base_url(NAME))
     assert url.port is not None
@@ -27,9 +27,9 @@ async def playing(one: Case, *, paced: bool = False) -> AsyncIterator[tuple[str,
     player.stop()
 
 
-async def played(one: Case, *, paced: bool = False, times: int = 1) -> bytes:
-    """All that a connection brings for some requests."""
-    async with playing(one, paced=paced) as (path, port):
+async def played(recording: Case, *, paced: bool = False, times: int = 1) -> bytes:
+    """All that a connection returns for `times` requests."""
+    async with playing(recording, paced=paced) as (path, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for _ in range(times):
             writer.write(f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{{}}".encode())
@@ -85,11 +85,11 @@ async def test_at_its_pace_an_answer_waits_for_its_times(monkeypatch: pytest.Mon
     waits: list[float] = []
     sleep = asyncio.sleep
 
-    async def noting(seconds: float) -> None:
+    async def record(seconds: float) -> None:
         waits.append(seconds)
         await sleep(0)
 
-    monkeypatch.setattr(asyncio, "sleep", noting)
+    monkeypatch.setattr(asyncio, "sleep", record)
     await played(case(times=(5_000, 60_000, 61_000)), paced=True)
     assert [4 < waits[0] <= 5, 59 < waits[1] <= 60, 60 < waits[2] <= 61] == [True] * 3
 
