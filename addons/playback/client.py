@@ -55,9 +55,9 @@ class Resend:
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if is_attempt(flow):
-            client_flow = next((sent for sent in self._cases if sent.id == flow.metadata.get(EXCHANGE)), None)
-            if client_flow is not None:
-                self._attempts[client_flow] = flow
+            sent_flow = next((sent for sent in self._cases if sent.id == flow.metadata.get(EXCHANGE)), None)
+            if sent_flow is not None:
+                self._attempts[sent_flow] = flow
 
     def response(self, flow: http.HTTPFlow) -> None:
         if (case := self._cases.pop(flow, None)) is not None:

@@ -120,7 +120,7 @@ class Capture:
 
     @command.command("capture.wrong")
     def wrong(self, flows: Sequence[flow.Flow], name: str, pins: str) -> Sequence[str]:
-        """As capture.save, where the conversion is wrong: the case fails until that is corrected. PINS: what is right."""
+        """As capture.save, where the conversion is wrong: the case fails until it is corrected. PINS: what is right."""
         return self._save(flows, name, pins, wrong=True)
 
     def _save(self, flows: Sequence[flow.Flow], name: str, pins: str, *, wrong: bool = False) -> Sequence[str]:

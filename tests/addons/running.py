@@ -1,4 +1,4 @@
-"""A real proxy with all our addons in this process, between real sockets, and an upstream that repeats what it hears."""
+"""A real proxy in this process, between real sockets, and an upstream that echoes its requests."""
 
 import asyncio
 import base64
@@ -16,7 +16,7 @@ from mitmproxy.tools.dump import DumpMaster
 
 from tests.addons.house import SCRIPT, Message
 
-PATIENCE = 20.0  # seconds; only a test that fails waits so long
+TIMEOUT_SECONDS = 20.0  # only a test that fails waits so long
 
 HELLO = (
     b'data: {"id":"1","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"Hello"}}]}\n\n'
@@ -25,7 +25,7 @@ HELLO = (
 
 
 class Echo:
-    """An upstream; the model's name says how it answers: every answer repeats the head of the request."""
+    """An upstream whose responses repeat the head of the request; the model's name says how they end."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[Message, bytes]] = []
@@ -87,7 +87,7 @@ def write(writer: asyncio.StreamWriter, status: int, body: bytes, said: str, *, 
 
 
 class Running:
-    """The proxy; `flows` are all that it showed, in their order."""
+    """The proxy; `flows` has all flows in their order."""
 
     def __init__(self, master: DumpMaster, port: int) -> None:
         self.master, self.port = master, port
@@ -101,48 +101,58 @@ class Running:
         return self.master.commands.call(name, *arguments)
 
     async def ask(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> bytes:
-        """What a client reads until the end of its connection."""
+        """Sends a request and returns all bytes until the end of the connection."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         fields = {"host": "localhost", "connection": "close", "content-length": str(len(body)), **headers}
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         writer.write(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
-        async with asyncio.timeout(PATIENCE):
-            answer = await reader.read()
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            response = await reader.read()
         writer.close()
-        return answer
+        return response
 
     async def replay(self, flow: http.HTTPFlow) -> None:
         """Sends the flow again, and waits for its end."""
         self.command("replay.client", [flow])
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while flow.live or not (flow.response or flow.error) or self.command("replay.client.count"):
                 await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
-async def running(target: str, routes: Path, **settings: Any) -> AsyncIterator[Running]:
+async def running(target: str, routes: Path | None = None, **settings: Any) -> AsyncIterator[Running]:
+    """With all our addons."""
+    script = load_script(str(SCRIPT))
+    assert script is not None
+    if routes is not None:
+        settings["routes"] = str(routes)
+    async with listening(target, *script.addons, **settings) as proxy:
+        yield proxy
+
+
+@asynccontextmanager
+async def listening(target: str, *addons: object, **settings: Any) -> AsyncIterator[Running]:
+    """With these addons alone."""
     master = DumpMaster(
         options.Options(listen_host="127.0.0.1", listen_port=0, mode=[f"reverse:{target}"]),
         with_termlog=False,
         with_dumper=False,
     )
-    script = load_script(str(SCRIPT))
-    assert script is not None
-    here = Running(master, 0)
-    master.addons.add(*script.addons, here)  # type: ignore[no-untyped-call]
-    master.options.update(routes=str(routes), **settings)
+    proxy = Running(master, 0)
+    master.addons.add(*addons, proxy)  # type: ignore[no-untyped-call]
+    master.options.update(**settings)
     task = asyncio.create_task(master.run())
     server = master.addons.get("proxyserver")
     assert isinstance(server, Proxyserver)
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         while not server.listen_addrs():
             await asyncio.sleep(0.01)
-    here.port = server.listen_addrs()[0][1]
+    proxy.port = server.listen_addrs()[0][1]
     try:
-        yield here
+        yield proxy
     finally:
         await server.servers.update([])  # mitmproxy leaves its sockets to the end of the process
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             while server.connections:
                 await asyncio.sleep(0.01)
         master.shutdown()  # type: ignore[no-untyped-call]

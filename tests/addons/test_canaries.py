@@ -14,7 +14,7 @@ from mitmproxy.proxy.layers import http as internals
 
 from addons.conversion import SIDE
 from tests.addons.house import CODEX, question
-from tests.addons.running import PATIENCE, Echo, Running, running
+from tests.addons.running import TIMEOUT_SECONDS, Echo, Running, running
 
 KEY, PASS = "canary-key-0123456789", "canary/pass+0123456789"
 OURS = (KEY, PASS)
@@ -104,8 +104,8 @@ async def test_nobody_finds_a_canary(tmp_path: Path, log: pytest.LogCaptureFixtu
             refused = await proxy.ask("POST", "/v1/responses", b"no JSON", CLIENT)
             live = [str(one.get_state()) + repr(one) + one.comment for one in proxy.flows]
             heard = list(echo.heads)
-            async with asyncio.timeout(PATIENCE):
-                while proxy.master.addons.get("capture")._keeper.outstanding:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                while proxy.master.addons.get("capture")._archive_worker.outstanding:
                     await asyncio.sleep(0.05)
             proxy.master.options.update(capture_all="")
             for one in [*proxy.flows, *(one.copy() for one in proxy.flows[::7])]:

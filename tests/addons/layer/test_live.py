@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 from mitmproxy import connection, http, io, options
-from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.tools.dump import DumpMaster
 
 from addons.conversion import SIDE, WHOLE, Conversion
+from tests.addons.running import TIMEOUT_SECONDS, listening
 from tests.addons.stage import END, OK, POST, Loud, answer, chunk, refusal
 
-PATIENCE = 10.0  # seconds; only a test that fails waits so long
 SECRET = "sk-secret-on-the-wire"  # pragma: allowlist secret
 
 
@@ -87,25 +86,9 @@ class Router:
 @asynccontextmanager
 async def proxy(router: Router, kept: Path | None = None) -> AsyncIterator[int]:
     """The port of a mitmdump that runs the router."""
-    settings = options.Options(listen_host="127.0.0.1", listen_port=0, mode=["reverse:http://127.0.0.1:9"])
-    master = DumpMaster(settings, with_termlog=False, with_dumper=False)
-    master.options.update(connection_strategy="lazy", save_stream_file=str(kept) if kept else None)
-    master.addons.add(router)  # type: ignore[no-untyped-call]
-    running = asyncio.create_task(master.run())
-    server = master.addons.get("proxyserver")
-    assert isinstance(server, Proxyserver)
-    async with asyncio.timeout(PATIENCE):
-        while not server.listen_addrs():
-            await asyncio.sleep(0.01)
-    try:
-        yield server.listen_addrs()[0][1]
-    finally:
-        await server.servers.update([])  # mitmproxy leaves its sockets to the end of the process
-        async with asyncio.timeout(PATIENCE):
-            while server.connections:
-                await asyncio.sleep(0.01)
-        master.shutdown()  # type: ignore[no-untyped-call]
-        await running
+    settings = {"connection_strategy": "lazy", "save_stream_file": str(kept) if kept else None}
+    async with listening("http://127.0.0.1:9", router, **settings) as running:
+        yield running.port
 
 
 @asynccontextmanager
@@ -125,7 +108,7 @@ class Client:
         self.writer.write(POST)
 
     async def until(self, end: bytes) -> bytes:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             return await self.reader.readuntil(end)
 
     async def answer(self) -> bytes:
@@ -270,10 +253,10 @@ async def test_the_upstream_sees_at_once_that_the_client_left(said: bytes) -> No
                 codex.ask()
                 if said.endswith(b"\r\n") and said != OK:
                     await codex.until(b"ONE\r\n")
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(TIMEOUT_SECONDS):
                     while not upstream.heads:
                         await asyncio.sleep(0.01)
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 await upstream.left.wait()
                 await router.left.wait()
     assert sorted(router.ended) == ["client error", "upstream error"]
@@ -284,7 +267,7 @@ async def test_a_silent_upstream_is_bridged_and_then_given_up() -> None:
     async with upstreams(upstream) as [port]:
         async with proxy(Router(port, idle=0.5, quiet=0.1)) as here, client(here) as codex:
             chunks = await codex.answer()
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT_SECONDS):
             await upstream.left.wait()
     assert chunks.startswith(chunk(b"ONE") + chunk(b"alive"))
     assert chunks.endswith(chunk(b"FAILED timeout") + END)
@@ -302,7 +285,7 @@ async def test_a_saved_question_can_be_replayed(tmp_path: Path) -> None:
     first, second = Upstream((refusal(), "stay")), Upstream((answer(b"two"), "stay"))
     async with upstreams(first, second) as ports:
         router = Router(*ports)
-        async with replaying(router, saved), asyncio.timeout(PATIENCE):
+        async with replaying(router, saved), asyncio.timeout(TIMEOUT_SECONDS):
             while len(router.ended) < 3:
                 await asyncio.sleep(0.01)
     assert router.ended == ["upstream response", "upstream response", "client response"]
@@ -319,7 +302,7 @@ async def test_a_client_that_sends_all_before_it_reads_reads_the_refusal(form: s
     """A connection that is closed while it sends would be reset, and the answer lost."""
     piece, count = bytes(1 << 20), 40
     said = b"content-length: %d" % (len(piece) * count) if form == "length" else b"transfer-encoding: chunked"
-    async with proxy(Limiting()) as here, client(here) as codex, asyncio.timeout(PATIENCE):
+    async with proxy(Limiting()) as here, client(here) as codex, asyncio.timeout(TIMEOUT_SECONDS):
         codex.writer.write(b"POST /v1/responses HTTP/1.1\r\nhost: proxy\r\n" + said + b"\r\n\r\n")
         for _ in range(count):
             codex.writer.write(piece if form == "length" else chunk(piece))

@@ -6,16 +6,12 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
-from mitmproxy import ctx, http, options
-from mitmproxy.addons.proxyserver import Proxyserver
-from mitmproxy.addons.script import load_script
+from mitmproxy import ctx, http
 from mitmproxy.proxy.layers import http as internals
-from mitmproxy.tools.dump import DumpMaster
 
 from addons.layer import via_header
-from tests.addons.house import SCRIPT, Message, question, request
-
-TIMEOUT_SECONDS = 20.0  # only a failing test waits so long
+from tests.addons.house import Message, question, request
+from tests.addons.running import TIMEOUT_SECONDS, running
 
 
 def received(*via: str) -> http.Request:
@@ -67,29 +63,10 @@ def test_other_proxies_names_are_not_sent_upstream() -> None:
 @asynccontextmanager
 async def proxy(target: str, **settings: str) -> AsyncIterator[int]:
     """The port of a mitmdump with all our addons."""
-    master = DumpMaster(
-        options.Options(listen_host="127.0.0.1", listen_port=0, mode=[f"reverse:{target}"]),
-        with_termlog=False,
-        with_dumper=False,
-    )
-    script = load_script(str(SCRIPT))
-    assert script is not None
     plain = internals.HttpStream
-    master.addons.add(*script.addons)  # type: ignore[no-untyped-call]
-    master.options.update(**settings)
-    running = asyncio.create_task(master.run())
-    server = master.addons.get("proxyserver")
-    assert isinstance(server, Proxyserver)
-    async with asyncio.timeout(TIMEOUT_SECONDS):
-        while not server.listen_addrs():
-            await asyncio.sleep(0.01)
-    try:
-        yield server.listen_addrs()[0][1]
-    finally:
-        await server.servers.update([])
-        master.shutdown()  # type: ignore[no-untyped-call]
-        await running
-        internals.HttpStream = plain  # type: ignore[misc]
+    async with running(target, **settings) as started:
+        yield started.port
+    internals.HttpStream = plain  # type: ignore[misc]
 
 
 class Relay:
