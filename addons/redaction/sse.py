@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, Self
 
 from addons.redaction.detectors import PLACEHOLDER, Redactor, Span
 from converters import jsontext
@@ -54,7 +54,7 @@ class Pieces:
     _texts: dict[JsonPath, list[_Leaf]] = field(default_factory=dict)
 
     @classmethod
-    def of_stream(cls, text: str) -> "Pieces":
+    def of_stream(cls, text: str) -> Self:
         pieces = cls(list(_lines(text)))
         for number, line in enumerate(pieces.lines):
             if line.value is None:

@@ -1,4 +1,4 @@
-"""The whole house of addons upon a `Stage`: what a client sends, what providers get and what the client is told."""
+"""All our addons with mitmproxy's HTTP layer, without a network: what a client sends, providers get and a client reads."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ HELLO = answer(
     b'data: {"id":"1","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"Hello"}}]}\n\n',
     b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
 )
-"""A provider's answer in Chat Completions."""
+"""A provider's response in Chat Completions."""
 
 
 class Message:
@@ -80,7 +80,7 @@ def request(method: str, path: str, body: bytes = b"", headers: dict[str, str] |
 
 
 class House:
-    """Hands mitmproxy's hooks to all our addons, which are loaded anew, as mitmproxy does it."""
+    """All our addons, loaded anew as mitmproxy loads them; a hook that is called here is called on each."""
 
     def __init__(self, context: taddons.context, routes: Path) -> None:
         self.context, self.path = context, routes
@@ -94,7 +94,7 @@ class House:
         return lambda *args: [handler(*args) for handler in handlers]
 
     def routes(self, text: str = ROUTES) -> None:
-        """Puts these routes in force."""
+        """Writes the routes file and sets the option."""
         self.path.write_text(text)
         self.set(routes=str(self.path))
 
@@ -115,17 +115,17 @@ class House:
         path: str = "/v1/responses",
         refused: Iterable[int] = (),
     ) -> Stage:
-        """A stage whose client has asked this question; at the ports in `refused` nobody listens."""
+        """After a client has sent this request; at the ports in `refused` nobody listens."""
         stage = Stage(self, refused=refused)
         stage.says(request("POST", path, body, headers))
         return stage
 
     def told(self, body: bytes, headers: dict[str, str] | None = None) -> Message:
-        """What the client is told at once; nobody else may have been asked."""
+        """The response that the client gets at once, without a request to any upstream."""
         stage = self.asked(body, headers)
         assert stage.to_upstream == {}
         return Message(stage.to_client)
 
     def sent(self, port: int, body: bytes, headers: dict[str, str] | None = None) -> Message:
-        """What a provider gets for a question."""
+        """The request that a provider gets for this one of the client."""
         return Message(self.asked(body, headers).to_upstream[port])

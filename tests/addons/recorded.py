@@ -20,7 +20,7 @@ WORDS = (
     b'data: {"choices":[{"index":0,"delta":{"content":"lo"}}]}\n\n',
     b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
 )
-"""A provider's answer in Chat Completions, in the pieces in which it came."""
+"""A provider's response in Chat Completions, in the chunks in which it came."""
 
 REFUSAL = b'{"error":{"message":"slow down"}}'
 
@@ -58,21 +58,21 @@ def case(
     return replace(Case(notes, question, b"{}", answered, Text.of(b"")), upstream_request=b"{}").renewed()
 
 
-def flows(one: Case) -> tuple[http.HTTPFlow, http.HTTPFlow]:
-    """The two sides as mitmproxy saves them: the attempt's, which ends first, and the client's."""
+def flows(recorded: Case) -> tuple[http.HTTPFlow, http.HTTPFlow]:
+    """Both flows as mitmproxy saves them: the attempt's, which ends first, and the client's."""
     client, attempt = tflow.tflow(), tflow.tflow()
-    notes = one.notes
-    client.request = tutils.treq(path=b"/v1/responses", content=one.client_request, headers=http.Headers())
-    client.response = tutils.tresp(status_code=notes.told.status, content=one.client_response.data)
+    notes = recorded.notes
+    client.request = tutils.treq(path=b"/v1/responses", content=recorded.client_request, headers=http.Headers())
+    client.response = tutils.tresp(status_code=notes.told.status, content=recorded.client_response.data)
     client.metadata |= {EXCHANGE: client.id, SIDE: "client"}
     route = notes.route.model_dump() | {"who": notes.route.provider, "now": notes.now, "client": notes.client}
     attempt.request = tutils.treq(
-        path=b"/chat/completions", content=jsontext.dumps(jsontext.loads(one.upstream_request))
+        path=b"/chat/completions", content=jsontext.dumps(jsontext.loads(recorded.upstream_request))
     )
-    attempt.response = tutils.tresp(status_code=notes.status, content=one.answered, headers=http.Headers())
+    attempt.response = tutils.tresp(status_code=notes.status, content=recorded.answered, headers=http.Headers())
     attempt.metadata |= {EXCHANGE: client.id, SIDE: "upstream", PROVIDER: notes.route.provider}
     attempt.metadata[ROUTE] = jsontext.dumps(
         route | {"compact": notes.compact, "without_thinking": notes.without_thinking}
     ).decode()
-    attempt.metadata[CHUNKS] = list(notes.chunks) or [len(one.answered)]
+    attempt.metadata[CHUNKS] = list(notes.chunks) or [len(recorded.answered)]
     return attempt, client

@@ -1,4 +1,4 @@
-"""mitmproxy's HTTP layer without a network, for tests: bytes in, bytes and a log of what happened out."""
+"""mitmproxy's HTTP layer without a network: tests give bytes and read bytes and a log of what happened."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,7 +21,7 @@ END = b"0\r\n\r\n"
 
 
 class Loud:
-    """An answer for tests: the upstream's words in capitals; "-" says nothing, "." is the end, fit for `Answering`."""
+    """A response converter for tests: writes upper case; "-" converts to nothing, "." ends the response."""
 
     def __init__(self, *, stream: bool = True) -> None:
         self.stream = stream
@@ -53,9 +53,9 @@ type Step = http.HTTPFlow | http.Response | None
 
 
 class Planned:
-    """An addon that answers each question for a next attempt with the next step; what it was told is kept.
+    """An addon that decides on each next attempt by the next step, and records what it was called with.
 
-    With no step to begin with it lets all requests pass.
+    Without any step it lets all requests pass through.
     """
 
     def __init__(self, *steps: Step, answer: Callable[[], Loud] = Loud, **settings: Any) -> None:
@@ -89,7 +89,7 @@ def attempt(port: int = 1, body: bytes = b"question") -> http.HTTPFlow:
 
 
 class Editor(Planned):
-    """Stands for a person who edits or stops an attempt in mitmweb, or an addon that answers in an upstream's place."""
+    """As a person who edits or kills an attempt in mitmweb, or an addon that responds in place of an upstream."""
 
     reply: http.Response | None = None
     kill = ""
@@ -118,7 +118,7 @@ def answer(*chunks: bytes) -> bytes:
 
 
 def body(sent: bytes) -> bytes:
-    """All after the first head."""
+    """All after the first message's head."""
     return sent.partition(b"\r\n\r\n")[2]
 
 
@@ -127,8 +127,8 @@ def refusal(status: int = 429, text: bytes = b"slow down") -> bytes:
 
 
 class Stage:
-    """One client connection. Hooks are answered at once unless their name is in `held`; connections are made at once
-    unless their port is in `refused` or `held`.
+    """One client connection. Hooks complete at once unless their name is in `held`; upstreams connect at once unless
+    their port is in `refused` or `held`.
 
     `log` has hooks as "client response" or "attempt response", connections as "connect 1" and "close 1" (their port);
     `lines` what mitmproxy logs.
@@ -196,24 +196,24 @@ class Stage:
         self._run(events.ConnectionClosed(server))
 
     def wake(self) -> None:
-        """All outstanding wake-ups come due."""
+        """All pending wake-ups come due."""
         due, self.wakeups = self.wakeups, []
         self._run(*map(events.Wakeup, due))
 
     @contextmanager
     def holding(self, what: str | int) -> Iterator[None]:
-        """Within, a hook (by its log entry) or a connection (by its port) is not answered."""
+        """Meanwhile, a hook (by its log entry) or a connection (by its port) does not complete."""
         self.held.add(what)
         yield
         self.held.clear()
         waiting, self._waiting = self._waiting, []
         for command in waiting:
-            self._answer(command)
+            self._complete(command)
         self._run()
 
     @property
     def streams(self) -> list[HttpStream]:
-        """Those that are not over."""
+        """Those that have not ended."""
         return list(self._layer.streams.values())
 
     def flow(self, side: str, number: int = 0) -> http.HTTPFlow:
@@ -244,9 +244,9 @@ class Stage:
             case commands.RequestWakeup():
                 self.wakeups.append(command)
             case commands.StartHook() | commands.OpenConnection():
-                self._answer(command)
+                self._complete(command)
 
-    def _answer(self, command: commands.Command) -> None:
+    def _complete(self, command: commands.Command) -> None:
         name = self._entry(command)
         if name in self.held:
             self._waiting.append(command)
@@ -297,14 +297,14 @@ class Stage:
 
 
 def asked(addon: Planned, **settings: object) -> Stage:
-    """A stage whose client has asked and whose attempt waits for an answer."""
+    """The client has sent its request, and the attempt waits for a response."""
     stage = Stage(addon, **settings)  # type: ignore[arg-type]
     stage.says()
     return stage
 
 
 def begun(addon: Planned) -> Stage:
-    """A stage whose client has read the first word."""
+    """The client has read the first chunk."""
     stage = asked(addon)
     stage.upstream(OK + chunk(b"one"))
     assert stage.to_client.endswith(chunk(b"ONE"))
