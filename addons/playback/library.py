@@ -1,7 +1,7 @@
 """Recorded cases, and which of them answers a request.
 
-A case answers if its request does not differ in anything that matters (`converters.request_fingerprint`). Where several cases do, they
-take turns in the order of their names, so that a recorded session is replayed as one.
+A case answers if its request does not differ in anything that matters (`converters.request_fingerprint`). Where several
+cases do, they take turns in the order of their names, so that a recorded session is replayed as one.
 """
 
 import logging

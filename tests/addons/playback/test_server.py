@@ -19,7 +19,9 @@ NAME = "chat/hello"
 @asynccontextmanager
 async def playing(recording: Case, *, paced: bool = False) -> AsyncIterator[tuple[str, int]]:
     """The path and the port where this case is served."""
-    player = Player(Repertoire([Recorded(NAME, recording, fingerprint(exchange.load(recording.client_request)))]), paced=paced)
+    player = Player(
+        Repertoire([Recorded(NAME, recording, fingerprint(exchange.load(recording.client_request)))]), paced=paced
+    )
     await player.start()
     url = urlsplit(player.base_url(NAME))
     assert url.port is not None
