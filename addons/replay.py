@@ -22,7 +22,7 @@ import logging
 from mitmproxy import ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
-from addons.case import Case, CaseError
+from addons.cases.case import Case, CaseError
 from addons.endpoints.client_auth import Gate
 from addons.endpoints.codex import Surface
 from addons.endpoints.health import Health
@@ -90,14 +90,14 @@ class Replay:
         return self._target(chosen.name, chosen.case)
 
     def _target(self, name: str, case: Case) -> Target:
-        fault = case.notes.fault.kind if case.notes.fault else None
+        fault = case.metadata.fault.kind if case.metadata.fault else None
         base_url = _UNREACHABLE if fault == "unreachable" else self._player.base_url(name)
         timeout = _TIMEOUT_SECONDS if fault == "timeout" else None
-        return Target(case.notes.route.upstream(), base_url, "none", first_byte=timeout, idle=timeout)
+        return Target(case.metadata.route.upstream(), base_url, "none", first_byte=timeout, idle=timeout)
 
     def _open(self, folder: Path | None) -> None:
         self._repertoire = self._player.repertoire = Repertoire.of(folder) if folder else Repertoire([])
-        models = tuple(sorted({recorded.case.notes.model for recorded in self._repertoire}))
+        models = tuple(sorted({recorded.case.metadata.model for recorded in self._repertoire}))
         provider = Provider(protocol="responses", base_url=_UNREACHABLE, auth="none")
         routes = (Route(models=models, providers=("recorded",)),) if models else ()
         self._routes.current = Routes(routes, {"recorded": provider})

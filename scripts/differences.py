@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import orjson
 
-from addons.case import Case, Text
+from addons.cases.case import Case, Text
 from addons.recording.recorder import Exchanged, NoCase, case_of
 from converters import jsontext, sse
 from converters.errors import RequestError
@@ -39,9 +39,9 @@ def compare(recorded: Exchanged) -> Compared:
 
 
 def _title(recorded: Exchanged, case: Case) -> str:
-    notes = case.notes
+    metadata = case.metadata
     began = datetime.datetime.fromtimestamp(recorded.client.request.timestamp_start).astimezone()
-    where = f"{notes.model} -> {notes.route.provider} {notes.route.model} ({notes.route.protocol})"
+    where = f"{metadata.model} -> {metadata.route.provider} {metadata.route.model} ({metadata.route.protocol})"
     return f"=== {began:%Y-%m-%d %H:%M:%S} {where}, flow {recorded.client.id[:8]}"
 
 
@@ -52,8 +52,8 @@ def _differences(case: Case) -> Iterator[str]:
         yield f"the request is refused today: {error}"
         return
     yield from _of_texts("upstream_request", Text("json", case.upstream_request), Text("json", today.upstream_request))
-    if case.notes.told.status != today.notes.told.status:
-        yield f"the client is told {today.notes.told.status}, recorded {case.notes.told.status}"
+    if case.metadata.told.status != today.metadata.told.status:
+        yield f"the client is told {today.metadata.told.status}, recorded {case.metadata.told.status}"
     yield from _of_texts("client_response", case.client_response, today.client_response)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from mitmproxy import http, io
 
-from addons.case import Case
+from addons.cases.case import Case
 from addons.conversion import SIDE
 from addons.recording import capture, recorder
 from addons.redaction.detectors import Redactor

@@ -16,7 +16,7 @@ from mitmproxy import http, options
 from mitmproxy.tools.dump import DumpMaster
 
 from addons import route
-from addons.case import Case, CaseError
+from addons.cases.case import Case, CaseError
 from addons.conversion import is_attempt
 from addons.playback import client
 from addons.routing import config, config_errors
@@ -81,7 +81,7 @@ def _arguments() -> argparse.Namespace:
 
 def _written(path: Path, case: Case, chosen: argparse.Namespace) -> Path:
     """A routes file that leads every model to who is chosen."""
-    recorded = case.notes.route
+    recorded = case.metadata.route
     is_address = "://" in chosen.against
     name = urlsplit(chosen.against).netloc if is_address else _known(chosen.against, recorded.provider)
     document = {"routes": [{"models": ["*"], "providers": [name], "model": chosen.model or recorded.model}]}

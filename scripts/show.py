@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from addons.case import Case, CaseError, Text
+from addons.cases.case import Case, CaseError, Text
 from addons.inspection.content_view import WIDTH, dialect, timing
 from converters.errors import RequestError
 from converters.rendering.readable import readable
@@ -36,28 +36,28 @@ def shown(name: str, case: Case, only: str) -> Iterator[str]:
 
 
 def _head(name: str, case: Case) -> Iterator[str]:
-    notes = case.notes
-    yield from textwrap.wrap(f"=== {name}: {notes.pins}", WIDTH)
-    yield f"{notes.model} -> {notes.route.provider} {notes.route.model} ({notes.route.protocol})"
-    yield f"recorded {notes.recorded} of {f'Codex {notes.codex}' if notes.codex else 'another client'}"
-    if notes.wrong:
+    metadata = case.metadata
+    yield from textwrap.wrap(f"=== {name}: {metadata.pins}", WIDTH)
+    yield f"{metadata.model} -> {metadata.route.provider} {metadata.route.model} ({metadata.route.protocol})"
+    yield f"recorded {metadata.recorded} of {f'Codex {metadata.codex}' if metadata.codex else 'another client'}"
+    if metadata.wrong:
         yield "wrong: the case fails until the converter is corrected"
 
 
 def _status(part: str, case: Case) -> str:
-    statuses = {"upstream_response": case.notes.status, "client_response": case.notes.told.status}
+    statuses = {"upstream_response": case.metadata.status, "client_response": case.metadata.told.status}
     return str(statuses.get(part) or "")
 
 
 def _about(part: str, case: Case) -> Iterator[str]:
-    notes = case.notes
+    metadata = case.metadata
     if part == "upstream_request":
-        yield from dialect(notes.route.dialect)
+        yield from dialect(metadata.route.dialect)
         yield from _losses(case)
     if part == "upstream_response":
-        yield from timing(list(notes.times))
-        if notes.fault:
-            yield f"{notes.fault.kind}: {notes.fault.message}"
+        yield from timing(list(metadata.times))
+        if metadata.fault:
+            yield f"{metadata.fault.kind}: {metadata.fault.message}"
 
 
 def _losses(case: Case) -> Iterator[str]:

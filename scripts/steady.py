@@ -5,7 +5,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from addons.case import Case, pretty
+from addons.cases.case import Case, pretty
 from addons.redaction.detectors import PLACEHOLDER
 from converters import jsontext
 from converters.jsontext import Json
@@ -23,14 +23,14 @@ _MAPS = ("client_metadata",)
 
 def steady(case: Case, earlier: Case | None) -> Case:
     """The recording with chance taken out, not redacted yet; its clock is the earlier one's."""
-    notes = case.notes
-    update: dict[str, Any] = {"client_headers": {name: _text(text) for name, text in notes.client_headers.items()}}
+    metadata = case.metadata
+    update: dict[str, Any] = {"client_headers": {name: _text(text) for name, text in metadata.client_headers.items()}}
     if earlier is not None:
-        update |= {"now": earlier.notes.now, "recorded": earlier.notes.recorded}
-        if earlier.notes.chunks == notes.chunks:
-            update["times"] = earlier.notes.times
+        update |= {"now": earlier.metadata.now, "recorded": earlier.metadata.recorded}
+        if earlier.metadata.chunks == metadata.chunks:
+            update["times"] = earlier.metadata.times
     request = pretty(jsontext.dumps(_value(jsontext.loads(case.client_request))))
-    return replace(case, notes=notes.model_copy(update=update), client_request=request).renewed()
+    return replace(case, metadata=metadata.model_copy(update=update), client_request=request).renewed()
 
 
 def is_same(one: Case, other: Case) -> bool:
@@ -40,8 +40,8 @@ def is_same(one: Case, other: Case) -> bool:
 
 def _essence(case: Case) -> Any:
     files = {name: data.decode("utf-8", "replace") for name, data in case.files().items() if name != "case.toml"}
-    notes = case.notes.model_dump(exclude={"now", "recorded", "times", "chunks"})
-    return _bare(notes), {name: _bare(text) for name, text in files.items()}
+    metadata = case.metadata.model_dump(exclude={"now", "recorded", "times", "chunks"})
+    return _bare(metadata), {name: _bare(text) for name, text in files.items()}
 
 
 def _bare(value: Any) -> Any:

@@ -11,7 +11,7 @@ from mitmproxy import http
 from mitmproxy.io import FlowWriter
 from mitmproxy.test import tflow
 
-from addons.case import Case
+from addons.cases.case import Case
 from tests.addons.recorded import WORDS, asking, case, flows
 
 pytestmark = pytest.mark.slow
@@ -151,11 +151,11 @@ def test_a_file_that_is_none_is_told(file: Path, content: bytes | None) -> None:
 def test_a_break_is_met_with_the_words_of_then(file: Path) -> None:
     broken = case(pieces=WORDS[:2], broken="cut")
     attempt, client = flows(broken)
-    assert broken.notes.fault is not None
+    assert broken.metadata.fault is not None
     attempt.error = tflow.terr()
     attempt.error.msg = "acme broke off: reset"
-    fault = broken.notes.fault.model_copy(update={"message": "acme broke off: reset"})
-    renewed = replace(broken, notes=broken.notes.model_copy(update={"fault": fault})).renewed()
+    fault = broken.metadata.fault.model_copy(update={"message": "acme broke off: reset"})
+    renewed = replace(broken, metadata=broken.metadata.model_copy(update={"fault": fault})).renewed()
     assert client.response is not None
     client.response.raw_content = renewed.client_response.data
     save(file, [attempt, client])
@@ -168,6 +168,6 @@ def test_a_question_that_was_asked_without_thinking_is_converted_so_again(file: 
     output = {"type": "function_call_output", "call_id": "c", "output": "x"}
     user = {"type": "message", "role": "user", "content": "hi"}
     one = case(asking([user, thought, call, output]))
-    without = replace(one, notes=one.notes.model_copy(update={"without_thinking": True})).renewed()
+    without = replace(one, metadata=one.metadata.model_copy(update={"without_thinking": True})).renewed()
     recorded(file, one, without)
     assert compared(file)[:2] == (0, "2 exchanges: 2 the same, 0 different\n")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from addons.case import Case, Notes
+from addons.cases.case import Case
+from addons.cases.case_metadata import CaseMetadata
 from addons.redaction.detectors import Redactor
 from addons.redaction.redact_case import leaks
 from converters import jsontext
@@ -24,7 +25,7 @@ def is_converted_stream(folder: Path) -> bool:
     """A stream alone says little: an older Codex is told by one that its question was refused."""
     if folder.parent.name == "responses" or not (folder / "client_response.sse").exists():
         return False
-    return Notes.read((folder / "case.toml").read_bytes()).status == 200
+    return CaseMetadata.read((folder / "case.toml").read_bytes()).status == 200
 
 
 CONVERTED_STREAMS = [path for path in CASES if is_converted_stream(path)]
@@ -70,7 +71,7 @@ def test_the_client_reads_what_was_accepted_wherever_the_answer_is_cut(case: Cas
 
 
 def test_the_client_is_told_the_status_that_was_accepted(case: Case) -> None:
-    assert case.renewed().notes.told == case.notes.told
+    assert case.renewed().metadata.told == case.metadata.told
 
 
 @pytest.mark.parametrize("folder", CONVERTED_STREAMS, indirect=True, ids=name)
@@ -110,10 +111,10 @@ def test_nothing_private_is_left(case: Case) -> None:
 
 
 def test_what_was_recorded_as_wrong_is_mended(case: Case) -> None:
-    wrong = case.notes.wrong  # a name of its own: pytest would print the whole case
-    assert not wrong, f"{case.notes.pins} Mend the converter; then scripts/update accepts what it says."
+    wrong = case.metadata.wrong  # a name of its own: pytest would print the whole case
+    assert not wrong, f"{case.metadata.pins} Mend the converter; then scripts/update accepts what it says."
 
 
 def test_it_says_what_it_pins(case: Case) -> None:
-    assert case.notes.pins, 'case.toml: pins = "": say in one sentence what is wrong if this case fails'
-    assert "\n" not in case.notes.pins
+    assert case.metadata.pins, 'case.toml: pins = "": say in one sentence what is wrong if this case fails'
+    assert "\n" not in case.metadata.pins

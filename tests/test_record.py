@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from addons.case import Case
+from addons.cases.case import Case
 from addons.redaction.detectors import Redactor
 from addons.redaction.redact_case import redact
 from scripts.steady import is_same, steady
@@ -27,7 +27,7 @@ def session(folder: str, chunk: str, second: int, *ids: str, said: str = "42", s
     text = f"<cwd>/x/{folder}/work</cwd>\nChunk ID: {chunk}\nWall time: 0.{second} seconds\nOutput:\n{said}"
     one = case(asking(text, client_metadata=metadata), times=(second, second, second))
     headers = {"x-codex-turn-metadata": turn}
-    return replace(one, notes=one.notes.model_copy(update={"now": second, "client_headers": headers}))
+    return replace(one, metadata=one.metadata.model_copy(update={"now": second, "client_headers": headers}))
 
 
 def made(recorded: Case, earlier: Case | None = None) -> Case:
@@ -55,7 +55,7 @@ def test_what_changed_is_not_the_same_and_nothing_else_is_shown(fields: dict[str
     given: dict[str, Any] = {"folder": "tmpzz99zz99", **fields}
     changed = made(session(given.pop("folder"), "1", 27, *ONE, **given), earlier)
     assert not is_same(changed, earlier)
-    assert changed.notes == earlier.notes
+    assert changed.metadata == earlier.metadata
     before, after = (one.client_request.splitlines() for one in (earlier, changed))
     assert sum(one != other for one, other in zip(before, after, strict=True)) == 1
 

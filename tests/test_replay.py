@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import pytest
 
-from addons.case import Case
+from addons.cases.case import Case
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from addons.case import Case
+from addons.cases.case import Case
 from tests.addons.recorded import WORDS, asking, case
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "show.py"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from mitmproxy import contentviews, flow
 
-from addons.case import Case
+from addons.cases.case import Case
 from addons.playback.library import Repertoire
 from addons.recording import recorder
 from converters.exchange import load

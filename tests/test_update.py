@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from mitmproxy import io
 
-from addons.case import Case
+from addons.cases.case import Case
 from tests.addons.recorded import flows
 
 pytestmark = pytest.mark.slow
@@ -88,12 +88,12 @@ def test_a_wrong_answer_fails_until_it_is_mended_and_accepted(recorded: Copy) ->
     code, said = recorded.update()
     assert code == 1
     assert "A call has arguments. Mend the converter; then scripts/update accepts what it says." in said
-    assert recorded.case().notes.wrong
+    assert recorded.case().metadata.wrong
 
     recorded.mend()
     code, said = recorded.update()
     assert code == 0, said
-    assert not recorded.case().notes.wrong
+    assert not recorded.case().metadata.wrong
     assert "-wrong = true" in said
     assert "+event: response.function_call_arguments.delta" in said
 

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from mitmproxy import command, connection, ctx, exceptions, hooks, http, types
 
-from addons.case import Case, CaseError
+from addons.cases.case import Case, CaseError
 from addons.conversion import EXCHANGE, is_attempt
 from addons.routing.api_keys import KeyProblem
 from addons.routing.config_watcher import RoutesFile
@@ -73,12 +73,12 @@ class Resend:
 def check(case: Case, routes: Routes) -> None:
     """Raises NobodyServes where no route or key serves the case's model."""
     try:
-        targets = routes.targets(case.notes.model, os.environ)
+        targets = routes.targets(case.metadata.model, os.environ)
     except KeyProblem as error:
         raise NobodyServes(str(error)) from error
     if not targets:
         raise NobodyServes(
-            f"no provider serves {case.notes.model}, the model of the case; routes.show lists the routes"
+            f"no provider serves {case.metadata.model}, the model of the case; routes.show lists the routes"
         )
 
 
@@ -87,10 +87,10 @@ def question(case: Case) -> http.HTTPFlow:
     address = ("127.0.0.1", 0)
     client = connection.Client(peername=address, sockname=address, timestamp_start=time.time())
     flow = http.HTTPFlow(client, connection.Server(address=None))
-    path = "/v1/responses/compact" if case.notes.compact else "/v1/responses"
+    path = "/v1/responses/compact" if case.metadata.compact else "/v1/responses"
     headers = http.Headers(
         [(b"content-type", b"application/json")],
-        **{name: value for name, value in case.notes.client_headers.items() if name != "content-type"},
+        **{name: value for name, value in case.metadata.client_headers.items() if name != "content-type"},
     )
     flow.request = http.Request.make("POST", f"{_UNUSED_ADDRESS}{path}", case.client_request, headers)
     return flow
@@ -102,7 +102,7 @@ def differences(case: Case, flow: http.HTTPFlow, attempt: http.HTTPFlow | None) 
         yield f"no upstream answered: {flow.comment or (flow.error.msg if flow.error else 'the request was refused')}"
         return
     status = attempt.response.status_code
-    lines = [] if status == case.notes.status else [f"status: {status}, recorded {case.notes.status}"]
+    lines = [] if status == case.metadata.status else [f"status: {status}, recorded {case.metadata.status}"]
     sides = {
         "upstream_response": (case.answered, attempt.response.get_content(strict=False)),
         "client_response": (case.client_response.data, flow.response.get_content(strict=False)),

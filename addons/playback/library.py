@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from addons.case import Case, CaseError
+from addons.cases.case import Case, CaseError
 from addons.redaction.detectors import Redactor
 from addons.runtime.printable import printable
 from converters import exchange
@@ -75,7 +75,7 @@ class Repertoire:
             RequestError: this is not a request.
         """
         requested = fingerprint(raw)
-        candidates = [recorded for recorded in self if recorded.case.notes.compact == compact]
+        candidates = [recorded for recorded in self if recorded.case.metadata.compact == compact]
         matching = [recorded for recorded in candidates if recorded.fingerprint == requested]
         if not matching:
             raise Miss("\n".join(_miss_lines(requested, candidates, compact)))
@@ -98,8 +98,8 @@ def _redacted(text: str) -> str:
 
 
 def _read(folder: Path) -> Iterator[Recorded]:
-    for notes in sorted(folder.rglob("case.toml")):
-        case_folder = notes.parent
+    for metadata_file in sorted(folder.rglob("case.toml")):
+        case_folder = metadata_file.parent
         name = case_folder.relative_to(folder).as_posix() if case_folder != folder else case_folder.name
         try:
             case = Case.load(case_folder)

@@ -11,7 +11,8 @@ from itertools import zip_longest
 from typing import Literal
 from urllib.parse import quote, unquote
 
-from addons.case import Broken, Case
+from addons.cases.case import Case
+from addons.cases.case_metadata import UpstreamFault
 from addons.playback.library import Repertoire
 
 _LARGEST_HEAD_BYTES = 1 << 16
@@ -56,18 +57,18 @@ class Player:
 
     async def _play(self, case: Case, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Whether the connection goes on; not where the upstream dropped it."""
-        notes = case.notes
-        if notes.status is None:
-            return await _drop(notes.fault, reader)
-        writer.write(_head(notes.status, notes.upstream_headers))
+        metadata = case.metadata
+        if metadata.status is None:
+            return await _drop(metadata.fault, reader)
+        writer.write(_head(metadata.status, metadata.upstream_headers))
         await writer.drain()
         start = asyncio.get_running_loop().time()
         for milliseconds, chunk in _timed_chunks(case):
             await self._wait(start, milliseconds)
             writer.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
             await writer.drain()
-        if notes.fault is not None:
-            return await _drop(notes.fault, reader)
+        if metadata.fault is not None:
+            return await _drop(metadata.fault, reader)
         writer.write(b"0\r\n\r\n")
         await writer.drain()
         return True
@@ -87,14 +88,14 @@ def _head(status: int, headers: Mapping[str, str]) -> bytes:
 
 def _timed_chunks(case: Case) -> Iterator[tuple[int, bytes]]:
     """The response's chunks, and when each came, in milliseconds from the attempt's start."""
-    notes, start = case.notes, 0
-    for size, milliseconds in zip_longest(notes.chunks or (len(case.answered),), notes.times, fillvalue=0):
+    metadata, start = case.metadata, 0
+    for size, milliseconds in zip_longest(metadata.chunks or (len(case.answered),), metadata.times, fillvalue=0):
         if chunk := case.answered[start : start + size]:
             yield milliseconds, chunk
         start += size
 
 
-async def _drop(fault: Broken | None, reader: asyncio.StreamReader) -> Literal[False]:
+async def _drop(fault: UpstreamFault | None, reader: asyncio.StreamReader) -> Literal[False]:
     """Ends the connection; after a recorded timeout, only once the proxy has ended it."""
     if fault is not None and fault.kind == "timeout":
         await reader.read()

@@ -16,8 +16,8 @@ from typing import NamedTuple
 if sys.platform != "win32":
     import fcntl
 
-from addons import folder_of_texts
-from addons.case import Case
+from addons.cases import atomic_dir
+from addons.cases.case import Case
 
 _LOCK = ".lock"
 _CASE_NAME = re.compile(r"\d{8}-\d{6}-\d{6}-[\w-]{8,}")
@@ -34,9 +34,9 @@ def prepare(folder: Path) -> None:
     """Makes the folder, which git will ignore, since it will hold somebody's work. Raises OSError where it cannot."""
     folder.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
     with suppress(FileExistsError):
-        folder_of_texts.write_file(folder / _LOCK, b"")
+        atomic_dir.write_file(folder / _LOCK, b"")
     with suppress(FileExistsError):
-        folder_of_texts.write_file(folder / ".gitignore", b"*\n")
+        atomic_dir.write_file(folder / ".gitignore", b"*\n")
 
 
 @contextmanager
@@ -54,7 +54,7 @@ class Shelf:
     def __init__(self, folder: Path, *, most_bytes: int, most: int) -> None:
         self._folder, self._most_bytes, self._most = folder, most_bytes, most
         for protocol in self._protocols():
-            folder_of_texts.sweep(protocol)
+            atomic_dir.sweep(protocol)
         folders = [path for protocol in self._protocols() for path in protocol.iterdir() if _is_archived(path)]
         for path in folders:  # an earlier version let others read them
             path.chmod(_FOLDER_MODE)
@@ -68,11 +68,11 @@ class Shelf:
         Raises:
             OSError: the case cannot be written.
         """
-        folder = self._folder / case.notes.route.protocol / name
+        folder = self._folder / case.metadata.route.protocol / name
         if folder.parent.is_symlink():
             raise OSError(f"{folder.parent} is a symbolic link")
         files = case.files()
-        folder_of_texts.write(folder, files)
+        atomic_dir.write(folder, files)
         self._entries.append(_Entry(name, folder, sum(map(len, files.values()))))
         self._total_bytes += self._entries[-1].size
         self._make_room()
@@ -83,7 +83,7 @@ class Shelf:
             oldest = self._entries.popleft()
             self._total_bytes -= oldest.size
             if _is_archived(oldest.folder) and not oldest.folder.parent.is_symlink():
-                folder_of_texts.remove(oldest.folder)
+                atomic_dir.remove(oldest.folder)
 
     def _protocols(self) -> list[Path]:
         """The folders of protocols."""

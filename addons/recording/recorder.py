@@ -11,7 +11,8 @@ from typing import Any, Protocol, Self
 from mitmproxy import flow, http
 
 from addons import asking
-from addons.case import Broken, Case, Notes, Route, Text, Told, pretty
+from addons.cases.case import Case, Text, pretty
+from addons.cases.case_metadata import CaseMetadata, ClientResponseHead, RecordedRoute, UpstreamFault
 from addons.conversion import CHUNKS, EXCHANGE, ROUTE, SIDE, TIMES, is_attempt, numbers
 from addons.exchange import content_encoding
 from addons.layer.client_side import CLIENT_LEFT
@@ -132,7 +133,7 @@ def case_of(exchanged: Exchanged, pins: str = "") -> Case:
     answered = Text.of(b"".join(pieces)) if attempt.response else None
     assert client.response is not None
     told = Text.pretty(client.response.raw_content or b"")
-    return Case(_notes(client, attempt, pieces, pins), request, upstream_request, answered, told)
+    return Case(_metadata(client, attempt, pieces, pins), request, upstream_request, answered, told)
 
 
 def _check(client: Side, attempt: Side) -> None:
@@ -144,13 +145,13 @@ def _check(client: Side, attempt: Side) -> None:
         raise NoCase("its route is not known: it was recorded by an older version")
 
 
-def _notes(client: Side, attempt: Side, pieces: Sequence[bytes], pins: str) -> Notes:
+def _metadata(client: Side, attempt: Side, pieces: Sequence[bytes], pins: str) -> CaseMetadata:
     route = json.loads(attempt.metadata[ROUTE])
     agent = _VERSION.match(client.request.headers.get("user-agent", ""))
     told, answer = client.response, attempt.response
     assert told is not None
     several = len(pieces) > 1
-    return Notes(
+    return CaseMetadata(
         pins=pins,
         codex=agent[1] if agent and route["client"] != "other" else "",
         model=json.loads(asking.decoded(client.request, _LARGEST)).get("model", ""),
@@ -163,8 +164,8 @@ def _notes(client: Side, attempt: Side, pieces: Sequence[bytes], pins: str) -> N
         chunks=tuple(map(len, pieces)) if several else (),
         times=tuple(numbers(attempt.metadata.get(TIMES))) if several else (),
         fault=_fault(attempt, told.status_code),
-        told=Told(status=told.status_code, retry_after=told.headers.get("retry-after")),
-        route=Route(provider=route["who"], protocol=route["protocol"], model=route["model"], dialect=route["dialect"]),
+        told=ClientResponseHead(status=told.status_code, retry_after=told.headers.get("retry-after")),
+        route=RecordedRoute(provider=route["who"], **{key: route[key] for key in ("protocol", "model", "dialect")}),
         upstream_headers=_headers(answer) if answer else {},
         client_headers=_headers(client.request),
     )
@@ -174,12 +175,12 @@ def _headers(message: http.Message) -> dict[str, str]:
     return {name.lower(): value for name, value in message.headers.items()}
 
 
-def _fault(attempt: Side, told: int) -> Broken | None:
+def _fault(attempt: Side, told: int) -> UpstreamFault | None:
     if attempt.error is None:
         return None
     kind = next((kind for words, kind in _KINDS if words in attempt.error.msg), "server")
     # A connection that took too long is out of reach as well; the client's status tells the two apart.
-    return Broken(kind="timeout" if kind == "unreachable" and told == 504 else kind, message=attempt.error.msg)
+    return UpstreamFault(kind="timeout" if kind == "unreachable" and told == 504 else kind, message=attempt.error.msg)
 
 
 def _pieces(attempt: Side) -> list[bytes]:

@@ -96,9 +96,11 @@ def _redacted(exchange: Exchanged | NoCase, order: Order) -> Redacted:
     if isinstance(exchange, NoCase):
         raise exchange
     case = recorder.case_of(exchange, order.pins.strip())
-    if case.notes.route.protocol != order.protocol:
-        raise NoCase(f"its provider speaks {case.notes.route.protocol}, which its name must begin with")
-    return redact(replace(case, notes=case.notes.model_copy(update={"wrong": order.wrong})), Redactor(order.private))
+    if case.metadata.route.protocol != order.protocol:
+        raise NoCase(f"its provider speaks {case.metadata.route.protocol}, which its name must begin with")
+    return redact(
+        replace(case, metadata=case.metadata.model_copy(update={"wrong": order.wrong})), Redactor(order.private)
+    )
 
 
 async def save_elsewhere(order: Order) -> list[str]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from addons.case import Case, Notes, Text, pretty
+from addons.cases.case import Case, Text, pretty
+from addons.cases.case_metadata import CaseMetadata
 from addons.redaction.detectors import Redactor
 from addons.redaction.sse import JsonPath, Pieces, json_or_none
 from converters import jsontext, seal
@@ -51,11 +52,11 @@ def redact(case: Case, redactor: Redactor) -> Redacted:
     """
     scrubber = Scrubber(redactor)
     request = scrubber.document(case.client_request)
-    response, chunks = scrubber.body(case.upstream_response, case.notes.chunks)
-    notes = _notes(case.notes, scrubber).model_copy(update={"chunks": chunks})
+    response, chunks = scrubber.body(case.upstream_response, case.metadata.chunks)
+    metadata = _metadata(case.metadata, scrubber).model_copy(update={"chunks": chunks})
     recorded = replace(
         case,
-        notes=notes,
+        metadata=metadata,
         client_request=request,
         upstream_request=scrubber.document(case.upstream_request),
         upstream_response=response,
@@ -203,13 +204,13 @@ def _sealed(text: str) -> Iterator[str]:
         yield json.dumps(seal.unwrap(found[1], found[0]), ensure_ascii=False)
 
 
-def _notes(notes: Notes, scrubber: Scrubber) -> Notes:
+def _metadata(metadata: CaseMetadata, scrubber: Scrubber) -> CaseMetadata:
     """Keeps only allowed headers, and redacts their values like any other text."""
     headers = {
-        "client_headers": _allowed_headers(notes.client_headers, _CLIENT_HEADERS),
-        "upstream_headers": _allowed_headers(notes.upstream_headers, _UPSTREAM_HEADERS),
+        "client_headers": _allowed_headers(metadata.client_headers, _CLIENT_HEADERS),
+        "upstream_headers": _allowed_headers(metadata.upstream_headers, _UPSTREAM_HEADERS),
     }
-    return Notes.model_validate(scrubber.value(notes.model_copy(update=headers).model_dump()))
+    return CaseMetadata.model_validate(scrubber.value(metadata.model_copy(update=headers).model_dump()))
 
 
 def _allowed_headers(headers: dict[str, str], allowed: set[str]) -> dict[str, str]:
@@ -227,7 +228,7 @@ def _differences(recorded: Case, renewed: Case, scrubber: Scrubber) -> list[str]
             json_or_none(renewed.upstream_request.decode()),
         ),
         "client_response": (client_response, _final_event(renewed.client_response)),
-        "the client's status": (recorded.notes.told.status, renewed.notes.told.status),
+        "the client's status": (recorded.metadata.told.status, renewed.metadata.told.status),
     }
     return [f"{what} differs from the recorded one" for what, (before, now) in pairs.items() if before != now]
 

@@ -10,7 +10,8 @@ from typing import Any
 from mitmproxy import http
 from mitmproxy.test import tflow, tutils
 
-from addons.case import Broken, Case, Notes, Route, Text, pretty
+from addons.cases.case import Case, Text, pretty
+from addons.cases.case_metadata import CaseMetadata, RecordedRoute, UpstreamFault
 from addons.conversion import CHUNKS, EXCHANGE, PROVIDER, ROUTE, SIDE
 from converters import jsontext
 from converters.errors import Kind
@@ -40,39 +41,43 @@ def case(
     """A recorded exchange, its goldens made by today's code."""
     raw = raw or asking()
     body = b"".join(pieces)
-    notes = Notes(
+    metadata = CaseMetadata(
         pins="A test.",
         model=raw["model"],
         recorded=datetime.date(2026, 11, 21),
         now=1_790_000_000,
         client="codex",
         status=status,
-        fault=Broken(kind=broken, message=f"acme {broken}") if broken else None,
+        fault=UpstreamFault(kind=broken, message=f"acme {broken}") if broken else None,
         chunks=tuple(map(len, pieces)) if len(pieces) > 1 else (),
         times=times,
-        route=Route(provider="acme", protocol="chat", model="model-x", dialect={"think_tags": False}),
+        route=RecordedRoute(provider="acme", protocol="chat", model="model-x", dialect={"think_tags": False}),
         upstream_headers={"content-type": "text/event-stream" if status == 200 else "application/json"},
     )
     question = pretty(json.dumps(raw).encode())
     answered = Text.of(body) if status is not None else None
-    return replace(Case(notes, question, b"{}", answered, Text.of(b"")), upstream_request=b"{}").renewed()
+    return replace(Case(metadata, question, b"{}", answered, Text.of(b"")), upstream_request=b"{}").renewed()
 
 
 def flows(recorded: Case) -> tuple[http.HTTPFlow, http.HTTPFlow]:
     """Both flows as mitmproxy saves them: the attempt's, which ends first, and the client's."""
     client, attempt = tflow.tflow(), tflow.tflow()
-    notes = recorded.notes
+    metadata = recorded.metadata
     client.request = tutils.treq(path=b"/v1/responses", content=recorded.client_request, headers=http.Headers())
-    client.response = tutils.tresp(status_code=notes.told.status, content=recorded.client_response.data)
+    client.response = tutils.tresp(status_code=metadata.told.status, content=recorded.client_response.data)
     client.metadata |= {EXCHANGE: client.id, SIDE: "client"}
-    route = notes.route.model_dump() | {"who": notes.route.provider, "now": notes.now, "client": notes.client}
+    route = metadata.route.model_dump() | {
+        "who": metadata.route.provider,
+        "now": metadata.now,
+        "client": metadata.client,
+    }
     attempt.request = tutils.treq(
         path=b"/chat/completions", content=jsontext.dumps(jsontext.loads(recorded.upstream_request))
     )
-    attempt.response = tutils.tresp(status_code=notes.status, content=recorded.answered, headers=http.Headers())
-    attempt.metadata |= {EXCHANGE: client.id, SIDE: "upstream", PROVIDER: notes.route.provider}
+    attempt.response = tutils.tresp(status_code=metadata.status, content=recorded.answered, headers=http.Headers())
+    attempt.metadata |= {EXCHANGE: client.id, SIDE: "upstream", PROVIDER: metadata.route.provider}
     attempt.metadata[ROUTE] = jsontext.dumps(
-        route | {"compact": notes.compact, "without_thinking": notes.without_thinking}
+        route | {"compact": metadata.compact, "without_thinking": metadata.without_thinking}
     ).decode()
-    attempt.metadata[CHUNKS] = list(notes.chunks) or [len(recorded.answered)]
+    attempt.metadata[CHUNKS] = list(metadata.chunks) or [len(recorded.answered)]
     return attempt, client

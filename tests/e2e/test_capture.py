@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from addons.case import Case
+from addons.cases.case import Case
 from tests.e2e import proxy as mitmdump
 from tests.e2e.answers import Say, Text, Think
 from tests.e2e.codex import CLIENT_KEY
@@ -67,7 +67,7 @@ def test_no_key_of_an_exchange_is_in_any_file_that_is_kept_of_it(side: Side, rec
     [folder] = set(kept.glob("2*")) - before
     one = Case.load(folder)
     assert leaked(folder) == []
-    assert one.notes.codex == "0.169.0" and one.renewed() == one
+    assert one.metadata.codex == "0.169.0" and one.renewed() == one
     text = json.loads(one.client_response.data.rpartition(b"data: ")[2])["response"]["output"][-1]["content"][0]["text"]
     assert text in one.client_request.decode()  # the same placeholders on both sides
     captured = captured_of(recording.flows, side, tmp_path)

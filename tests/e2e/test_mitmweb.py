@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
-from addons.case import Case
+from addons.cases.case import Case
 from scripts import browser
 from tests.e2e import proxy as mitmdump
 from tests.e2e.answers import Call, Say, Text, Think
@@ -196,7 +196,7 @@ def test_the_flow_that_is_looked_at_is_saved_as_a_case(web: Web) -> None:
     web.picture("capture")
     case = Case.load(web.cases / "chat" / "from-the-page")
     assert json.loads(case.client_request)["model"] == "chat-tiny"
-    assert (case.notes.wrong, case.notes.pins) == (True, "A call keeps its arguments.")
+    assert (case.metadata.wrong, case.metadata.pins) == (True, "A call keeps its arguments.")
 
 
 def test_a_command_leads_from_one_side_to_the_other_and_back(web: Web) -> None:

@@ -11,7 +11,7 @@ from mitmproxy.addons.script import load_script
 from mitmproxy.proxy.layers import http as internals
 from mitmproxy.tools.dump import DumpMaster
 
-from addons.case import Case
+from addons.cases.case import Case
 from addons.playback.library import Recorded, Repertoire, fingerprint
 from addons.playback.server import Player
 from converters import exchange

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from addons.case import Case
+from addons.cases.case import Case
 from addons.playback.library import Recorded, Repertoire, fingerprint
 from addons.playback.server import Player
 from converters import exchange

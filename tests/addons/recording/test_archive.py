@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from addons.case import Case
+from addons.cases.case import Case
 from addons.recording.archive import Shelf, alone, prepare
 from tests.addons.recorded import case
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from addons.case import Case
+from addons.cases.case import Case
 from addons.recording.archive_worker import Keeper, Task, serve
 from addons.recording.recorder import BareSide, Exchanged
 from addons.redaction.detectors import Private

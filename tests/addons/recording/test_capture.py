@@ -7,7 +7,7 @@ from mitmproxy import exceptions, http
 from mitmproxy.addons import view
 from mitmproxy.test import taddons
 
-from addons.case import Case
+from addons.cases.case import Case
 from addons.recording.capture import Capture, listed, private
 from tests.addons.recorded import asking, case, flows
 
@@ -48,7 +48,7 @@ async def test_a_command_is_answered_at_once_and_the_log_says_what_became_of_it(
     assert await finished(capture[0]) == [f"chat/tool-call: written to {folder / 'chat/tool-call'}"]
     assert f"written to {folder}" in caplog.text
     recorded = Case.load(folder / "chat" / "tool-call")
-    assert recorded.notes.pins == "It pins."
+    assert recorded.metadata.pins == "It pins."
     assert b"the key <key-1>" in recorded.client_request
     assert not capture[0].saving
 
@@ -57,7 +57,7 @@ async def test_what_was_converted_wrongly_is_kept_as_wrong(capture: Captures, fo
     capture[0].wrong(exchange(), "chat/wrong", "It is right.")
     (line,) = await finished(capture[0])
     assert "it fails until the converter is corrected" in line
-    assert Case.load(folder / "chat/wrong").notes.wrong
+    assert Case.load(folder / "chat/wrong").metadata.wrong
 
 
 async def test_a_name_that_leads_elsewhere_is_refused_at_once(capture: Captures, folder: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from mitmproxy import flow, http
 from mitmproxy.test import tflow
 
-from addons.case import Broken
+from addons.cases.case_metadata import UpstreamFault
 from addons.conversion import CHUNKS, EXCHANGE, ROUTE, SIDE, TIMES
 from addons.recording.recorder import Exchanged, NoCase, case_of, exchanges, protocol_of
 from tests.addons.recorded import REFUSAL, WORDS, case, flows
@@ -25,14 +25,18 @@ def refused(one: Exchanged) -> str:
 def test_flows_become_the_case_that_they_were() -> None:
     made, original = case_of(exchanged(), "A test."), case()
     assert made.differing(original) == []
-    assert made.notes.route == original.notes.route
-    assert (made.notes.chunks, made.notes.now, made.notes.client) == (original.notes.chunks, 1_790_000_000, "codex")
+    assert made.metadata.route == original.metadata.route
+    assert (made.metadata.chunks, made.metadata.now, made.metadata.client) == (
+        original.metadata.chunks,
+        1_790_000_000,
+        "codex",
+    )
 
 
 def test_codex_s_version_is_in_its_user_agent() -> None:
     one = exchanged()
     one.client.request.headers["user-agent"] = "codex-tui/0.169.0-alpha.1 (Debian; x86_64) xterm"
-    assert case_of(one).notes.codex == "0.169.0-alpha.1"
+    assert case_of(one).metadata.codex == "0.169.0-alpha.1"
 
 
 def test_another_client_has_no_version_of_codex() -> None:
@@ -40,14 +44,14 @@ def test_another_client_has_no_version_of_codex() -> None:
     one.client.request.headers["user-agent"] = "OpenAI/3.52.0"
     route = json.loads(one.attempt.metadata[ROUTE]) | {"client": "other"}
     one.attempt.metadata[ROUTE] = json.dumps(route)
-    assert case_of(one).notes.codex == ""
+    assert case_of(one).metadata.codex == ""
 
 
 def test_times_are_kept_with_the_pieces() -> None:
     one = exchanged()
     for times in ([1, 20, 21], "1 20 21"):  # older saved flows have lists
         one.attempt.metadata[TIMES] = times
-        assert case_of(one).notes.times == (1, 20, 21)
+        assert case_of(one).metadata.times == (1, 20, 21)
 
 
 def test_an_answer_is_kept_as_it_is_without_its_encoding() -> None:
@@ -59,12 +63,12 @@ def test_an_answer_is_kept_as_it_is_without_its_encoding() -> None:
     one.attempt.metadata[CHUNKS] = f"10 {len(packed) - 10}"
     made = case_of(one)
     assert made.answered == b"".join(WORDS)
-    assert sum(made.notes.chunks) == len(made.answered)
+    assert sum(made.metadata.chunks) == len(made.answered)
 
 
 def test_a_refusal_is_a_case() -> None:
     attempt, client = flows(case(pieces=(REFUSAL,), status=429))
-    assert case_of(Exchanged(client, attempt)).notes.status == 429
+    assert case_of(Exchanged(client, attempt)).metadata.status == 429
 
 
 @pytest.mark.parametrize(
@@ -83,7 +87,7 @@ def test_what_broke_an_attempt_is_known_by_the_layer_s_words(message: str, statu
     assert one.client.response is not None
     one.client.response.status_code = status
     one.attempt.error = flow.Error(message)
-    assert case_of(one).notes.fault == Broken(kind=kind, message=message)  # type: ignore[arg-type]
+    assert case_of(one).metadata.fault == UpstreamFault(kind=kind, message=message)  # type: ignore[arg-type]
 
 
 def test_an_upstream_that_never_answered_has_no_status() -> None:
@@ -91,7 +95,7 @@ def test_an_upstream_that_never_answered_has_no_status() -> None:
     one.attempt.response = None
     one.attempt.error = flow.Error("acme is out of reach: refused")
     made = case_of(one)
-    assert (made.notes.status, made.upstream_response) == (None, None)
+    assert (made.metadata.status, made.upstream_response) == (None, None)
 
 
 def test_what_cannot_become_a_case_says_why() -> None:

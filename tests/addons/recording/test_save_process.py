@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from mitmproxy import exceptions, flow, http
 
-from addons.case import Case
+from addons.cases.case import Case
 from addons.recording.recorder import exchanges
 from addons.recording.save_process import Order, save, save_elsewhere
 from addons.redaction.detectors import Private
@@ -36,7 +36,7 @@ def test_an_exchange_becomes_a_case(tmp_path: Path) -> None:
     lines = save_lines(exchange(), tmp_path, "chat/tool-call", "It pins.")
     assert lines == [f"chat/tool-call: written to {tmp_path / 'chat/tool-call'}"]
     written = Case.load(tmp_path / "chat" / "tool-call")
-    assert written.notes.pins == "It pins."
+    assert written.metadata.pins == "It pins."
     assert b"the key <key-1>" in written.client_request
 
 
@@ -49,17 +49,17 @@ def test_a_case_that_is_there_is_replaced_only_on_request(tmp_path: Path) -> Non
     save_lines(exchange(), tmp_path, "chat/one", "First.")
     (line,) = save_lines(exchange(), tmp_path, "chat/one", "2nd.")
     assert line == "chat/one: not written: the case exists; chat/one! replaces it"
-    assert Case.load(tmp_path / "chat/one").notes.pins == "First."
+    assert Case.load(tmp_path / "chat/one").metadata.pins == "First."
     save_lines(exchange(), tmp_path, "chat/one!", "Third.")
-    assert Case.load(tmp_path / "chat/one").notes.pins == "Third."
+    assert Case.load(tmp_path / "chat/one").metadata.pins == "Third."
 
 
 def test_what_was_converted_wrongly_is_kept_as_wrong(tmp_path: Path) -> None:
     (line,) = save_lines(exchange(), tmp_path, "chat/wrong", "It is right.", wrong=True)
     assert "it fails until the converter is corrected" in line
-    assert Case.load(tmp_path / "chat/wrong").notes.wrong
+    assert Case.load(tmp_path / "chat/wrong").metadata.wrong
     save_lines(exchange(), tmp_path, "chat/right", "It is right.")
-    assert not Case.load(tmp_path / "chat/right").notes.wrong
+    assert not Case.load(tmp_path / "chat/right").metadata.wrong
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from addons.case import Case, Text
+from addons.cases.case import Case, Text
 from addons.redaction.detectors import Private, Redactor
 from addons.redaction.redact_case import Scrubber, Unsafe, leaks, moved, redact
 from converters import jsontext, seal
@@ -127,19 +127,19 @@ def test_headers_go_unless_they_are_allowed() -> None:
         *("Authorization", "cookie", "chatgpt-account-id", "x-api-key", "x-unknown", "host"),
     }
     given = dict.fromkeys(headers, "v") | {"User-Agent": "codex_exec/0.169.0 (Debian 12; my box)", "Thread-Id": "t"}
-    notes = original.notes.model_copy(
+    metadata = original.metadata.model_copy(
         update={"client_headers": given, "upstream_headers": {"Set-Cookie": "v", "Retry-After": "9"}}
     )
-    done = redacted(replace(original, notes=notes)).notes
+    done = redacted(replace(original, metadata=metadata)).metadata
     assert done.client_headers == {"user-agent": "codex_exec/0.169.0", "thread-id": "t"}
     assert done.upstream_headers == {"retry-after": "9"}
 
 
 def test_what_is_written_of_a_fault_is_redacted() -> None:
     original = case(pieces=(chunk("x"),), broken="cut")
-    assert original.notes.fault is not None
-    fault = original.notes.fault.model_copy(update={"message": "acme broke off: /home/ann"})
-    done = redacted(replace(original, notes=original.notes.model_copy(update={"fault": fault})))
+    assert original.metadata.fault is not None
+    fault = original.metadata.fault.model_copy(update={"message": "acme broke off: /home/ann"})
+    done = redacted(replace(original, metadata=original.metadata.model_copy(update={"fault": fault})))
     assert b"acme broke off: /home/user-1" in done.client_response.data
 
 
@@ -201,5 +201,5 @@ def test_borders_of_chunks_move_with_the_text(chunks: tuple[int, ...], sizes: tu
 
 def test_chunks_of_an_answer_are_as_long_as_the_answer_afterwards() -> None:
     result = redacted(answering("a", KEY, "b", KEY[:9], KEY[9:]))
-    assert sum(result.notes.chunks) == len(result.answered)
-    assert len(result.notes.chunks) == 6
+    assert sum(result.metadata.chunks) == len(result.answered)
+    assert len(result.metadata.chunks) == 6

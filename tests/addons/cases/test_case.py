@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from addons.case import Case, CaseError, Text, Told, pretty
+from addons.cases.case import Case, CaseError, Text, pretty
+from addons.cases.case_metadata import ClientResponseHead
 from tests.addons.recorded import REFUSAL, WORDS, asking, case
 
 
@@ -62,7 +63,7 @@ def test_an_answer_comes_in_the_recorded_pieces() -> None:
 
 def test_a_refusal_is_what_the_client_is_told() -> None:
     one = case(pieces=(REFUSAL,), status=429)
-    assert one.notes.told == Told(status=429, retry_after="5")
+    assert one.metadata.told == ClientResponseHead(status=429, retry_after="5")
     assert one.client_response.form == "json"
     assert b"slow down" in one.client_response.data
     assert one.replay() == one.client_response.data
@@ -81,7 +82,7 @@ def test_an_answer_that_breaks_off_after_its_first_word_ends_the_stream() -> Non
 
 def test_an_answer_that_breaks_off_before_is_an_error() -> None:
     one = case(pieces=(b": ping\n\n",), broken="timeout")
-    assert (one.notes.told.status, one.client_response.form) == (408, "json")
+    assert (one.metadata.told.status, one.client_response.form) == (408, "json")
 
 
 def test_an_upstream_out_of_reach_leaves_no_answer(tmp_path: Path) -> None:
@@ -90,7 +91,7 @@ def test_an_upstream_out_of_reach_leaves_no_answer(tmp_path: Path) -> None:
     one.save(tmp_path / "one")
     assert not list((tmp_path / "one").glob("upstream_response.*"))
     assert Case.load(tmp_path / "one") == one
-    assert one.notes.told.status == 502
+    assert one.metadata.told.status == 502
 
 
 def test_only_goldens_are_made_anew() -> None:
@@ -103,15 +104,15 @@ def test_only_goldens_are_made_anew() -> None:
 
 def test_what_was_recorded_as_wrong_is_so_until_something_else_is_accepted() -> None:
     one = case()
-    wrong = replace(one, notes=one.notes.model_copy(update={"wrong": True}))
+    wrong = replace(one, metadata=one.metadata.model_copy(update={"wrong": True}))
     assert wrong.accepted() == wrong
     assert replace(wrong, upstream_request=b"{}\n").accepted() == one
-    assert "wrong = true" in wrong.notes.text() and "wrong" not in one.notes.text()
+    assert "wrong = true" in wrong.metadata.text() and "wrong" not in one.metadata.text()
 
 
 def test_another_status_is_a_difference() -> None:
     one = case()
-    other = replace(one, notes=one.notes.model_copy(update={"told": Told(status=500)}))
+    other = replace(one, metadata=one.metadata.model_copy(update={"told": ClientResponseHead(status=500)}))
     assert one.differing(other) == ["case.toml"]
 
 

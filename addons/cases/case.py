@@ -19,17 +19,15 @@ from typing import Literal, Self
 
 import orjson
 
-from addons import folder_of_texts
-from addons.notes import Broken, Notes, Route, Told
+from addons.cases import atomic_dir
+from addons.cases.case_metadata import CaseMetadata, ClientResponseHead
 from converters import errors, exchange, jsontext
 from converters.errors import Answer, Fault
 from converters.exchange import Exchange
 
-__all__ = ["Broken", "Case", "CaseError", "Notes", "Route", "Text", "Told", "pretty"]
-
 type Form = Literal["sse", "json", "txt"]
 
-_NOTES = "case.toml"
+_METADATA = "case.toml"
 _FORMS: tuple[Form, ...] = ("sse", "json", "txt")
 
 
@@ -68,7 +66,7 @@ class Case:
     """`client_request` and `upstream_request` are pretty-printed JSON. The goldens of a case that was just recorded
     are what went over the wire then."""
 
-    notes: Notes
+    metadata: CaseMetadata
     client_request: bytes
     upstream_request: bytes
     upstream_response: Text | None
@@ -81,19 +79,19 @@ class Case:
         Raises:
             CaseError: it is none, lacks a file, or has one that no case has.
         """
-        files = folder_of_texts.read(folder)
-        notes = _notes(folder, files)
+        files = atomic_dir.read(folder)
+        metadata = _metadata(folder, files)
         case = cls(
-            notes,
+            metadata,
             _take(folder, files, "client_request", ("json",)).data,
             _take(folder, files, "upstream_request", ("json",)).data,
-            None if notes.status is None else _take(folder, files, "upstream_response", _FORMS),
+            None if metadata.status is None else _take(folder, files, "upstream_response", _FORMS),
             _take(folder, files, "client_response", _FORMS),
         )
         if files:
             raise CaseError(f"{folder / sorted(files)[0]}: no case has such a file")
-        if sum(notes.chunks) not in (0, len(case.answered)):
-            raise CaseError(f"{folder / _NOTES}: chunks: are not as long as the upstream's answer")
+        if sum(metadata.chunks) not in (0, len(case.answered)):
+            raise CaseError(f"{folder / _METADATA}: chunks: are not as long as the upstream's answer")
         return case
 
     def save(self, folder: Path, *, replacing: bool = False) -> None:
@@ -102,11 +100,11 @@ class Case:
         Raises:
             FileExistsError: there is something, and it is not to be replaced.
         """
-        folder_of_texts.write(folder, self.files(), replacing=replacing)
+        atomic_dir.write(folder, self.files(), replacing=replacing)
 
     def files(self) -> dict[str, bytes]:
         """file name -> content."""
-        files = {_NOTES: self.notes.text().encode(), "client_request.json": self.client_request}
+        files = {_METADATA: self.metadata.text().encode(), "client_request.json": self.client_request}
         files["upstream_request.json"] = self.upstream_request
         if self.upstream_response is not None:
             files[f"upstream_response.{self.upstream_response.form}"] = self.upstream_response.data
@@ -116,7 +114,7 @@ class Case:
     @property
     def dropped(self) -> bool:
         """The upstream broke off within its answer."""
-        return self.notes.fault is not None and self.notes.status is not None
+        return self.metadata.fault is not None and self.metadata.status is not None
 
     @property
     def answered(self) -> bytes:
@@ -129,22 +127,22 @@ class Case:
         Raises:
             RequestError: today it is refused.
         """
-        notes = self.notes
+        metadata = self.metadata
         raw = exchange.load(self.client_request)
-        upstream = notes.route.upstream()
+        upstream = metadata.route.upstream()
         return exchange.open_exchange(
             raw,
             upstream,
-            now=notes.now,
-            client=notes.client,
-            compact=notes.compact,
-            without_thinking=notes.without_thinking,
+            now=metadata.now,
+            client=metadata.client,
+            compact=metadata.compact,
+            without_thinking=metadata.without_thinking,
         )
 
     def pieces(self, cut: int | None = None) -> Iterator[bytes]:
         """The upstream's body in pieces of `cut` bytes, or as it came."""
         body = self.answered
-        sizes: Iterable[int] = self.notes.chunks or (len(body),)
+        sizes: Iterable[int] = self.metadata.chunks or (len(body),)
         if cut is not None:
             sizes = (cut for _ in range(0, len(body), cut))
         start = 0
@@ -154,15 +152,15 @@ class Case:
             start += size
 
     def answer(self, cut: int | None = None) -> Answer:
-        """What today's client is told, for the upstream's recorded answer; of headers, what `Told` knows."""
-        opened, notes = self.exchange(), self.notes
-        if notes.status is not None and notes.status >= 300:
-            return opened.refused(notes.status, notes.upstream_headers, self.answered)
+        """What today's client is told for the recorded answer; of headers, those of `ClientResponseHead`."""
+        opened, metadata = self.exchange(), self.metadata
+        if metadata.status is not None and metadata.status >= 300:
+            return opened.refused(metadata.status, metadata.upstream_headers, self.answered)
         said = b"".join(chunk for piece in self.pieces(cut) for chunk in opened.feed(piece))
-        if notes.fault is not None:
-            fault = Fault(notes.fault.kind, notes.fault.message)
+        if metadata.fault is not None:
+            fault = Fault(metadata.fault.kind, metadata.fault.message)
             # While the client has read nothing, it can still be told a status.
-            return _stream(said + b"".join(opened.fail(fault))) if said else errors.answer(fault, notes.client)
+            return _stream(said + b"".join(opened.fail(fault))) if said else errors.answer(fault, metadata.client)
         said += b"".join(opened.close())
         return _stream(said) if opened.stream else opened.whole()
 
@@ -173,10 +171,10 @@ class Case:
     def renewed(self) -> Self:
         """The same inputs, and the goldens of today's code."""
         answer = self.answer()
-        told = Told(status=answer.status, retry_after=answer.headers.get("retry-after"))
+        told = ClientResponseHead(status=answer.status, retry_after=answer.headers.get("retry-after"))
         return replace(
             self,
-            notes=self.notes.model_copy(update={"told": told}),
+            metadata=self.metadata.model_copy(update={"told": told}),
             upstream_request=pretty(self.exchange().body),
             client_response=Text.pretty(answer.body),
         )
@@ -184,15 +182,15 @@ class Case:
     def accepted(self) -> Self:
         """`renewed`, by a person who finds it right: where something is another than before, it is wrong no more."""
         renewed = self.renewed()
-        wrong = self.notes.wrong and not self.differing(renewed)
-        return replace(renewed, notes=renewed.notes.model_copy(update={"wrong": wrong}))
+        wrong = self.metadata.wrong and not self.differing(renewed)
+        return replace(renewed, metadata=renewed.metadata.model_copy(update={"wrong": wrong}))
 
     def differing(self, other: "Case") -> list[str]:
         """The files that are not the same in both; case.toml only where the client is told something else."""
         ours, theirs = self.files(), other.files()
         names = [name for name in sorted(ours.keys() | theirs.keys()) if ours.get(name) != theirs.get(name)]
-        same = self.notes.told == other.notes.told
-        return [name for name in names if name != _NOTES or not same]
+        same = self.metadata.told == other.metadata.told
+        return [name for name in names if name != _METADATA or not same]
 
 
 def _stream(body: bytes) -> Answer:
@@ -212,14 +210,14 @@ def _is_json(body: bytes) -> bool:
     return True
 
 
-def _notes(folder: Path, files: dict[str, bytes]) -> Notes:
+def _metadata(folder: Path, files: dict[str, bytes]) -> CaseMetadata:
     """case.toml, out of `files`."""
-    if _NOTES not in files:
-        raise CaseError(f"{folder / _NOTES}: is missing")
+    if _METADATA not in files:
+        raise CaseError(f"{folder / _METADATA}: is missing")
     try:
-        return Notes.read(files.pop(_NOTES))
+        return CaseMetadata.read(files.pop(_METADATA))
     except ValueError as error:
-        raise CaseError(f"{folder / _NOTES}: {error}") from error
+        raise CaseError(f"{folder / _METADATA}: {error}") from error
 
 
 def _take(folder: Path, files: dict[str, bytes], stem: str, forms: tuple[Form, ...]) -> Text:

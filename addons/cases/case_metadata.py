@@ -19,7 +19,7 @@ _A_LINE_OF_NUMBERS = 16
 type _Headers = Annotated[dict[str, str], PlainSerializer(lambda headers: dict(sorted(headers.items())))]
 
 
-class Route(Table):
+class RecordedRoute(Table):
     """Where the question went. `dialect` has the flags that are not the protocol's default."""
 
     provider: str
@@ -31,21 +31,21 @@ class Route(Table):
         return Upstream(self.provider, self.protocol, self.model, PROTOCOLS[self.protocol].dialect(**self.dialect))
 
 
-class Broken(Table):
+class UpstreamFault(Table):
     """What the proxy noticed of an upstream that was out of reach, broke off or fell silent."""
 
     kind: Kind
     message: str
 
 
-class Told(Table):
+class ClientResponseHead(Table):
     """The head of the client's answer, a golden. Of its headers, what a client acts on."""
 
     status: int = 200
     retry_after: str | None = None
 
 
-class Notes(Table):
+class CaseMetadata(Table):
     """case.toml. `now` is the proxy's clock in whole seconds, `times` are in ms since the attempt began."""
 
     pins: str = ""
@@ -77,9 +77,9 @@ class Notes(Table):
     """Sizes of the pieces of upstream_response in bytes, as they came; () for one piece."""
 
     times: tuple[int, ...] = ()
-    fault: Broken | None = None
-    told: Told = Told()
-    route: Route
+    fault: UpstreamFault | None = None
+    told: ClientResponseHead = ClientResponseHead()
+    route: RecordedRoute
     upstream_headers: _Headers = Field(default_factory=dict)
     """Of the upstream's answer, those that may be kept."""
 
@@ -88,15 +88,15 @@ class Notes(Table):
 
     @classmethod
     def read(cls, text: bytes) -> Self:
-        """The notes in a file.
+        """The metadata in a file.
 
         Raises:
             ValueError: it is no TOML, or says what cannot be; the text names the place.
         """
         # Not tomlkit, which writes it: keeping the layout makes it many times slower.
-        notes = config_errors.validated(cls, tomllib.loads(text.decode()), "")
-        _check_route(notes.route)
-        return notes
+        metadata = config_errors.validated(cls, tomllib.loads(text.decode()), "")
+        _check_route(metadata.route)
+        return metadata
 
     def text(self) -> str:
         """The file: keys in the order of this class; what has its default is left out."""
@@ -106,7 +106,7 @@ class Notes(Table):
         return tomlkit.dumps(document)
 
 
-def _check_route(route: Route) -> None:
+def _check_route(route: RecordedRoute) -> None:
     if route.protocol not in PROTOCOLS:
         raise ValueError(f"route.protocol: {config_errors.unknown(route.protocol, PROTOCOLS)}")
     config_errors.validated(PROTOCOLS[route.protocol].dialect, route.dialect, "route.dialect")

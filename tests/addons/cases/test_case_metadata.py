@@ -2,17 +2,17 @@ import tomllib
 
 import pytest
 
-from addons.notes import Notes
+from addons.cases.case_metadata import CaseMetadata
 from tests.addons.recorded import case
 
 
 def test_what_was_written_is_read_again() -> None:
-    notes = case().notes
-    assert Notes.read(notes.text().encode()) == notes
+    metadata = case().metadata
+    assert CaseMetadata.read(metadata.text().encode()) == metadata
 
 
 def test_notes_say_first_what_a_case_pins_and_leave_out_what_goes_without_saying() -> None:
-    text = case().notes.text()
+    text = case().metadata.text()
     assert text.startswith('pins = "A test."\n')
     assert set(tomllib.loads(text)) == {
         *("pins", "model", "recorded", "now", "client", "status", "chunks", "route", "upstream_headers"),
@@ -20,7 +20,7 @@ def test_notes_say_first_what_a_case_pins_and_leave_out_what_goes_without_saying
 
 
 def test_many_chunks_stand_in_lines_that_fit_a_screen() -> None:
-    text = case().notes.model_copy(update={"chunks": tuple(range(40)), "pins": "two\nlines"}).text()
+    text = case().metadata.model_copy(update={"chunks": tuple(range(40)), "pins": "two\nlines"}).text()
     assert tomllib.loads(text)["chunks"] == list(range(40))
     assert 'pins = """' in text
     assert max(map(len, text.splitlines())) <= 120
@@ -39,7 +39,7 @@ def test_many_chunks_stand_in_lines_that_fit_a_screen() -> None:
     ],
 )
 def test_notes_that_cannot_be_are_told_by_their_place(old: str, new: str, complaint: str) -> None:
-    text = case().notes.text()
+    text = case().metadata.text()
     assert old in text
     with pytest.raises(ValueError, match=complaint):
-        Notes.read(text.replace(old, new, 1).encode())
+        CaseMetadata.read(text.replace(old, new, 1).encode())
