@@ -18,6 +18,7 @@ from addons.redaction.redact_case import redact
 from converters.errors import RequestError
 from converters.protocols import converted
 from scripts.codex import KNOWN, ROOT, installed
+from scripts.share import share
 from scripts.steady import is_same, steady
 
 
@@ -72,6 +73,7 @@ def main() -> None:
                     print(record(name, rows[name], protocol, said[run]), flush=True)
                 except (IndexError, ValueError, RequestError, subprocess.CalledProcessError) as error:
                     sys.exit(f"{protocol}/{name}: {error}")
+    print("\n".join(share(ROOT / "flows")))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import orjson
 
+from addons.cases.case import Case
 from converters import exchange, jsontext
 from converters.anthropic.dialect import AnthropicDialect
 from converters.chat.dialect import ChatDialect
@@ -267,13 +268,14 @@ def _paths(protocol: str) -> Iterator[Path]:
 
 
 def _answer(path: Path) -> Answer | None:
-    text = path.read_bytes()
+    is_of_a_case = path.is_relative_to(REPOSITORY / "flows")
+    text = Case.load(path.parent).files()[path.name] if is_of_a_case else path.read_bytes()
     pieces = [text] if text.startswith(b"{") else [piece for piece in re.split(rb"(?<=\n\n)", text) if piece]
     kinds: dict[bytes, list[int]] = {}
     for at, piece in enumerate(pieces):
         if b"{" in piece:
             kinds.setdefault(_shape(piece), []).append(at)
-    name = f"{path.parent.parent.name}/{path.parent.name}" if path.is_relative_to(REPOSITORY / "flows") else path.stem
+    name = f"{path.parent.parent.name}/{path.parent.name}" if is_of_a_case else path.stem
     return Answer(name, pieces, list(kinds.values())) if kinds else None
 
 

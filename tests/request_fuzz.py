@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from addons.cases.case import Case
 from tests.exchange_laws import REPOSITORY, Setting, check_request, settings
 from tests.mutations import Mutation, Source
 
@@ -63,7 +64,7 @@ def sources() -> list[Source]:
 def _distinct(paths: list[Path]) -> Iterator[tuple[str, bytes]]:
     seen: set[bytes] = set()
     for path in paths:
-        text = path.read_bytes()
+        text = Case.load(path.parent).client_request
         if text not in seen:
             seen.add(text)
             yield f"{path.parent.parent.name}/{path.parent.name}", text
@@ -78,5 +79,5 @@ def _settings() -> list[Setting]:
 def _answer(protocol: str, name: str) -> bytes:
     """A recorded answer; a Responses upstream's is what a client reads."""
     if protocol == "responses":
-        return (REPOSITORY / "flows" / "chat" / name / "client_response.sse").read_bytes()
-    return (REPOSITORY / "flows" / protocol / name / "upstream_response.sse").read_bytes()
+        return Case.load(REPOSITORY / "flows" / "chat" / name).client_response.data
+    return Case.load(REPOSITORY / "flows" / protocol / name).answered

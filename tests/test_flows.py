@@ -4,11 +4,13 @@
 """
 
 import functools
+import statistics
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from addons.cases import atomic_dir, shared_texts
 from addons.cases.case import Case
 from addons.cases.case_metadata import CaseMetadata
 from addons.redaction.detectors import Redactor
@@ -18,7 +20,8 @@ from tests import referee
 
 FLOWS = Path(__file__).parents[1] / "flows"
 NOT_A_CASE = {".gitattributes", "README.md"}
-CASES = sorted(path for path in FLOWS.glob("*/*") if path.is_dir())
+CASES = sorted(path.parent for path in FLOWS.glob("*/*/case.toml"))
+SHARED = shared_texts.of(FLOWS / "shared")
 
 
 def is_converted_stream(folder: Path) -> bool:
@@ -56,9 +59,27 @@ def case(folder: Path, request: pytest.FixtureRequest) -> Case:
 
 
 def test_flows_hold_cases_and_nothing_else() -> None:
+    known = NOT_A_CASE | {f"shared/{name}" for name in SHARED.names}
     files = [path for path in FLOWS.rglob("*") if path.is_file() and path.parent not in CASES]
-    assert [str(path.relative_to(FLOWS)) for path in files if path.name not in NOT_A_CASE] == []
+    assert {str(path.relative_to(FLOWS)) for path in files} - known == set()
     assert CASES
+
+
+def test_what_is_shared_is_named_by_a_case() -> None:
+    stored = [data for folder in CASES for data in atomic_dir.read(folder).values()]
+    named = set().union(*map(SHARED.referred_to, stored))
+    assert set(SHARED.names) - named == set(), "scripts/share removes it"
+
+
+def test_a_person_can_read_them() -> None:
+    sizes = {name(folder): sum(map(len, atomic_dir.read(folder).values())) for folder in CASES}
+    assert {case: size for case, size in sizes.items() if size > 40_000} == {}, "scripts/share finds what is common"
+    assert statistics.median(sizes.values()) < 20_000
+
+
+def test_what_is_shared_stands_there_once(case: Case, folder: Path) -> None:
+    stored = {file: data.decode() for file, data in atomic_dir.read(folder).items()}
+    assert {file: data.decode() for file, data in case.files_in(folder).items()} == stored
 
 
 def test_the_upstream_is_sent_what_was_accepted(case: Case) -> None:
@@ -108,6 +129,11 @@ REDACTOR = Remembering()
 def test_nothing_private_is_left(case: Case) -> None:
     found = [place for name, data in case.files().items() for place in leaks(name, data, REDACTOR)]
     assert found == []
+
+
+@pytest.mark.parametrize("shared", SHARED.names)
+def test_nothing_private_is_shared(shared: str) -> None:
+    assert list(leaks(shared, (FLOWS / "shared" / shared).read_bytes(), REDACTOR)) == []
 
 
 def test_what_was_recorded_as_wrong_is_mended(case: Case) -> None:

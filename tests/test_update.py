@@ -56,7 +56,7 @@ class Copy:
 @pytest.fixture
 def copy(tmp_path: Path) -> Iterator[Copy]:
     root = tmp_path / "project"
-    for folder in ("addons", "converters", "scripts", "tests", f"flows/{KEPT}"):
+    for folder in ("addons", "converters", "scripts", "tests", "flows/shared", f"flows/{KEPT}"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, root)

@@ -8,6 +8,8 @@
                                       none where nobody answered)
       client_response.sse     golden  what the client reads (.json where it is no stream)
 
+What many cases say stands once in `flows/shared/` (shared_texts.py); a `Case` in memory holds all of itself.
+
 Inputs are recorded. Goldens are made of them by today's code (`Case.renewed`) and accepted by a person. JSON is
 pretty-printed but for the upstream's, whose bytes are an input.
 """
@@ -19,8 +21,9 @@ from typing import Literal, Self
 
 import orjson
 
-from addons.cases import atomic_dir
+from addons.cases import atomic_dir, shared_texts
 from addons.cases.case_metadata import CaseMetadata, ClientResponseHead
+from addons.cases.shared_texts import SharedTextError
 from converters import errors, exchange, jsontext
 from converters.errors import Answer, Fault
 from converters.exchange import Exchange
@@ -79,7 +82,7 @@ class Case:
         Raises:
             CaseError: it is none, lacks a file, or has one that no case has.
         """
-        files = atomic_dir.read(folder)
+        files = _unfolded(folder)
         metadata = _metadata(folder, files)
         case = cls(
             metadata,
@@ -100,7 +103,15 @@ class Case:
         Raises:
             FileExistsError: there is something, and it is not to be replaced.
         """
-        atomic_dir.write(folder, self.files(), replacing=replacing)
+        atomic_dir.write(folder, self.files_in(folder), replacing=replacing)
+
+    def files_in(self, folder: Path) -> dict[str, bytes]:
+        """file name -> content, as it stands there: what is shared beside it is named."""
+        texts, files = shared_texts.beside(folder), self.files()
+        return {
+            name: data if name == _METADATA else texts.fold(data, pretty=_is_pretty(name))
+            for name, data in files.items()
+        }
 
     def files(self) -> dict[str, bytes]:
         """file name -> content."""
@@ -208,6 +219,21 @@ def _is_json(body: bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _unfolded(folder: Path) -> dict[str, bytes]:
+    """file name -> content, with what is shared in its place."""
+    texts, files = shared_texts.beside(folder), atomic_dir.read(folder)
+    for name, data in files.items():
+        try:
+            files[name] = data if name == _METADATA else texts.unfold(data, pretty=_is_pretty(name))
+        except SharedTextError as error:
+            raise CaseError(f"{folder / name}: {error}") from error
+    return files
+
+
+def _is_pretty(name: str) -> bool:
+    return name.endswith(".json")
 
 
 def _metadata(folder: Path, files: dict[str, bytes]) -> CaseMetadata:
