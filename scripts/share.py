@@ -59,17 +59,13 @@ def common(cases: list[Case]) -> list[Found]:
     often = Counter(line for case in cases for line in {line for text in _texts(case) for line in _lines(text)})
     wanted: dict[bytes, Found] = {}
     seen: Counter[bytes] = Counter()
-    for case in sorted(cases, key=_version, reverse=True):
+    for case in sorted((case for case in cases if case.metadata.codex), key=_version, reverse=True):
         found = {jsontext.dumps(value): (name, value) for name, value in _found(case, often)}
         seen.update(found.keys())
         for key, (name, value) in found.items():
-            wanted.setdefault(key, (f"{_client(case)}/{name}", value))
+            wanted.setdefault(key, (f"codex-{case.metadata.codex}/{name}", value))
     worth = [key for key, count in seen.items() if len(key) >= (_WORTH_IT if count >= _COMMON else _LONG)]
     return [wanted[key] for key in sorted(worth, key=lambda key: (len(key), key))]
-
-
-def _client(case: Case) -> str:
-    return f"codex-{case.metadata.codex}" if case.metadata.codex else "another-client"
 
 
 def _version(case: Case) -> list[int]:
@@ -128,14 +124,13 @@ def _lists_of_tools(value: Any) -> Iterator[list[Any]]:
 def _name(tool: Any) -> str:
     match tool:
         case {"name": str(name)} | {"function": {"name": str(name)}} | {"type": str(name)}:
-            return re.sub(r"\W+", "-", name)
+            return re.sub(r"[^A-Za-z0-9_]+", "-", name).strip("-") or "tool"
         case _:
             return "tool"
 
 
 def _slug(text: str) -> str:
-    words = re.findall(r"[a-z0-9]+", text.lower())
-    return "-".join(words[:6])
+    return "-".join(re.findall(r"[a-z0-9]+", text.lower())[:6]) or "text"
 
 
 # --- files ---

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from addons.cases.case import Case
+from addons.cases.case import Case, pretty
 from scripts.share import share
 from tests.addons.recorded import asking, case
 
@@ -83,6 +83,21 @@ def test_another_codex_brings_what_is_new_and_keeps_the_names_of_the_rest(
     added = [line for line in share(tmp_path) if line.endswith(": added")]
     assert "shared/codex-0.170.0/client_request/shell.json: added" in added
     assert stored(tmp_path, "new-0")["instructions"] == "<shared codex-0.169.0/you-are-codex-a-coding-agent.md>"
+
+
+def test_words_that_are_no_file_name_are_left_out_of_it(tmp_path: Path) -> None:
+    for number in range(3):
+        one = session("hi", [TOOL | {"name": "ünder/way"}, TOOL | {"name": "道具"}])
+        text = "日本語の説明。\n" * 300
+        request = json.loads(one.client_request) | {"instructions": text}
+        replace(one, client_request=pretty(json.dumps(request).encode())).renewed().save(
+            tmp_path / "chat" / f"case-{number}"
+        )
+    share(tmp_path)
+    assert stored(tmp_path, "case-0")["instructions"] == "<shared codex-0.169.0/text.md>"
+    tools = json.loads((tmp_path / "shared/codex-0.169.0/client_request/2-tools.json").read_text())
+    where = "codex-0.169.0/client_request"
+    assert tools == [f"<shared {where}/nder-way.json>", f"<shared {where}/tool.json>"]
 
 
 def test_what_no_case_says_any_more_is_removed(tmp_path: Path, recorded: dict[str, Case]) -> None:

@@ -12,6 +12,7 @@ import pytest
 from mitmproxy import io
 
 from addons.cases.case import Case
+from scripts.share import share
 from tests.addons.recorded import flows
 
 pytestmark = pytest.mark.slow
@@ -20,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 KEPT = "chat/command-call"
 NAME = "chat/lost-arguments"
 RIGHT, WRONG = "elif entry.arguments:", "elif entry.arguments is ...:"
-"""In converters/chat/calls.py: what a call's arguments depend on."""
+"""In converters/chat/tool_calls.py: what a call's arguments depend on."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Copy:
         return Case.load(self.root / "flows" / NAME)
 
     def _edit(self, before: str, after: str) -> None:
-        path = self.root / "converters" / "chat" / "calls.py"
+        path = self.root / "converters" / "chat" / "tool_calls.py"
         text = path.read_text()
         assert text.count(before) == 1
         path.write_text(text.replace(before, after))
@@ -66,6 +67,7 @@ def copy(tmp_path: Path) -> Iterator[Copy]:
         start = root / ".venv" / "bin" / program
         start.write_text(f'#!/bin/sh\nexec "{Path(sys.executable).with_name(program)}" "$@"\n')
         start.chmod(0o755)
+    share(root / "flows")  # what other cases name is not there
     one = Copy(root)
     yield one
     shutil.rmtree(root)

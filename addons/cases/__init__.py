@@ -1,4 +1,4 @@
-"""Cases: recorded exchanges as folders of text files.
+"""Cases, recorded exchanges as folders of text files:
 
 case.py           the case, and what today's code makes of it
 case_metadata.py  its case.toml

@@ -20,7 +20,7 @@ import orjson
 
 from converters import jsontext
 
-_NAME = rb"(?:\w[\w.-]*/)*\w[\w.-]*"  # no way out of the folder: no part begins with a dot
+_NAME = rb"codex-[\w.-]*(?:/\w[\w.-]*)+"  # no way out of the folder: no part begins with a dot
 _REFERENCE = re.compile(rb'"<shared (?P<json>%s\.json)>"|<shared (?P<text>%s\.md)>' % (_NAME, _NAME))
 _LOOKALIKE = re.compile(rb"<shared(!*) ")
 _ESCAPED = re.compile(rb"<shared!(!*) ")
@@ -72,7 +72,7 @@ class SharedTexts:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._values: dict[str, _Value] = {}
-        files = [path for path in folder.rglob("*") if path.suffix in (".json", ".md")]
+        files = [path for path in folder.glob("codex-*/**/*") if path.suffix in (".json", ".md")]
         self.names = sorted(path.relative_to(folder).as_posix() for path in files)
 
     def fold(self, data: bytes, *, pretty: bool) -> bytes:
@@ -99,9 +99,9 @@ class SharedTexts:
         return _ESCAPED.sub(rb"<shared\1 ", _REFERENCE.sub(meant, data))
 
     def add(self, name: str, value: object) -> str | None:
-        """The name under which it is written, a numbered one if there is such a file; None if it was shared before.
+        """The file of that name, numbered if there is one already; None if it was shared before.
 
-        A text without suffix in `name`, or JSON; neither is empty.
+        `name` begins with `codex-` and has no suffix. `value` is a text or JSON, and is not empty.
         """
         made = _Value.of_text("", value) if isinstance(value, str) else _Value.of_json("", value)
         if made.compact in (self._value(known).compact for known in self.names):

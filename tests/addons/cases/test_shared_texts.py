@@ -21,9 +21,9 @@ TOOL = {"type": "function", "name": "shell", "parameters": {"type": "object", "p
 @pytest.fixture
 def texts(tmp_path: Path) -> SharedTexts:
     made = SharedTexts(tmp_path / "flows" / "shared")
-    assert made.add("codex/you-are-codex", INSTRUCTIONS) == "codex/you-are-codex.md"
-    assert made.add("codex/shell", TOOL) == "codex/shell.json"
-    assert made.add("codex/1-tools", [TOOL]) == "codex/1-tools.json"
+    assert made.add("codex-1/you-are-codex", INSTRUCTIONS) == "codex-1/you-are-codex.md"
+    assert made.add("codex-1/shell", TOOL) == "codex-1/shell.json"
+    assert made.add("codex-1/1-tools", [TOOL]) == "codex-1/1-tools.json"
     return made
 
 
@@ -36,8 +36,8 @@ def test_a_value_is_named_where_it_stands(texts: SharedTexts) -> None:
     folded = texts.fold(pretty(body), pretty=True)
     assert json.loads(folded) == {
         "model": "m",
-        "tools": "<shared codex/1-tools.json>",
-        "input": [{"tools": [{"type": "other"}, "<shared codex/shell.json>"]}],
+        "tools": "<shared codex-1/1-tools.json>",
+        "input": [{"tools": [{"type": "other"}, "<shared codex-1/shell.json>"]}],
     }
     assert texts.unfold(folded, pretty=True) == pretty(body)
 
@@ -45,27 +45,27 @@ def test_a_value_is_named_where_it_stands(texts: SharedTexts) -> None:
 def test_a_text_is_named_within_another(texts: SharedTexts) -> None:
     body = {"messages": [{"role": "system", "content": f"{INSTRUCTIONS}\n\nThe folder is /x."}]}
     folded = texts.fold(pretty(body), pretty=True)
-    assert json.loads(folded)["messages"][0]["content"] == "<shared codex/you-are-codex.md>\n\nThe folder is /x."
+    assert json.loads(folded)["messages"][0]["content"] == "<shared codex-1/you-are-codex.md>\n\nThe folder is /x."
     assert texts.unfold(folded, pretty=True) == pretty(body)
 
 
 def test_a_stream_names_it_in_each_of_its_snapshots(texts: SharedTexts) -> None:
     record = b"data: " + orjson.dumps({"response": {"instructions": INSTRUCTIONS, "tools": [TOOL]}}) + b"\n\n"
     folded = texts.fold(record * 2, pretty=False)
-    named = '{"instructions":"<shared codex/you-are-codex.md>","tools":"<shared codex/1-tools.json>"}'
+    named = '{"instructions":"<shared codex-1/you-are-codex.md>","tools":"<shared codex-1/1-tools.json>"}'
     assert folded.decode() == f'data: {{"response":{named}}}\n\n' * 2
     assert texts.unfold(folded, pretty=False) == record * 2
 
 
 def test_a_shared_value_names_others(texts: SharedTexts, tmp_path: Path) -> None:
-    stored = (tmp_path / "flows/shared/codex/1-tools.json").read_text()
-    assert json.loads(stored) == ["<shared codex/shell.json>"]
-    assert texts.referred_to(b'"<shared codex/1-tools.json>"') == {"codex/1-tools.json", "codex/shell.json"}
+    stored = (tmp_path / "flows/shared/codex-1/1-tools.json").read_text()
+    assert json.loads(stored) == ["<shared codex-1/shell.json>"]
+    assert texts.referred_to(b'"<shared codex-1/1-tools.json>"') == {"codex-1/1-tools.json", "codex-1/shell.json"}
 
 
 def test_what_is_shared_already_is_not_added_again(texts: SharedTexts) -> None:
-    assert texts.add("codex/other-name", TOOL) is None
-    assert texts.add("codex/shell", TOOL | {"name": "bash"}) == "codex/shell-2.json"
+    assert texts.add("codex-1/other-name", TOOL) is None
+    assert texts.add("codex-1/shell", TOOL | {"name": "bash"}) == "codex-1/shell-2.json"
 
 
 def test_another_order_of_keys_is_another_value(texts: SharedTexts) -> None:
@@ -74,9 +74,10 @@ def test_another_order_of_keys_is_another_value(texts: SharedTexts) -> None:
 
 
 def test_what_looks_like_a_reference_is_none(texts: SharedTexts) -> None:
-    said = b'{"a":"<shared codex/shell.json>","b":"<shared! codex/you-are-codex.md>"}'
+    said = b'{"a":"<shared codex-1/shell.json>","b":"<shared! codex-1/you-are-codex.md>"}'
     assert (
-        texts.fold(said, pretty=False) == b'{"a":"<shared! codex/shell.json>","b":"<shared!! codex/you-are-codex.md>"}'
+        texts.fold(said, pretty=False)
+        == b'{"a":"<shared! codex-1/shell.json>","b":"<shared!! codex-1/you-are-codex.md>"}'
     )
     assert texts.unfold(texts.fold(said, pretty=False), pretty=False) == said
 
@@ -84,7 +85,12 @@ def test_what_looks_like_a_reference_is_none(texts: SharedTexts) -> None:
 PIECES = st.sampled_from(
     [
         *(INSTRUCTIONS, json.dumps(INSTRUCTIONS)[1:-1], orjson.dumps(TOOL).decode(), pretty([TOOL]).decode()),
-        *("<shared codex/shell.json>", '"<shared codex/shell.json>"', "<shared! codex/you-are-codex.md>", "<shared"),
+        *(
+            "<shared codex-1/shell.json>",
+            '"<shared codex-1/shell.json>"',
+            "<shared! codex-1/you-are-codex.md>",
+            "<shared",
+        ),
         *('! a"\\\n  <>[]{},'),
     ]
 )
@@ -102,7 +108,7 @@ def test_any_bytes_come_back_whatever_is_shared(shared: list[Any], body: bytes, 
     with tempfile.TemporaryDirectory() as folder:
         texts = SharedTexts(Path(folder))
         for value in [INSTRUCTIONS, TOOL, [TOOL], *shared]:
-            texts.add("codex/value", value)
+            texts.add("codex-1/value", value)
         for known in (texts, SharedTexts(Path(folder))):  # the second reads what the first wrote
             assert known.unfold(known.fold(body, pretty=is_pretty), pretty=is_pretty) == body
 
@@ -115,7 +121,7 @@ def test_where_nothing_is_shared_nothing_is_named(body: bytes, is_pretty: bool) 
     assert texts.unfold(folded, pretty=is_pretty) == body
 
 
-@pytest.mark.parametrize("name", ["../secret", "codex/../../secret", "/etc/secret", ".secret"])
+@pytest.mark.parametrize("name", ["../secret", "codex-1/../../secret", "codex-1/.secret", "/etc/secret", "secret"])
 def test_no_reference_leads_out_of_the_folder(texts: SharedTexts, tmp_path: Path, name: str) -> None:
     (tmp_path / "flows" / "secret.md").write_text("mine\n")
     said = f'{{"a":"<shared {name}.md>"}}'.encode()
@@ -124,7 +130,12 @@ def test_no_reference_leads_out_of_the_folder(texts: SharedTexts, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("file", "content"),
-    [("none.md", None), ("bad.md", b"\xff"), ("bad.json", b"{"), ("self.json", b'["<shared self.json>"]')],
+    [
+        ("codex-1/none.md", None),
+        ("codex-1/bad.md", b"\xff"),
+        ("codex-1/bad.json", b"{"),
+        ("codex-1/self.json", b'["<shared codex-1/self.json>"]'),
+    ],
 )
 def test_what_cannot_be_read_is_told_by_its_name(
     texts: SharedTexts, tmp_path: Path, file: str, content: bytes | None
@@ -142,13 +153,13 @@ def test_a_case_is_folded_on_its_way_to_disk_and_whole_in_memory(texts: SharedTe
     one = case(asking(instructions=INSTRUCTIONS, tools=[TOOL]))
     one.save(tmp_path / "flows" / "chat" / "one")
     stored = (tmp_path / "flows/chat/one/client_request.json").read_text()
-    assert json.loads(stored)["instructions"] == "<shared codex/you-are-codex.md>"
-    assert json.loads(stored)["tools"] == "<shared codex/1-tools.json>"
+    assert json.loads(stored)["instructions"] == "<shared codex-1/you-are-codex.md>"
+    assert json.loads(stored)["tools"] == "<shared codex-1/1-tools.json>"
     assert Case.load(tmp_path / "flows" / "chat" / "one") == one
 
 
 def test_elsewhere_a_case_holds_all_of_itself(texts: SharedTexts, tmp_path: Path) -> None:
-    one = case(asking("What is <shared codex/shell.json> for?", instructions=INSTRUCTIONS))
+    one = case(asking("What is <shared codex-1/shell.json> for?", instructions=INSTRUCTIONS))
     one.save(tmp_path / "mine" / "chat" / "one")
     stored = (tmp_path / "mine/chat/one/client_request.json").read_text()
     assert json.loads(stored)["instructions"] == INSTRUCTIONS
@@ -159,5 +170,5 @@ def test_a_case_that_was_taken_out_of_its_folder_says_what_it_lacks(texts: Share
     case(asking(instructions=INSTRUCTIONS)).save(tmp_path / "flows" / "chat" / "one")
     (tmp_path / "mine").mkdir()
     (tmp_path / "flows" / "chat").rename(tmp_path / "mine" / "chat")
-    with pytest.raises(CaseError, match=r"client_request\.json: <shared codex/you-are-codex.md> cannot be read"):
+    with pytest.raises(CaseError, match=r"client_request\.json: <shared codex-1/you-are-codex.md> cannot be read"):
         Case.load(tmp_path / "mine" / "chat" / "one")
