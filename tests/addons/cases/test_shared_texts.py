@@ -82,6 +82,18 @@ def test_what_looks_like_a_reference_is_none(texts: SharedTexts) -> None:
     assert texts.unfold(texts.fold(said, pretty=False), pretty=False) == said
 
 
+@pytest.mark.parametrize(
+    ("shared", "body"),
+    [("codex-1/shell", orjson.dumps([TOOL, 1])), ([TOOL], b"    1, " + pretty([TOOL]))],
+    ids=["a text that stands in a name", "lines that begin elsewhere"],
+)
+def test_what_could_not_be_found_again_stays_as_it_is(texts: SharedTexts, shared: Any, body: bytes) -> None:
+    texts.add("codex-1/odd", shared)
+    is_pretty = b"\n" in body
+    assert texts.fold(body, pretty=is_pretty) == body
+    assert texts.unfold(body, pretty=is_pretty) == body
+
+
 PIECES = st.sampled_from(
     [
         *(INSTRUCTIONS, json.dumps(INSTRUCTIONS)[1:-1], orjson.dumps(TOOL).decode(), pretty([TOOL]).decode()),
