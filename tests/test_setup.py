@@ -220,7 +220,15 @@ def test_a_named_browser_needs_no_other(machine: Machine) -> None:
 def test_what_there_is_not_is_told_with_what_there_is(machine: Machine) -> None:
     done = machine.setup("everything")
     assert done.returncode == 2
-    assert done.stderr == "usage: scripts/setup [dev | codex [VERSION] | real-model | chromium]\n"
+    assert (
+        done.stderr
+        == "usage: scripts/setup [dev | codex [VERSION] | real-model | chromium | mitmproxy (oldest | newest)]\n"
+    )
+
+
+def test_a_mitmproxy_that_is_neither_the_oldest_nor_the_newest_is_not_made(machine: Machine) -> None:
+    done = machine.setup("mitmproxy", "12.2.2")
+    assert (done.returncode, done.stderr) == (2, "usage: scripts/setup mitmproxy (oldest | newest)\n")
 
 
 @contextmanager

@@ -43,13 +43,23 @@ def without_addons(path: Iterable[str]) -> list[str]:
 def unfit(requirements: Iterable[str]) -> Iterator[str]:
     """The requirements that are not installed, or only in a version that does not fit."""
     for requirement in requirements:
-        parsed = _REQUIREMENT.fullmatch(requirement)
-        assert parsed, requirement
-        name, lowest, below = parsed.groups()
+        name, *_ = _parsed(requirement)
         if util.find_spec(name) is None:
             yield requirement
-        elif (version := _version(name)) and not _numbers(lowest) <= _numbers(version) < _numbers(below or "999"):
+        elif (version := _version(name)) and not fits(requirement, version):
             yield f"{requirement} (this is {version})"
+
+
+def fits(requirement: str, version: str) -> bool:
+    _, lowest, below = _parsed(requirement)
+    return _numbers(lowest) <= _numbers(version) < _numbers(below or "999")
+
+
+def _parsed(requirement: str) -> tuple[str, str, str | None]:
+    """Its name, the lowest version that fits, and the first above those that fit."""
+    parsed = _REQUIREMENT.fullmatch(requirement)
+    assert parsed, requirement
+    return parsed[1], parsed[2], parsed[3]
 
 
 def _version(name: str) -> str:

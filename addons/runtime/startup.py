@@ -102,6 +102,10 @@ def _set(options: OptManager, name: str, value: object) -> None:
             options.set(*([f"{name}={text}" for text in values] or [name]))
     except TypeError:
         raise exceptions.OptionsError(f"{name}: has the wrong type for this option") from None
+    except exceptions.OptionsError as error:
+        if name in str(error):
+            raise
+        raise exceptions.OptionsError(f"{name}: {error}") from error  # before 12.2.2 mitmproxy did not say which
 
 
 def _command_line_values(deferred: object) -> list[str] | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from addons.runtime.dependencies import ROOT, dependencies, unfit, without_addons
+from addons.runtime.dependencies import ROOT, dependencies, fits, unfit, without_addons
 
 MITMDUMP = Path(sys.executable).with_name("mitmdump")
 
@@ -57,7 +57,7 @@ def test_missing_libraries_are_named_in_one_line_with_what_to_do(tmp_path: Path)
 
 
 def test_the_declared_dependencies_are_installed() -> None:
-    assert {"mitmproxy>=12.2,<13", "tomlkit>=0.13"} <= set(dependencies())
+    assert {"brotli>=1.2", "tomlkit>=0.13"} <= set(dependencies())
     assert list(unfit(dependencies())) == []
 
 
@@ -74,6 +74,21 @@ def test_the_declared_dependencies_are_installed() -> None:
 def test_a_library_that_is_missing_or_of_another_version_is_reported(requirement: str, problem: str) -> None:
     found = "".join(unfit([requirement]))
     assert found.startswith(problem) and bool(found) == bool(problem)
+
+
+@pytest.mark.parametrize(
+    ("version", "does"),
+    [
+        ("12.2.0", False),
+        ("12.2.1", True),
+        ("12.3.1", True),
+        ("12.4.0", False),
+        ("12.20.0", False),
+        ("13.0.0.dev", False),
+    ],
+)
+def test_a_version_fits_from_the_first_to_before_the_last(version: str, does: bool) -> None:
+    assert fits("mitmproxy>=12.2.1,<12.4", version) == does
 
 
 def test_our_packages_hide_no_others_of_the_same_name(monkeypatch: pytest.MonkeyPatch) -> None:
