@@ -19,7 +19,7 @@ from mitmproxy.utils import human
 
 from addons import asking
 from addons.conversion import WHOLE
-from addons.layer.discreet import DiscreetStream
+from addons.layer.credential_stream import CredentialStream
 from converters.errors import RequestError
 
 _LINGER = 30.0  # seconds for the client to stop
@@ -27,7 +27,7 @@ UNREAD = 1 << 20
 """Bytes of a request that an addon has answered at its head, or said nothing about: nobody will read them."""
 
 
-class LimitedStream(DiscreetStream):
+class LimitedStream(CredentialStream):
     is_refused = False
     """The client was answered in mid-request, and still sends."""
 

@@ -18,11 +18,12 @@ from mitmproxy.utils import human
 from addons.asking import MOST_OF_AN_ERROR
 from addons.conversion import SIDE, WHOLE, Conversion
 from addons.exchange.content_encoding import Undecodable
+from addons.layer import write_coalescing
 from addons.layer.attempt import Attempt, TooLarge
 from addons.layer.client_side import CLIENT_LEFT
 from addons.layer.last_resort import SafeStream
-from addons.layer.one_write import ReadOver
 from addons.layer.request_size import UNREAD
+from addons.layer.write_coalescing import ReadEnded
 from converters.errors import Fault, Kind
 
 _MOST_TOLD = 300  # characters of what is wrong with a connection
@@ -102,10 +103,10 @@ class ExchangeStream(SafeStream):
         attempt = self._attempt
         if attempt is None or self._paused is not None or self.server_state != self.state_attempt_answer:
             return None
-        if type(event) is said.ResponseData:
+        if type(event) is said.ResponseData and write_coalescing.is_applied():
             is_usual = event.stream_id == attempt.stream_id and self.flow.error is None and not attempt.is_stopped
             return _nothing() if is_usual and attempt.receive_plain(event.data) else None
-        if type(event) is ReadOver and self.began and attempt.answer.stream:
+        if type(event) is ReadEnded and self.began and attempt.answer.stream:
             return self._read_on(attempt, b"".join(attempt.read()))
         return None
 
@@ -113,7 +114,7 @@ class ExchangeStream(SafeStream):
         if data:
             yield self.piece(data)
         if attempt.answer.ended:
-            yield from super().handle_event(ReadOver())
+            yield from super().handle_event(ReadEnded())
 
     def _at_length(self, event: events.Event) -> CommandGenerator[None]:
         if isinstance(event, events.Wakeup) and self._paused is not None:
@@ -129,7 +130,7 @@ class ExchangeStream(SafeStream):
                 raise event.error
             if isinstance(event, events.Wakeup):
                 yield from self.hang_up() if self.is_refused else self.woken(event)
-            elif isinstance(event, ReadOver):
+            elif isinstance(event, ReadEnded):
                 yield from self._convert()
             elif not (isinstance(event, said.HttpEvent) and self._comes_late(event)):
                 yield from super()._handle_event(event)
@@ -287,6 +288,9 @@ class ExchangeStream(SafeStream):
                 yield from self._broken("bad_request", f"sent {error}", 502)
             except Undecodable as error:
                 yield from self._broken("server", f"sent what cannot be read: {error}")
+            else:
+                if not write_coalescing.is_applied():
+                    yield from self._convert()
         elif isinstance(event, said.ResponseEndOfMessage):
             attempt.upstream = None
             yield from self._complete(attempt)

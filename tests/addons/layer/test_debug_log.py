@@ -1,7 +1,7 @@
 """What proxy_debug writes down."""
 
 from addons.layer.debug_log import without_secrets
-from tests.addons.layer.test_discreet import ANSWERED, ASKED, SECRETS, TARGET, Curious
+from tests.addons.layer.test_credential_stream import ANSWERED, ASKED, SECRETS, TARGET, Curious
 from tests.addons.stage import Stage, attempt
 
 

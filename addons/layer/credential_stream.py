@@ -17,10 +17,10 @@ from mitmproxy.proxy.mode_specs import ReverseMode
 from addons.credentials import header_secrets
 from addons.credentials.masking import Mask
 from addons.layer import requested_host, via_header
-from addons.layer.one_write import ReadOver
+from addons.layer.write_coalescing import ReadEnded
 
 
-class DiscreetStream(HttpStream):
+class CredentialStream(HttpStream):
     """An `HttpStream` whose flow holds no credentials and no cookies, whichever way its request goes.
 
     This is about the stream's own request and answer; what is an attempt's, `Attempt` knows.
@@ -40,7 +40,7 @@ class DiscreetStream(HttpStream):
             self._take_from_answer(event)
         handled = super().handle_event(event)
         # Heads are sent when heads came or hooks are over: most events are pieces of a body, and are let through.
-        return handled if isinstance(event, said.ResponseData | ReadOver) else self._with_secrets(handled)
+        return handled if isinstance(event, said.ResponseData | ReadEnded) else self._with_secrets(handled)
 
     def _is_for_us(self, event: said.RequestHeaders) -> bool:
         """Whether the client takes us for the server. In other modes it names the server in its request, or before."""

@@ -6,8 +6,9 @@ import pytest
 from mitmproxy import connection, http
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layer import CommandGenerator
+from mitmproxy.proxy.layers.http import HttpLayer
 
-from addons.layer import one_write
+from addons.layer import write_coalescing
 from tests.addons.stage import END, OK, Planned, Stage, answer, asked, attempt, begun, chunk
 
 
@@ -75,7 +76,7 @@ def test_a_large_read_is_not_held_back_to_its_end() -> None:
     stage.upstream(b"".join(pieces), port=80)
     assert b"".join(stage.writes[before:]) == b"".join(pieces)
     assert 2 <= len(stage.writes[before:]) < 10
-    assert max(map(len, stage.writes)) < one_write._MOST + 2000
+    assert max(map(len, stage.writes)) < write_coalescing._MOST_HELD + 2000
 
 
 def test_a_hook_between_two_writes_keeps_its_place() -> None:
@@ -127,3 +128,23 @@ def test_what_was_said_before_something_raised_goes_out_and_nobody_waits() -> No
         stage.upstream(chunk(b"two") + chunk(b"three"), port=80)
     assert stage.to_client.endswith(chunk(b"two"))
     assert stage.log[-1] == "close client"
+
+
+def test_what_was_not_converted_yet_when_something_raised_is_read_too() -> None:
+    stage = Failing(Planned(attempt()))
+    stage.says()
+    Stage.upstream(stage, OK + chunk(b"one"))
+    with pytest.raises(ZeroDivisionError):
+        stage.upstream(chunk(b"two") + chunk(b"three"))
+    assert stage.to_client.endswith(chunk(b"ONE") + chunk(b"TWO"))
+    assert stage.log[-1] == "close client"
+
+
+def test_without_it_each_piece_is_converted_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HttpLayer, "_handle_event", write_coalescing._handle_event)
+    stage = waiting()
+    stage.upstream(OK + chunk(b"one") + chunk(b"two"))
+    assert stage.to_client.endswith(chunk(b"ONE") + chunk(b"TWO"))
+    stage.upstream(chunk(b"three") + END)
+    assert stage.to_client.endswith(chunk(b"THREE") + chunk(b"END") + END)
+    assert stage.streams == []

@@ -7,7 +7,7 @@ from mitmproxy import addonmanager, exceptions
 from mitmproxy.proxy.layers.http import HttpRequestHook
 from mitmproxy.test import taddons, tflow
 
-from addons.layer import hooks
+from addons.layer import hook_dispatch
 
 
 class Deaf:
@@ -37,7 +37,7 @@ class Holds:
 
 @pytest.fixture
 def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[addonmanager.AddonManager]:
-    monkeypatch.setattr(addonmanager.AddonManager, "trigger_event", hooks.trigger_event)
+    monkeypatch.setattr(addonmanager.AddonManager, "trigger_event", hook_dispatch.trigger_event)
     with taddons.context() as context:
         yield context.master.addons
 

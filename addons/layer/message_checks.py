@@ -15,7 +15,7 @@ _check: Any = getattr(MessageData, "__post_init__", None)  # python -O leaves it
 
 
 def check(self: MessageData) -> None:
-    """`MessageData.__post_init__`, asked for its opinion only on what looks wrong."""
+    """`MessageData.__post_init__`, called only for what looks wrong."""
     if not all(isinstance(getattr(self, name), kind) for name, kind in _types(type(self))):
         _check(self)
 

@@ -5,10 +5,13 @@ or not. An exchange has nine hooks, and most addons know none of them.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
-from mitmproxy import exceptions
-from mitmproxy.addonmanager import AddonManager, safecall
+from mitmproxy import addonmanager, exceptions
+from mitmproxy.addonmanager import AddonManager
 from mitmproxy.hooks import Hook
+
+USES: dict[Any, tuple[str, ...]] = {AddonManager: ("invoke_addon", "chain"), addonmanager: ("safecall",)}
 
 
 async def trigger_event(self: AddonManager, event: Hook) -> None:
@@ -16,7 +19,7 @@ async def trigger_event(self: AddonManager, event: Hook) -> None:
     for addon in self.chain:
         if _has(addon, event.name):
             try:
-                with safecall():
+                with addonmanager.safecall():
                     await self.invoke_addon(addon, event)
             except exceptions.AddonHalt:
                 return
@@ -26,5 +29,5 @@ def _has(addon: object, name: str) -> bool:
     """Whether the addon, or one that it holds, has the hook."""
     if hasattr(addon, name):
         return True
-    held: Iterable[object] = getattr(addon, "addons", ())
-    return any(_has(one, name) for one in held) if held else False
+    inner: Iterable[object] = getattr(addon, "addons", ())
+    return any(_has(addon, name) for addon in inner) if inner else False
