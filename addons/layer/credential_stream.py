@@ -10,7 +10,7 @@ from mitmproxy import http
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import HTTPMode, HttpStream, SendHttp
-from mitmproxy.proxy.layers.http import _events as said
+from mitmproxy.proxy.layers.http import _events as http_events
 from mitmproxy.proxy.layers.http import _hooks as hooks
 from mitmproxy.proxy.mode_specs import ReverseMode
 
@@ -23,35 +23,35 @@ from addons.layer.write_coalescing import ReadEnded
 class CredentialStream(HttpStream):
     """An `HttpStream` whose flow holds no credentials and no cookies, whichever way its request goes.
 
-    This is about the stream's own request and answer; what is an attempt's, `Attempt` knows.
+    This is about the stream's own request and response; what is an attempt's, `Attempt` knows.
     """
 
-    _asked = header_secrets.NOTHING
-    _answered = header_secrets.NOTHING
-    _names: requested_host.Names | None = None
-    _bodies: tuple[bytes, bytes] | None = None
-    """The answer's body as the flow shows it, and as it is; None where that is the same."""
+    _request_secrets = header_secrets.NOTHING
+    _response_secrets = header_secrets.NOTHING
+    _requested_host: requested_host.Names | None = None
+    _masked_body: tuple[bytes, bytes] | None = None
+    """The response's body as the flow shows it, and as it is; None where that is the same."""
 
     def handle_event(self, event: events.Event) -> CommandGenerator[None]:
-        if isinstance(event, said.RequestHeaders):
-            self._asked = header_secrets.take(event.request)
-            self._names = requested_host.read(event.request) if self._is_for_us(event) else None
-        elif isinstance(event, said.ResponseHeaders):
-            self._take_from_answer(event)
+        if isinstance(event, http_events.RequestHeaders):
+            self._request_secrets = header_secrets.take(event.request)
+            self._requested_host = requested_host.read(event.request) if self._is_for_us(event) else None
+        elif isinstance(event, http_events.ResponseHeaders):
+            self._take_from_response(event)
         handled = super().handle_event(event)
         # Heads are sent when heads came or hooks are over: most events are pieces of a body, and are let through.
-        return handled if isinstance(event, said.ResponseData | ReadEnded) else self._with_secrets(handled)
+        return handled if isinstance(event, http_events.ResponseData | ReadEnded) else self._with_secrets(handled)
 
-    def _is_for_us(self, event: said.RequestHeaders) -> bool:
+    def _is_for_us(self, event: http_events.RequestHeaders) -> bool:
         """Whether the client takes us for the server. In other modes it names the server in its request, or before."""
         if isinstance(self.context.client.proxy_mode, ReverseMode):
             return True
         return self.mode is not HTTPMode.transparent and not event.request.host
 
-    def _take_from_answer(self, event: said.ResponseHeaders) -> None:
+    def _take_from_response(self, event: http_events.ResponseHeaders) -> None:
         taken = header_secrets.take(event.response)
         if event.stream_id == self.stream_id:
-            self._answered = {**header_secrets.mask(event.response.headers, self._mask(is_error=True)), **taken}
+            self._response_secrets = {**header_secrets.mask(event.response.headers, self._mask(is_error=True)), **taken}
 
     def _with_secrets(self, handled: CommandGenerator[None]) -> CommandGenerator[None]:
         for command in handled:
@@ -59,24 +59,24 @@ class CredentialStream(HttpStream):
                 self._before_hook(command)
             elif isinstance(command, SendHttp):
                 if command.event.stream_id == self.stream_id:
-                    yield from self._sending(command.event)
-                if isinstance(command.event, said.RequestHeaders):
+                    yield from self._restore_secrets(command.event)
+                if isinstance(command.event, http_events.RequestHeaders):
                     via_header.mark(command.event.request, via_header.marks(self.flow.request))
             yield command
 
     def _before_hook(self, hook: commands.StartHook) -> None:
         # The flow is made when the request's head is read, and the first hook is what comes next.
-        if self._asked:
-            header_secrets.keep(self.flow, self._asked)
-            self._asked = header_secrets.NOTHING
-        if self._names is not None:
-            requested_host.keep(self.flow, self._names)
-            self._names = None
+        if self._request_secrets:
+            header_secrets.keep(self.flow, self._request_secrets)
+            self._request_secrets = header_secrets.NOTHING
+        if self._requested_host is not None:
+            requested_host.keep(self.flow, self._requested_host)
+            self._requested_host = None
         if isinstance(hook, hooks.HttpResponseHook) and hook.flow is self.flow:
             self._mask_body(self.flow)
 
-    def _sending(self, event: said.HttpEvent) -> CommandGenerator[None]:
-        if isinstance(event, said.RequestHeaders):
+    def _restore_secrets(self, event: http_events.HttpEvent) -> CommandGenerator[None]:
+        if isinstance(event, http_events.RequestHeaders):
             known = header_secrets.of(self.flow)  # an addon may lead a live request elsewhere
             if self.flow.is_replay == "request":
                 known = header_secrets.for_this_place(self.flow, event.request, self.context.server.sni)
@@ -84,14 +84,14 @@ class CredentialStream(HttpStream):
             if missing:
                 what = f"sent without {', '.join(sorted(missing))}: withheld, and not known for this address"
                 yield commands.Log(f"{event.request.host}: {what}", WARNING)
-        elif isinstance(event, said.ResponseHeaders):
-            event.response, _ = header_secrets.restored(event.response, self._answered)
-            if self._bodies and event.response.raw_content == self._bodies[0]:
-                event.response.raw_content = self._bodies[1]
+        elif isinstance(event, http_events.ResponseHeaders):
+            event.response, _ = header_secrets.restored(event.response, self._response_secrets)
+            if self._masked_body and event.response.raw_content == self._masked_body[0]:
+                event.response.raw_content = self._masked_body[1]
                 if "content-length" in event.response.headers:
-                    event.response.headers["content-length"] = str(len(self._bodies[1]))
-        elif isinstance(event, said.ResponseData) and self._bodies and event.data == self._bodies[0]:
-            event.data = self._bodies[1]
+                    event.response.headers["content-length"] = str(len(self._masked_body[1]))
+        elif isinstance(event, http_events.ResponseData) and self._masked_body and event.data == self._masked_body[0]:
+            event.data = self._masked_body[1]
 
     def _mask(self, *, is_error: bool) -> Mask:
         return Mask(header_secrets.values(self.flow), is_error=is_error)
@@ -105,4 +105,4 @@ class CredentialStream(HttpStream):
         masked = self._mask(is_error=response.status_code >= 400)(body)
         if masked is not body:
             response.content = masked
-            self._bodies = response.raw_content or b"", real
+            self._masked_body = response.raw_content or b"", real

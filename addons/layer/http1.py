@@ -16,22 +16,22 @@ from mitmproxy.connection import ConnectionState
 from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layer import CommandGenerator
-from mitmproxy.proxy.layers.http import _events as said
+from mitmproxy.proxy.layers.http import _events as http_events
 from mitmproxy.proxy.layers.http import _http1
 from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
 
 from addons import asking
 from converters import errors
 
-_MOST_OF_A_HEAD = 1 << 18
+_LONGEST_HEAD = 1 << 18
 """Bytes. Bodies pass as they come: what stays in a buffer is a head, a line or trailers that are not complete."""
 
-_ENDLESS = f"a head of more than {_MOST_OF_A_HEAD} bytes"
-_MOST_TOLD = 200  # bytes of what is no answer
+_ENDLESS = f"a head of more than {_LONGEST_HEAD} bytes"
+_LONGEST_EXCERPT = 200  # bytes of what is no answer
 
 
 class _Tolerant(_http1.Http1Connection):
-    # These are asked for each piece of a body, and are no generators themselves: a frame more would cost each of them.
+    # These are called for each piece of a body, and are no generators themselves: a frame more would cost each of them.
 
     def read_body(self, event: events.Event) -> CommandGenerator[None]:
         if type(self.body_reader) is ChunkedReader:
@@ -42,11 +42,15 @@ class _Tolerant(_http1.Http1Connection):
         return self._give_up() if self._has_too_much(event) else super().wait(event)
 
     def send(self, event: HttpEvent) -> CommandGenerator[None]:
-        return _nothing() if isinstance(event, said.RequestTrailers | said.ResponseTrailers) else super().send(event)
+        return (
+            _nothing()
+            if isinstance(event, http_events.RequestTrailers | http_events.ResponseTrailers)
+            else super().send(event)
+        )
 
     def _has_too_much(self, event: events.Event) -> bool:
         """Of what came before."""
-        return isinstance(event, events.DataReceived) and len(self.buf) - len(event.data) > _MOST_OF_A_HEAD
+        return isinstance(event, events.DataReceived) and len(self.buf) - len(event.data) > _LONGEST_HEAD
 
     def _give_up(self) -> CommandGenerator[None]:
         _shorten(self.buf, 0)
@@ -77,36 +81,36 @@ class Http1Server(_Tolerant, _http1.Http1Server):
         yield from super().read_headers(event)
 
     def send(self, event: HttpEvent) -> CommandGenerator[None]:
-        if isinstance(event, said.ResponseProtocolError) and not self.response and self.request:
-            told = _told(event, asking.client_of(self.request))
-            if told and self.conn.state & ConnectionState.CAN_WRITE:
-                return self._send_error(told)
+        if isinstance(event, http_events.ResponseProtocolError) and not self.response and self.request:
+            response = _error_response(event, asking.client_of(self.request))
+            if response and self.conn.state & ConnectionState.CAN_WRITE:
+                return self._send_error(response)
         return super().send(event)
 
-    def _send_error(self, told: http.Response) -> CommandGenerator[None]:
-        yield commands.SendData(self.conn, http1.assemble_response(told))
+    def _send_error(self, response: http.Response) -> CommandGenerator[None]:
+        yield commands.SendData(self.conn, http1.assemble_response(response))
         yield commands.CloseConnection(self.conn)
 
 
-def _told(event: said.ResponseProtocolError, client: errors.Client) -> http.Response | None:
+def _error_response(event: http_events.ResponseProtocolError, client: errors.Client) -> http.Response | None:
     """What mitmproxy has to say itself, as our clients read it; None where it just closes the connection."""
     status = event.code.http_status_code()
     if status is None:
         return None
     if status < 500:
-        told = asking.refusal(errors.RequestError(event.message), client, status)
+        response = asking.refusal(errors.RequestError(event.message), client, status)
     else:
-        too_large = event.code is said.ErrorCode.RESPONSE_TOO_LARGE
+        too_large = event.code is http_events.ErrorCode.RESPONSE_TOO_LARGE
         fault = errors.Fault("bad_request" if too_large else "unreachable", event.message, status)
-        told = asking.response(errors.answer(fault, client))
-    told.headers["connection"] = "close"
-    return told
+        response = asking.response(errors.answer(fault, client))
+    response.headers["connection"] = "close"
+    return response
 
 
 class Http1Client(_Tolerant, _http1.Http1Client):
     def read_headers(self, event: events.ConnectionEvent) -> CommandGenerator[None]:
         if isinstance(event, events.ConnectionClosed):
-            _shorten(self.buf, _MOST_TOLD)
+            _shorten(self.buf, _LONGEST_EXCERPT)
         elif self._has_too_much(event):
             yield from self._give_up()
             return
@@ -116,7 +120,7 @@ class Http1Client(_Tolerant, _http1.Http1Client):
     def _read_head(self, event: events.ConnectionEvent) -> CommandGenerator[bool]:
         """True: the head was no answer yet."""
         for command in super().read_headers(event):
-            if isinstance(command, ReceiveHttp) and isinstance(command.event, said.ResponseHeaders):
+            if isinstance(command, ReceiveHttp) and isinstance(command.event, http_events.ResponseHeaders):
                 status = command.event.response.status_code
                 if 100 <= status < 200 and status != 101:
                     self.response = None

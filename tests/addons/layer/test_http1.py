@@ -88,7 +88,7 @@ def test_trailers_pass_neither_way() -> None:
 def test_a_head_without_end_of_an_upstream_is_a_failure() -> None:
     addon = Planned(attempt(), http.Response.make(502))
     stage = asked(addon)
-    stage.upstream(b"HTTP/1.1 200 OK\r\nx-filler: " + b"x" * http1._MOST_OF_A_HEAD)
+    stage.upstream(b"HTTP/1.1 200 OK\r\nx-filler: " + b"x" * http1._LONGEST_HEAD)
     stage.upstream(b"x")
     assert addon.faults[1] and addon.faults[1].kind == "cut"
     assert "a head of more than" in addon.faults[1].message
@@ -98,15 +98,13 @@ def test_a_head_without_end_of_an_upstream_is_a_failure() -> None:
 
 def test_a_head_without_end_of_a_client_is_refused() -> None:
     stage = Stage(Planned())
-    stage.says(b"POST /v1/responses HTTP/1.1\r\nx-filler: " + b"x" * http1._MOST_OF_A_HEAD)
-    stage.says(b"x" * http1._MOST_OF_A_HEAD * 2)
+    stage.says(b"POST /v1/responses HTTP/1.1\r\nx-filler: " + b"x" * http1._LONGEST_HEAD)
+    stage.says(b"x" * http1._LONGEST_HEAD * 2)
     assert stage.to_client.startswith(b"HTTP/1.1 431")
     assert stage.log == ["close client"]
 
 
-@pytest.mark.parametrize(
-    "start", [b"5" + b";x" * http1._MOST_OF_A_HEAD, b"0\r\n" + b"x: y\r\n" * http1._MOST_OF_A_HEAD]
-)
+@pytest.mark.parametrize("start", [b"5" + b";x" * http1._LONGEST_HEAD, b"0\r\n" + b"x: y\r\n" * http1._LONGEST_HEAD])
 def test_a_line_without_end_in_a_body_is_a_failure(start: bytes) -> None:
     addon = Planned(attempt(), http.Response.make(502))
     stage = asked(addon)
@@ -118,7 +116,7 @@ def test_a_line_without_end_in_a_body_is_a_failure(start: bytes) -> None:
 
 def test_a_large_chunk_is_no_head() -> None:
     stage = asked(Planned(attempt()))
-    stage.upstream(answer(b"x" * http1._MOST_OF_A_HEAD * 3))
+    stage.upstream(answer(b"x" * http1._LONGEST_HEAD * 3))
     assert body(stage.to_client).endswith(chunk(b"END") + END)
 
 
