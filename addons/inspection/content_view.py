@@ -17,6 +17,7 @@ from mitmproxy.flow import Flow
 
 from addons.conversion import ROUTE, SIDE, TIMES, numbers
 from addons.inspection import mitmweb
+from addons.runtime import startup
 from converters import jsontext
 from converters.protocols import PROTOCOLS
 from converters.rendering.readable import looks_readable, readable
@@ -119,6 +120,7 @@ TURN = Turn()
 class TurnView:
     """Registers the view. Not called `View`: mitmproxy names addons by their class, and has a `view` already."""
 
+    @startup.one_line()
     def load(self, loader: Loader) -> None:
         # Where the script is loaded again, the view is still registered.
         if contentviews.registry.get(TURN.name.lower()) is not TURN:

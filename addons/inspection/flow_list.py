@@ -18,6 +18,7 @@ from mitmproxy.flow import Flow
 
 from addons.conversion import EXCHANGE, is_attempt
 from addons.inspection import packed_bodies
+from addons.runtime import startup
 from addons.sides import MARKERS
 
 _FLOW_OVERHEAD_BYTES = 8 << 10  # about what a flow takes beside its bodies
@@ -58,12 +59,14 @@ class Retention:
         self._to_pack: asyncio.Queue[_Exchange] = asyncio.Queue()
         self._packer: asyncio.Task[None] | None = None
 
+    @startup.one_line()
     def load(self, loader: Loader) -> None:
         loader.add_option(
             "keep_exchanges", int, 1000, "Most exchanges in mitmweb's list; the oldest are removed. 0: no limit."
         )
         loader.add_option("keep_mb", int, 512, "Most MiB that exchanges in mitmweb's list take in memory. 0: no limit.")
 
+    @startup.one_line()
     def configure(self, updated: set[str]) -> None:
         for name in updated & {"keep_exchanges", "keep_mb"}:
             if getattr(ctx.options, name) < 0:

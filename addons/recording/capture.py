@@ -68,6 +68,9 @@ class Capture:
         if "redact" in updated:
             self._redact_option()
             self._cached_private = -math.inf, Private()
+        for most in updated & {"capture_all_mb", "capture_all_count"}:
+            if getattr(ctx.options, most) < 1:
+                raise exceptions.OptionsError(f"{most}: must be at least 1")
         if updated & {"capture_all", "capture_all_mb", "capture_all_count", "capture_dir"}:
             self._start_archive_worker()
 

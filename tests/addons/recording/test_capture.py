@@ -132,6 +132,12 @@ def test_what_is_kept_for_a_while_stays_out_of_what_is_for_good(capture: Capture
         capture[1].options.capture_all = str(folder / "all")
 
 
+@pytest.mark.parametrize("most", ["capture_all_mb", "capture_all_count"])
+def test_a_folder_that_may_keep_nothing_is_a_mistake(capture: Captures, most: str) -> None:
+    with pytest.raises(exceptions.OptionsError, match=f"{most}: must be at least 1"):
+        capture[1].options.update(**{most: 0})
+
+
 @pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_told_at_once(capture: Captures, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from mitmproxy import exceptions, options
+from mitmproxy.addons.script import load_script
 from mitmproxy.test import taddons, tflow
 
 from addons.runtime import startup
@@ -98,6 +99,15 @@ def test_a_running_program_is_not_ended() -> None:
         raise exceptions.OptionsError("a mistake")
 
 
+@pytest.mark.parametrize("name", ["route.py", "replay.py"])
+def test_every_addon_that_mitmproxy_starts_does_so_by_it(name: str) -> None:
+    """One that is left out has its mistakes logged with a traceback, or swallowed."""
+    script = load_script(str(SCRIPT.with_name(name)))
+    assert script is not None
+    hooks = [getattr(type(addon), hook, None) for addon in script.addons for hook in ("load", "configure")]
+    assert [hook.__qualname__ for hook in hooks if hook and not hasattr(hook, "__wrapped__")] == []
+
+
 # --- the programs ---
 
 
@@ -134,6 +144,7 @@ WEB = ("--no-web-open-browser", "--web-port", "0")
         ("mitmdump", ["-s", "other.py", "--set", "theirs=1", "--set", "route=x"], "'route' (did you mean routes?)"),
         ("mitmweb", [*WEB, "--set", "route=x"], "unknown option 'route' (did you mean routes?)"),
         ("mitmproxy", ["--set", "capture_all_mb=1GB"], "capture_all_mb"),
+        ("mitmweb", [*WEB, "--set", "keep_mb=-1"], "keep_mb: must not be negative"),
     ],
 )
 def test_a_mistake_ends_the_program_in_one_line(tmp_path: Path, program: str, arguments: list[str], error: str) -> None:
