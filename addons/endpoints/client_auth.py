@@ -9,6 +9,7 @@ import logging
 import os
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 
 import orjson
 from mitmproxy import ctx, exceptions, http
@@ -62,9 +63,10 @@ class Gate:
         if not ctx.options.listen_host:
             ctx.options.update(listen_host=LOOPBACK)
             self._must_reopen = True
+            _cancel_opening()
 
     async def running(self) -> None:
-        """Reopens ports on loopback that mitmproxy opened on all addresses before it loaded scripts."""
+        """Opens on loopback what mitmproxy opened, or was about to open, on all addresses."""
         proxyserver = ctx.master.addons.get("proxyserver")
         if self._must_reopen and proxyserver is not None:
             self._must_reopen = False
@@ -168,7 +170,20 @@ def _listen_hosts() -> list[str]:
     return [ProxyMode.parse(spec).listen_host(ctx.options.listen_host) for spec in ctx.options.mode]
 
 
+def _cancel_opening() -> None:
+    """mitmproxy loads scripts while its task that opens ports has read the address and has not opened any port yet."""
+    with suppress(RuntimeError):  # no loop runs: no port is about to be opened
+        for task in asyncio.all_tasks():
+            if task.get_name().startswith("setup_servers"):
+                task.cancel()
+
+
 async def _reopen(proxyserver: Proxyserver) -> None:
+    if not any(server.is_running for server in proxyserver.servers):
+        for failed in await asyncio.gather(*(server.start() for server in proxyserver.servers), return_exceptions=True):
+            if failed:
+                logger.error("%s", failed)  # at which mitmproxy ends, as when it opens them itself
+        return
     ports = {port for _, port, *_ in proxyserver.listen_addrs()}
     await proxyserver.servers.update([])
     for _ in range(_MAX_POLLS):  # mitmproxy does not wait until its UDP sockets are closed

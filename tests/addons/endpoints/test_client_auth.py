@@ -1,11 +1,13 @@
 """Who may use the proxy: tokens, listen addresses, web pages."""
 
+import asyncio
 import socket
 
 import pytest
 from mitmproxy import exceptions
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.test import taddons, tflow, tutils
+from mitmproxy.utils import asyncio_utils
 
 from addons.endpoints.client_auth import TOKEN_HEADER, Gate
 from tests.addons.house import CODEX, HELLO, TARGET, House, Message, question, request
@@ -39,6 +41,35 @@ def test_an_address_that_the_user_chose_stays() -> None:
         context.options.update(listen_host="::1")
         context.master.addons.add(Gate())
         assert context.options.listen_host == "::1"
+
+
+async def test_ports_are_never_open_to_all_where_the_script_loads_before_they_are_opened() -> None:
+    """As mitmproxy's programs do it: the task that opens them waits for the address while scripts are loaded."""
+    server = Proxyserver()
+    with taddons.context(server) as context:
+        context.options.update(mode=["reverse:https://127.0.0.1:9"], listen_port=0)
+        opening = asyncio_utils.create_task(server.setup_servers(), name="setup_servers", keep_ref=False)
+        await asyncio.sleep(0)
+        gate = Gate()
+        context.master.addons.add(gate)
+        await asyncio.wait([opening])
+        assert server.listen_addrs() == []
+        await gate.running()
+        assert [host for host, *_ in server.listen_addrs()] == ["127.0.0.1"] * 2
+        await server.servers.update([])
+
+
+async def test_a_port_that_is_taken_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    server = Proxyserver()
+    with taddons.context(server) as context, socket.create_server(("127.0.0.1", 0)) as taken:
+        context.options.update(mode=["reverse:http://127.0.0.1:9"], listen_port=taken.getsockname()[1])
+        opening = asyncio_utils.create_task(server.setup_servers(), name="setup_servers", keep_ref=False)
+        await asyncio.sleep(0)
+        gate = Gate()
+        context.master.addons.add(gate)
+        await asyncio.wait([opening])
+        await gate.running()
+    assert [record.levelname for record in caplog.records if "failed to listen on" in record.message] == ["ERROR"]
 
 
 async def test_ports_that_were_open_to_all_move_to_loopback_every_time() -> None:
