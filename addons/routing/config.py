@@ -20,7 +20,7 @@ from typing import Any
 from addons.routing import config_errors
 from addons.routing.api_keys import KeyProblem
 from addons.routing.config_errors import ConfigError
-from addons.routing.provider import Provider
+from addons.routing.provider import Provider, checked_name
 from addons.routing.report import oddities
 from addons.routing.router import Route, Routes
 from converters.protocols import PROTOCOLS
@@ -45,7 +45,7 @@ def load(path: Path | None) -> Routes:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError([f"not UTF-8: {error.reason} at byte {error.start}"]) from error
-    if not _toml(text):  # such as for a moment while an editor saves it
+    if all(table in ([], {}) for table in _toml(text).values()):  # such as for a moment while an editor saves it
         raise ConfigError([f"{path}: is empty; leave out the option to run without a routes file"])
     return parse(text)
 
@@ -55,7 +55,7 @@ def parse(text: str) -> Routes:
     tables = _toml(text)
     config_errors.refuse_unknown(tables, ("routes", "providers"))
     own_tables = _section(tables, "providers", {})
-    own = {name: _merged_provider(f"providers.{name}", name, table) for name, table in own_tables.items()}
+    own = {name: _own(name, table) for name, table in own_tables.items()}
     providers = _shipped() | own
     own_first = sorted(providers, key=lambda name: name in _shipped())
     routes = [_route(f"routes[{i}]", table, providers) for i, table in enumerate(_section(tables, "routes", []))]
@@ -100,6 +100,15 @@ def _shipped_tables() -> Tables:
 @functools.cache
 def _shipped() -> dict[str, Provider]:
     return {name: _provider(f"providers.{name}", table) for name, table in _shipped_tables().items()}
+
+
+def _own(name: str, table: Any) -> Provider:
+    at = f"providers.{name}"
+    try:
+        checked_name(name)
+    except ValueError as error:
+        raise ConfigError([f"{at}: its name {error}"]) from None
+    return _merged_provider(at, name, table)
 
 
 def _merged_provider(at: str, name: str, table: Any) -> Provider:

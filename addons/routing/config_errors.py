@@ -8,6 +8,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from addons.runtime.printable import printable
+
 
 class ConfigError(ValueError):
     """The file is not valid. Each of `lines` names a place in it and the error there.
@@ -16,8 +18,8 @@ class ConfigError(ValueError):
     """
 
     def __init__(self, lines: list[str]) -> None:
-        super().__init__("; ".join(lines))
-        self.lines = lines
+        self.lines = [printable(line) for line in lines]
+        super().__init__("; ".join(self.lines))
 
 
 def validated[T: BaseModel](model: type[T], table: Any, at: str) -> T:

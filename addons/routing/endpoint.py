@@ -80,6 +80,8 @@ def normalised(url: str) -> str:
     Raises:
         ValueError: not an http(s) URL, or one with credentials, a query or a fragment.
     """
+    if not url.strip().isprintable():  # which urlsplit leaves out
+        raise ValueError("not an address; it holds a line break or another control character")
     try:
         parts = urlsplit(url.strip())
         _ = parts.port

@@ -26,8 +26,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PositiveFloat,
-    PositiveInt,
     model_validator,
 )
 
@@ -45,6 +43,10 @@ _RESERVED_HEADERS = {  # which the proxy sets itself
 }
 
 
+_CLASS = re.compile(r"\[!?\]?[^\]]*\]")
+"""Of characters in a glob, the first of which may be ] itself."""
+
+
 class Table(BaseModel):
     """A table of our own TOML files, where an unknown key is an error."""
 
@@ -52,20 +54,34 @@ class Table(BaseModel):
 
 
 def _as_tuple(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, list | tuple):
+        raise ValueError("must be a name, or a list of names")
+    return value
+
+
+def checked_name(name: str) -> str:
+    """A name that a log and a terminal can show as it is."""
+    if not name or not name.isprintable():
+        raise ValueError("must be neither empty nor hold a line break or another control character")
+    return name
 
 
 def _checked_glob(glob: str) -> str:
-    if not glob or glob != glob.strip():
-        raise ValueError("a glob must not be empty or have spaces around it")
-    if glob.count("[") != glob.count("]"):
+    if glob != checked_name(glob).strip():
+        raise ValueError("a glob must not have spaces around it")
+    if "[" in _CLASS.sub("", glob):
         raise ValueError(f"'{glob}' opens a [ that it does not close; write [[] for the character itself")
     return glob
 
 
+type Name = Annotated[str, AfterValidator(checked_name)]
 type Glob = Annotated[str, AfterValidator(_checked_glob)]
 type Globs = Annotated[tuple[Glob, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
-type Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
+type Names = Annotated[tuple[Name, ...], BeforeValidator(_as_tuple)]
+type Tokens = Annotated[int, Field(strict=True, gt=0, lt=1 << 53)]  # JSON holds no larger one for everybody
+type Seconds = Annotated[float, Field(strict=True, gt=0)]
 type Variables = Annotated[tuple[Annotated[str, AfterValidator(api_keys.variable)], ...], BeforeValidator(_as_tuple)]
 
 
@@ -88,8 +104,8 @@ def matches(globs: tuple[str, ...], model: str) -> bool:
 class Model(Table):
     """What is known of one model. Sizes are in tokens; `context` is for request and response together."""
 
-    context: PositiveInt | None = None
-    output: PositiveInt | None = None
+    context: Tokens | None = None
+    output: Tokens | None = None
     images: bool = False
     reasoning: bool = True
     efforts: tuple[Effort, ...] | None = None
@@ -116,12 +132,12 @@ class Provider(Table):
     auth: Auth | None = None
     headers: Annotated[dict[str, str], AfterValidator(_checked_headers)] = Field(default_factory=dict, repr=False)
     dialect: dict[str, Any] = Field(default_factory=dict)
-    models: dict[str, Model] = Field(default_factory=dict)
+    models: dict[Name, Model] = Field(default_factory=dict)
     variants: tuple[Variant, ...] = ()
-    connect: PositiveFloat = CONNECT
-    first_byte: PositiveFloat = FIRST_BYTE
-    idle: PositiveFloat = IDLE
-    progress: PositiveFloat = PROGRESS
+    connect: Seconds = CONNECT
+    first_byte: Seconds = FIRST_BYTE
+    idle: Seconds = IDLE
+    progress: Seconds = PROGRESS
 
     @model_validator(mode="after")
     def _auth_fits_key_env(self) -> Self:

@@ -2,15 +2,25 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from addons.routing.api_keys import KeyProblem, MissingKey
 from addons.routing.endpoint import Target
-from addons.routing.provider import Globs, Model, Names, Provider, Table, matches
+from addons.routing.provider import Globs, Model, Names, Provider, Table, checked_name, matches
 from converters.errors import RequestError
 
 _GLOB_CHARACTERS = frozenset("*?[")
+
+
+def _by_provider(model: Any) -> Any:
+    names = list(model.values()) if isinstance(model, dict) else [model]
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError("must be a name, or a table with a name for each provider")
+    for name in names:
+        checked_name(name)
+    return model
 
 
 class Route(Table):
@@ -21,7 +31,7 @@ class Route(Table):
 
     models: Globs
     providers: Names = Field(min_length=1)
-    model: str | dict[str, str] | None = None
+    model: Annotated[str | dict[str, str] | None, BeforeValidator(_by_provider)] = None
 
     def upstream_name(self, name: str, provider: Provider, requested: str) -> str:
         return self._configured_name(name) or provider.upstream_name(name, requested)

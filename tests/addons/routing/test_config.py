@@ -136,6 +136,33 @@ def test_a_local_server_can_be_given_a_key() -> None:
             "routes[0].models[0]: 'a[' opens a [ that it does not close; write [[] for the character itself",
         ),
         (
+            '[[routes]]\nmodels = ["\\u001b[2J"]\nproviders = ["zai"]',
+            "routes[0].models[0]: must be neither empty nor hold a line break or another control character",
+        ),
+        (
+            '[[routes]]\nmodels = ["a"]\nproviders = ["zai"]\nmodel = "a\\nb"',
+            "routes[0].model: must be neither empty nor hold a line break or another control character",
+        ),
+        (
+            '[[routes]]\nmodels = ["a"]\nproviders = ["zai"]\nmodel = 5',
+            "routes[0].model: must be a name, or a table with a name for each provider",
+        ),
+        (
+            '[providers."x\\u001b[2J"]\nprotocol = "chat"',
+            "providers.x\\x1b[2J: its name must be neither empty nor hold a line break or another control character",
+        ),
+        ('"\\u001b[2J" = 1', "\\x1b[2J: unknown key; known: routes, providers"),
+        ('[providers.zai]\nkey_env = { A = "b" }', "providers.zai.key_env: must be a name, or a list of names"),
+        ("[providers.zai]\nidle = true", "providers.zai.idle: Input should be a valid number"),
+        (
+            "[providers.zai.models.a]\ncontext = 9223372036854775808",
+            "providers.zai.models.a.context: Input should be less than 9007199254740992",
+        ),
+        (
+            '[providers.zai]\nbase_url = "http://a\\nb"',
+            "providers.zai.base_url: not an address; it holds a line break or another control character",
+        ),
+        (
             '[[routes]]\nmodels = ["a"]\nproviders = ["zai", "deepsek"]',
             "routes[0].providers[1]: unknown name (did you mean deepseek?)",
         ),

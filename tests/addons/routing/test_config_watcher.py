@@ -102,6 +102,7 @@ BROKEN = {
     "deep tables": "a = " + "{a = " * 3000,
     "wrong types": "routes = 5\nproviders = [1]",
     "NUL": "\0",
+    "headings alone": "routes = []\n[providers]\n",
 }
 
 

@@ -146,7 +146,12 @@ def test_globs_are_case_sensitive() -> None:
     assert matches(("glm-*",), "glm-5") and not matches(("glm-*",), "GLM-5")
 
 
-@pytest.mark.parametrize("glob", ["", " a", "a[b"])
+@pytest.mark.parametrize("glob", ["a[[]b", "[]]", "[!]]", "a]", "[a-c]"])
+def test_a_bracket_may_stand_for_itself_in_a_glob(glob: str) -> None:
+    assert provider(variants=[{"models": [glob]}]).variants[0].models == (glob,)
+
+
+@pytest.mark.parametrize("glob", ["", " a", "a[b", "[a][b"])
 def test_an_invalid_glob_is_refused(glob: str) -> None:
-    with pytest.raises(ValidationError, match=r"glob|does not close"):
+    with pytest.raises(ValidationError, match=r"empty|spaces|does not close"):
         provider(variants=[{"models": [glob]}])
