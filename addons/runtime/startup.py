@@ -6,6 +6,7 @@ target, with its credentials.
 
 import difflib
 import re
+import socket
 import sys
 import traceback
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from contextlib import contextmanager
 from mitmproxy import ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 from mitmproxy.optmanager import OptManager
+
+from addons.runtime.printable import printable
 
 _OF_ANOTHER_PROGRAM = re.compile(r"(console|dumper|intercept|termlog|view|web)(_\w+)?|flow_detail|keepserving")
 """Options that mitmproxy's three programs do not share; the same command line may start any of them."""
@@ -41,6 +44,8 @@ class Options:
     @one_line()
     def load(self, loader: Loader) -> None:
         take(ctx.options)
+        if _is_starting() and "web_port" in ctx.options:
+            check_free(ctx.options.web_host, ctx.options.web_port)
         scripts = getattr(ctx.master.addons.get("scriptloader"), "addons", [])
         not_loaded = sum(script.ns is None for script in scripts)  # this script among them
         others_may_know = _is_starting() and not_loaded > 1
@@ -72,6 +77,19 @@ def take(options: OptManager) -> None:
         if name in options:
             del options.deferred[name]
             _set(options, name, value)
+
+
+def check_free(host: str, port: int) -> None:
+    """mitmweb opens its page only after scripts were loaded, and prints a traceback where it cannot.
+
+    Raises:
+        OptionsError: nothing can listen there.
+    """
+    try:
+        family, *_, address = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM)[0]
+        socket.create_server(address[:2], family=family).close()
+    except OSError as error:
+        raise exceptions.OptionsError(f"web_port: mitmweb cannot listen on {host}:{port}: {error.strerror}") from error
 
 
 def unknown(options: OptManager) -> list[str]:
@@ -122,7 +140,7 @@ def _is_starting() -> bool:
 
 
 def _text_of(error: Exception) -> str:
-    message = " ".join(str(error).split())
+    message = printable(" ".join(str(error).split()), 2000)
     if isinstance(error, exceptions.OptionsError | ValueError | OSError):
         return message
     place = traceback.extract_tb(error.__traceback__, limit=-1)[0]

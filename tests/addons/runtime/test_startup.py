@@ -94,6 +94,25 @@ def test_requests_are_refused_until_the_options_are_checked() -> None:
         assert flow.response is None
 
 
+def test_a_port_that_is_taken_is_told() -> None:
+    startup.check_free("127.0.0.1", 0)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(exceptions.OptionsError, match=rf"web_port: .* 127\.0\.0\.1:{port}: Address already in use"):
+            startup.check_free("127.0.0.1", port)
+
+
+@pytest.mark.slow
+def test_a_web_port_that_is_taken_ends_mitmweb_in_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        page = ("--no-web-open-browser", "--web-port", str(taken.getsockname()[1]))
+        process = started(tmp_path, "mitmweb", *page, port=0)
+        _, told = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert process.returncode == 1
+    (line,) = told.decode().splitlines()
+    assert line.startswith("transcodex: web_port: ")
+
+
 def test_a_running_program_is_not_ended() -> None:
     with taddons.context(), pytest.raises(exceptions.OptionsError, match="a mistake"), startup.one_line():
         raise exceptions.OptionsError("a mistake")
