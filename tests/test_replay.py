@@ -45,9 +45,9 @@ def address() -> Iterator[str]:
         thread.join()
 
 
-def replayed(*arguments: str) -> tuple[int, str]:
+def replayed(*arguments: str, case: Path = CASE) -> tuple[int, str]:
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "ACME_KEY": KEY}
-    command = [sys.executable, str(ROOT / "scripts" / "replay.py"), str(CASE), *arguments]
+    command = [sys.executable, str(ROOT / "scripts" / "replay.py"), str(case), *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
@@ -108,8 +108,4 @@ def test_who_cannot_be_asked_is_told_in_one_line(tmp_path: Path, arguments: tupl
 
 
 def test_what_is_no_case_is_told(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [ROOT / "scripts" / "replay", tmp_path / "nowhere"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert done.stderr == f"{tmp_path}/nowhere/case.toml: is missing\n"
+    assert replayed(case=tmp_path / "nowhere") == (2, f"{tmp_path}/nowhere/case.toml: is missing\n")
