@@ -18,6 +18,7 @@ Until the answer has something to say the client has read nothing, not even a st
     request_size.py       a request is read to its limit
     credential_stream.py  no flow holds a secret; debug_log.py: no line of `proxy_debug` does
     http1.py              interim responses, trailers and heads without end
+    proxy_errors.py       errors of mitmproxy's own, in JSON; http2.py: over HTTP/2
     write_coalescing.py   fewer system calls for all that passes
     hook_dispatch.py      fewer calls for all hooks
     message_checks.py     no garbage for all messages

@@ -21,7 +21,7 @@ from mitmproxy.proxy.layers.http import _http1
 from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
 
 from addons import asking
-from converters import errors
+from addons.layer import proxy_errors
 
 _LONGEST_HEAD = 1 << 18
 """Bytes. Bodies pass as they come: what stays in a buffer is a head, a line or trailers that are not complete."""
@@ -75,36 +75,22 @@ class Http1Server(_Tolerant, _http1.Http1Server):
         if isinstance(event, events.ConnectionClosed):
             _shorten(self.buf, 0)  # mitmproxy would log it, and a head holds credentials
         elif self._has_too_much(event):
-            yield commands.SendData(self.conn, _http1.make_error_response(431, _ENDLESS))
+            yield commands.SendData(self.conn, proxy_errors.serialized(431, _ENDLESS))
             yield from self._give_up()
             return
         yield from super().read_headers(event)
 
     def send(self, event: HttpEvent) -> CommandGenerator[None]:
         if isinstance(event, http_events.ResponseProtocolError) and not self.response and self.request:
-            response = _error_response(event, asking.client_of(self.request))
+            response = proxy_errors.response_to(event, asking.client_of(self.request))
             if response and self.conn.state & ConnectionState.CAN_WRITE:
                 return self._send_error(response)
         return super().send(event)
 
     def _send_error(self, response: http.Response) -> CommandGenerator[None]:
+        response.headers["connection"] = "close"
         yield commands.SendData(self.conn, http1.assemble_response(response))
         yield commands.CloseConnection(self.conn)
-
-
-def _error_response(event: http_events.ResponseProtocolError, client: errors.Client) -> http.Response | None:
-    """What mitmproxy has to say itself, as our clients read it; None where it just closes the connection."""
-    status = event.code.http_status_code()
-    if status is None:
-        return None
-    if status < 500:
-        response = asking.refusal(errors.RequestError(event.message), client, status)
-    else:
-        too_large = event.code is http_events.ErrorCode.RESPONSE_TOO_LARGE
-        fault = errors.Fault("bad_request" if too_large else "unreachable", event.message, status)
-        response = asking.response(errors.answer(fault, client))
-    response.headers["connection"] = "close"
-    return response
 
 
 class Http1Client(_Tolerant, _http1.Http1Client):

@@ -16,10 +16,11 @@ from mitmproxy.addonmanager import AddonManager
 from mitmproxy.http import MessageData
 from mitmproxy.proxy import layer
 from mitmproxy.proxy.layers import http as internals
-from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
+from mitmproxy.proxy.layers.http import HttpLayer, HttpStream, _http1
 from mitmproxy.proxy.layers.http._http1 import Http1Connection
+from mitmproxy.proxy.layers.http._http2 import Http2Connection
 
-from addons.layer import debug_log, hook_dispatch, http1, message_checks, write_coalescing
+from addons.layer import debug_log, hook_dispatch, http1, http2, message_checks, proxy_errors, write_coalescing
 from addons.layer.stream import ExchangeStream
 from addons.runtime import dependencies
 
@@ -67,11 +68,14 @@ _STREAM: Names = {
     HttpLayer: ("make_stream", "streams", "connections", "waiting_for_establishment"),
 }
 _HTTP1: Names = {Http1Connection: ("read_headers", "read_body", "send", "wait", "done", "body_reader", "buf", "state")}
+_HTTP2: Names = {Http2Connection: ("_handle_event", "is_closed", "is_open_for_us", "h2_conn")}
 
 _REQUIRED = (
     Patch(internals, "HttpStream", ExchangeStream, _STREAM),
     Patch(internals, "Http1Client", http1.Http1Client, _HTTP1),
     Patch(internals, "Http1Server", http1.Http1Server, _HTTP1),
+    Patch(internals, "Http2Server", http2.Http2Server, _HTTP2),
+    Patch(_http1, "make_error_response", proxy_errors.serialized, {}),
     Patch(layer.Layer, "_Layer__debug", debug_log.debug, {}),
 )
 _FASTER = (

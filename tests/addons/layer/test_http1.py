@@ -1,5 +1,6 @@
 """What mitmproxy's HTTP/1 does not expect of a peer."""
 
+import orjson
 import pytest
 from mitmproxy import http
 
@@ -46,6 +47,28 @@ def test_a_connection_with_interim_answers_serves_the_next_exchange() -> None:
     stage.upstream(INTERIM % 103 + answer(b"two"))
     assert stage.log.count("connect 1") == 1
     assert stage.to_client.endswith(chunk(b"TWO") + chunk(b"END") + END)
+
+
+# --- heads that cannot be read ---
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"POST /v1/responses / HTTP/1.1\r\n\r\n", 400),
+        (b"POST /v1/responses HTTP/1.1\r\ncontent-length: one\r\n\r\n", 400),
+        (b"\x16\x03\x01" + b"x" * 100_000 + b"\r\n\r\n", 400),
+        (b"POST /v1/responses HTTP/1.1\r\nx: " + b"x" * 300_000, 431),
+    ],
+    ids=["line", "length", "not HTTP", "endless"],
+)
+def test_a_head_that_cannot_be_read_is_refused_in_json(head: bytes, status: int) -> None:
+    stage = Stage(Planned())
+    stage.says(head)
+    stage.says(b"x")
+    assert stage.to_client.startswith(b"HTTP/1.1 %d " % status)
+    assert b"content-type: application/json" in stage.to_client.lower()
+    assert 0 < len(orjson.loads(body(stage.to_client))["error"]["message"]) < 1000
 
 
 # --- trailers ---

@@ -3,6 +3,7 @@
 import h2.config
 import h2.connection
 import h2.events
+import orjson
 from mitmproxy import http
 
 from tests.addons.stage import Planned, Stage, answer, attempt, body, chunk
@@ -52,6 +53,17 @@ def test_an_http2_client_reads_its_stream() -> None:
     assert codex.streams(h2.events.StreamEnded) == [1]
     (head,) = [event for event in codex.events if isinstance(event, h2.events.ResponseReceived)]
     assert not {"transfer-encoding", "connection"} & {name for name, _ in head.headers or []}
+
+
+def test_errors_of_mitmproxy_itself_are_json() -> None:
+    stage, codex = Stage(Planned(), refused=[80], alpn=b"h2"), Peer(client=True)
+    stage.says(codex.ask(1))
+    codex.read(stage.to_client)
+    (head,) = [event for event in codex.events if isinstance(event, h2.events.ResponseReceived)]
+    headers = dict(head.headers or [])
+    assert (headers[":status"], headers["content-type"]) == ("502", "application/json")
+    assert orjson.loads(codex.data())["error"]["message"]
+    assert codex.streams(h2.events.StreamEnded) == [1]
 
 
 def test_an_http1_connection_that_cannot_be_used_again_is_closed() -> None:
