@@ -107,11 +107,13 @@ class Exchanges:
     def _pass_other(self, conversion: Conversion) -> None:
         """Whatever is no question passes, but for what is said to a model that is served here, by another way."""
         request = conversion.flow.request
-        body = asking.decoded(request, ctx.options.request_limit) if _is_below_a_question(request) else b""
-        raw = exchange.load(body) if body else {}
-        if "model" in raw and self._choose(request, raw) is not None:
+        is_below = _is_below_a_question(request)
+        raw = _loaded(request) if is_below else _loaded_elsewhere(request)
+        target = self._choose(request, raw) if "model" in raw else None
+        # The reverse target may be the model's own provider, which is asked in another of its protocols.
+        if target is not None and (is_below or target.address != (request.host, request.port)):
             refused = f"{request.method} {endpoint(request)} is not served here for {exchange.model_of(raw)}"
-            raise RequestError(f"{refused}, whose answers come from another provider")
+            raise RequestError(printable(f"{refused}, whose answers come from another provider"))
         _pass(conversion)
 
     def _ask(self, conversion: Conversion, client: Client, *, without_thinking: bool = False) -> None:
@@ -162,6 +164,22 @@ def wants_compaction(request: http.Request) -> bool:
 
 def _is_below_a_question(request: http.Request) -> bool:
     return (endpoint(request) + "/").startswith("/responses/")
+
+
+def _loaded(request: http.Request) -> Json:
+    body = asking.decoded(request, ctx.options.request_limit)
+    return exchange.load(body) if body else {}
+
+
+def _loaded_elsewhere(request: http.Request) -> Json:
+    """A body that names a model, on a path that is none of ours; whatever else it may be there is let pass."""
+    if request.raw_content is None:
+        return {}
+    try:
+        raw = _loaded(request)
+    except (RequestError, content_encoding.Undecodable):
+        return {}
+    return raw if isinstance(raw.get("model"), str) and raw["model"] else {}
 
 
 def _pass(conversion: Conversion) -> None:

@@ -113,6 +113,26 @@ def test_what_is_no_question_of_a_model_that_is_served_here_is_refused(house: Ho
     assert "not JSON" in Message(stage.to_client).error["message"]
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/v1/responses%20", "/v1/responses\\", "/x"])
+def test_what_names_a_model_of_another_provider_is_refused_on_every_path(house: House, path: str) -> None:
+    for model, goes in (("m-1", []), ("claude-opus-5", []), ("unheard-of", [TARGET])):
+        for body in (question(model), b"\n " + question(model)):
+            stage = Stage(house)
+            stage.says(request("POST", path, body))
+            assert list(stage.to_upstream) == goes
+    for body in (b"", b"[1]", b"{", b'{"model":5}', b"model=m-1", b"\xff"):
+        stage = Stage(house)
+        stage.says(request("POST", path, body))
+        assert Message(stage.to_upstream[TARGET]).body == body
+
+
+def test_the_models_own_provider_may_be_the_target_of_another_path(house: House) -> None:
+    house.routes(ROUTES.replace("http://acme:1/v1", f"http://target:{TARGET}/v1"))
+    stage = Stage(house)
+    stage.says(request("POST", "/v1/embeddings", question("m-1")))
+    assert list(stage.to_upstream) == [TARGET]
+
+
 SPELLED = (
     "/v1//responses",
     "//v1/responses",
