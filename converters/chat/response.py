@@ -22,6 +22,7 @@ from typing import Any
 
 from converters import errors, jsontext, seal, sse, surrogates
 from converters.chat import finish_reason, reasoning_details, usage
+from converters.chat.cumulative_text import CumulativeText
 from converters.chat.dialect import ChatDialect
 from converters.chat.think_tags import Piece, ThinkTags
 from converters.chat.tool_calls import Calls
@@ -64,7 +65,7 @@ class ChatDecoder:
         self._seals_details = dialect.reasoning_back == "details"
         self._seals_signatures = dialect.call_signatures
         self._think = ThinkTags(opened=dialect.think_opened) if dialect.think_tags else None
-        self._cumulative: dict[str, str] | None = {} if dialect.cumulative else None
+        self._cumulative: dict[str, CumulativeText] | None = {} if dialect.cumulative else None
         self._id: str | None = None  # None before Started
         self._calls = Calls(self._read)
         self._template = DeltaTemplate()
@@ -263,12 +264,7 @@ class ChatDecoder:
         if self._cumulative is None:
             return text
         text, _ = surrogates.cut(text)  # the next one has the whole character
-        before = self._cumulative.get(kind, "")
-        if text.startswith(before):
-            self._cumulative[kind] = text
-            return text[len(before) :]
-        self._cumulative[kind] = before + text
-        return text
+        return self._cumulative.setdefault(kind, CumulativeText()).new(text)
 
     # --- the end ---
 
