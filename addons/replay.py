@@ -26,9 +26,12 @@ from addons.cases.case import Case, CaseError
 from addons.endpoints.client_auth import Gate
 from addons.endpoints.codex import Surface
 from addons.endpoints.health import Health
-from addons.exchanges import Exchanges, wants_compaction
+from addons.exchange.addon import Exchanges
+from addons.exchange.client_request import wants_compaction
+from addons.inspection.annotations import Annotations
 from addons.inspection.content_view import TurnView
 from addons.inspection.flow_list import Retention
+from addons.layer import ExchangeLayer
 from addons.playback.library import Miss, Repertoire
 from addons.playback.server import Player
 from addons.routing.config_watcher import RoutesFile
@@ -36,8 +39,7 @@ from addons.routing.endpoint import Target
 from addons.routing.provider import Provider
 from addons.routing.router import Route, Routes
 from addons.runtime import startup
-from addons.sides import Sides
-from converters.jsontext import Json
+from converters.conversion import ClientRequest
 
 logger = logging.getLogger(__name__)
 
@@ -75,19 +77,19 @@ class Replay:
     def done(self) -> None:
         self._player.stop()
 
-    def target(self, request: http.Request, raw: Json) -> Target:
+    def targets(self, request: http.Request, asked: ClientRequest) -> list[Target]:
         """The endpoint that plays the matching case.
 
         Raises:
             RequestError: no case matches, or this is not a request.
         """
         try:
-            chosen = self._repertoire.find(raw, compact=wants_compaction(request))
+            chosen = self._repertoire.find(asked.raw, compact=wants_compaction(request))
         except Miss as miss:
             logger.warning("replay: %s", miss)
             raise
         logger.info("replay: %s answers", chosen.name)
-        return self._target(chosen.name, chosen.case)
+        return [self._target(chosen.name, chosen.case)]
 
     def _target(self, name: str, case: Case) -> Target:
         fault = case.metadata.fault.kind if case.metadata.fault else None
@@ -105,16 +107,16 @@ class Replay:
 
 with startup.one_line():
     _routes, _retention = RoutesFile(), Retention()
-    _sides = Sides(_retention.exchange)
     _replay = Replay(_routes)
     addons = [
         Gate(),
         Health(_routes),
         Surface(_routes),
         _retention,
-        _sides,
         TurnView(),
-        Exchanges(_replay.target, _sides),
+        ExchangeLayer(),
+        Exchanges(_replay.targets),
+        Annotations(_retention.exchange),
         _replay,
         startup.Options(),
     ]

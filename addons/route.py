@@ -2,7 +2,7 @@
 
     mitmdump -s addons/route.py --mode reverse:https://api.openai.com
 
-A question for a model of the routes is asked of a provider (`addons.exchanges`). Everything else passes through to the
+A question for a model of the routes is asked of a provider (`addons.exchange`). Everything else passes through to the
 reverse target, untouched.
 """
 
@@ -26,10 +26,12 @@ from mitmproxy.addonmanager import Loader
 from addons.endpoints.client_auth import Gate
 from addons.endpoints.codex import Surface
 from addons.endpoints.health import Health
-from addons.exchanges import Exchanges
+from addons.exchange.addon import Exchanges
+from addons.inspection.annotations import Annotations
 from addons.inspection.content_view import TurnView
 from addons.inspection.flow_list import Retention
 from addons.inspection.mitmweb_style import PageStyle
+from addons.layer import ExchangeLayer
 from addons.layer.live_bodies import LiveBodies
 from addons.playback.client import Resend
 from addons.playback.client_replay import ClientReplay
@@ -39,9 +41,7 @@ from addons.routing.config_watcher import RoutesFile
 from addons.routing.endpoint import Target
 from addons.runtime import startup
 from addons.runtime.garbage_collection import Memory
-from addons.sides import Sides
-from converters import exchange
-from converters.jsontext import Json
+from converters.conversion import ClientRequest
 
 logger = logging.getLogger(__name__)
 
@@ -75,19 +75,19 @@ class Route:
             await asyncio.sleep(1)
             self._routes.refresh()  # which raises nothing
 
-    def target(self, request: http.Request, raw: Json) -> Target | None:
-        """Who answers a question; None where nobody does that is known.
+    def targets(self, request: http.Request, asked: ClientRequest) -> list[Target]:
+        """Who can answer a request, in the order of preference; nobody where nobody is known.
 
         Raises:
-            RequestError: the question names no model, or one that only the routes leave out.
+            RequestError: it names no model, or one that only the routes leave out.
             config.KeyProblem: the provider's key is missing, or cannot be read.
         """
         self._routes.refresh()
-        model, routes = exchange.model_of(raw), self._routes.current
-        if target := next(iter(routes.targets(model, os.environ)), None):
-            return target
-        routes.check_pass_through(model, os.environ, request.host)
-        return None
+        routes = self._routes.current
+        if targets := routes.targets(asked.model, os.environ):
+            return targets
+        routes.check_pass_through(asked.model, os.environ, request.host)
+        return []
 
     @command.command("routes.show")
     def show(self) -> Sequence[str]:
@@ -105,7 +105,6 @@ class Route:
 
 with startup.one_line():
     _routes, _retention = RoutesFile(), Retention()
-    _sides = Sides(_retention.exchange)
     _route = Route(_routes)
     addons = [
         Memory(),
@@ -113,11 +112,12 @@ with startup.one_line():
         Health(_routes),
         Surface(_routes),
         _retention,
-        _sides,
         TurnView(),
         LiveBodies(),
         PageStyle(),
-        Exchanges(_route.target, _sides),
+        ExchangeLayer(),
+        Exchanges(_route.targets),
+        Annotations(_retention.exchange),
         _route,
         Capture(_routes.keys),
         Resend(_routes),

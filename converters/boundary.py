@@ -1,7 +1,10 @@
-"""The boundary to bytes that we do not own: nothing raises out of an exchange, whatever the upstream sends.
+"""The boundary to bytes that we do not own: nothing raises out of a conversion, whatever the upstream sends.
 
-A surprise, which is a mistake of ours, ends the answer as any failure does. Where even that cannot be told, the client
-reads words that need nothing of the exchange: it never waits for an end that does not come.
+A surprise, which is a mistake of ours, ends the response as any failure does. Where even that cannot be told, the
+client reads words that need nothing of the conversion: it never waits for an end that does not come.
+
+Nothing is told either before there is content (`committed`): until then the client has read nothing, and whatever fails
+may be tried elsewhere.
 """
 
 import traceback
@@ -9,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
 from converters import errors
-from converters.errors import Answer, Fault
+from converters.errors import Answer, Client, Fault
 from converters.jsontext import Json
 from converters.losses import Losses
 
@@ -18,32 +21,42 @@ _LAST_RECORD = errors.terminal_event(UNTOLD, "codex")
 _LAST_ANSWER = errors.answer(UNTOLD, "other")
 
 
-class Exchange(ABC):
-    """What all exchanges offer. `path` follows the provider's base address; `stream` is what the client asked for."""
+class Conversion(ABC):
+    """What all conversions offer. `path` follows the provider's base address; `stream` is what the client asked for."""
 
     path: str
     headers: Mapping[str, str]
     body: bytes
     losses: Losses
     stream: bool
-    who: str
+    provider_name: str
     progress: int = 0
-    """Grows with each piece of the answer that says something; comments and pings do not."""
+    """Grows with each piece of the response that says something; comments and pings do not."""
     surprise: str = ""
     """What should not have happened, and where: for whoever mends it, and never for the client. Holds no value."""
-    thinks: bool = True
-    """The question holds earlier thinking, as far as there was any."""
-    _untold = False
+    committed: bool = False
+    """The client of a stream has been told something, so that its end will be told there, too."""
+    blames_reasoning: bool = False
+    """The upstream refused the request for the thread's earlier reasoning, so that one without may be taken."""
+
+    def __init__(self, provider_name: str, client: Client, losses: Losses, *, reasoning_stripped: bool) -> None:
+        self.provider_name, self.losses = provider_name, losses
+        self._client = client
+        self._has_reasoning = not reasoning_stripped  # as far as there was any
+        self._held: list[bytes] = []
+        self._untold = False
+        self._refusal: Answer | None = None
+        self._refused_for: Fault | None = None
 
     @property
     def fault(self) -> Fault | None:
-        """Why the answer failed, once it came to its end."""
-        return UNTOLD if self._untold else self._fault
+        """Why the response failed, once it came to its end."""
+        return UNTOLD if self._untold else self._fault or self._refused_for
 
     @property
-    def ended(self) -> bool:
-        """The answer failed, and its end was told: what still comes is not needed."""
-        return self._untold or self._failed
+    def failed(self) -> bool:
+        """The response failed, and its end was told where it could be: what still comes is not needed."""
+        return self._untold or self._fault is not None
 
     @property
     @abstractmethod
@@ -51,42 +64,46 @@ class Exchange(ABC):
         """The tokens that the upstream counted, in the form of a Responses answer; None as long as it said nothing."""
 
     def feed(self, data: bytes) -> list[bytes]:
-        """What the client reads now, for these bytes of the upstream's 200 answer, freed from content encoding."""
+        """What the client reads now, for these bytes of the upstream's 200 response, freed from content encoding."""
         return self._told(self._feed, data)
 
     def close(self) -> list[bytes]:
-        """The upstream's answer came to its end."""
+        """The upstream's response came to its end."""
         return self._told(self._close)
 
     def fail(self, fault: Fault) -> list[bytes]:
-        """The answer breaks off; nothing if it had come to its end."""
+        """The response breaks off; nothing if it had come to its end."""
         return self._told(self._fail, fault)
 
+    def commit(self) -> list[bytes]:
+        """The client waits no longer for content: what is known of the response is told now, and all that follows."""
+        held, self._held, self.committed = self._held, [], True
+        return held
+
     def whole(self) -> Answer:
-        """The answer for a client that asked for no stream, after `close` or `fail`."""
-        return self._answered(self._whole)
+        """What a client gets that reads no stream: one that asked for none, after `close`, or one that has read nothing
+        of a stream that failed."""
+        return self._refusal or self._answered(self._whole)
 
-    def refused(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
-        """What the client is told when the upstream answered with an error."""
-        return self._answered(self._refused, status, headers, body)
-
-    def blames_thinking(self, status: int, body: bytes) -> bool:
-        """Whether the upstream refused the question for its earlier thinking, so that one without may be taken."""
-        return self.thinks and errors.blames_thinking(status, body)
+    def refused(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """The upstream answered with an error: `fault` says why, `whole` what the client is told."""
+        self._refusal = self._answered(self._refused, status, headers, body)
 
     def keepalive(self) -> list[bytes]:
         """A record that says nothing but counts as life: Codex counts any data line, and no comment."""
         return [b'event: keepalive\ndata: {"type":"keepalive"}\n\n'] if self.stream else []
 
-    # --- what each exchange does, and what comes of a surprise in it ---
+    # --- what each conversion does, and what comes of a surprise in it ---
 
     @property
     @abstractmethod
-    def _fault(self) -> Fault | None: ...
+    def _fault(self) -> Fault | None:
+        """Of a response; what a refusal says is kept here."""
 
     @property
     @abstractmethod
-    def _failed(self) -> bool: ...
+    def _has_content(self) -> bool:
+        """Something was said that is worth reading, or a response without content is complete."""
 
     @abstractmethod
     def _feed(self, data: bytes) -> list[bytes]: ...
@@ -100,10 +117,19 @@ class Exchange(ABC):
     @abstractmethod
     def _whole(self) -> Answer: ...
 
-    @abstractmethod
-    def _refused(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer: ...
+    def _refused(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+        self._refused_for = errors.read(self.provider_name, status, headers, body)
+        self.blames_reasoning = self._has_reasoning and errors.blames_thinking(status, body)
+        return errors.answer(self._refused_for, self._client)
 
     def _told[**P](self, tell: Callable[P, list[bytes]], *args: P.args, **kwargs: P.kwargs) -> list[bytes]:
+        told = self._guarded(tell, *args, **kwargs)
+        if self.committed:
+            return told
+        self._held += told
+        return self.commit() if self._has_content and not self._untold else []
+
+    def _guarded[**P](self, tell: Callable[P, list[bytes]], *args: P.args, **kwargs: P.kwargs) -> list[bytes]:
         if self._untold:
             return []
         try:
@@ -111,7 +137,7 @@ class Exchange(ABC):
         except Exception as error:
             self.surprise = _placed(error)
         try:
-            return self._fail(Fault("server", f"{self.who} sent an answer that could not be read"))
+            return self._fail(Fault("server", f"{self.provider_name} sent an answer that could not be read"))
         except Exception:  # its own words fail it, too
             self._untold = True
             return [_LAST_RECORD] if self.stream else []
@@ -136,7 +162,7 @@ def _placed(error: Exception) -> str:
 _MOST_STEPS = 6
 
 
-def too_long(who: str, what: str, limit: int | None) -> Fault:
+def too_long(provider_name: str, what: str, limit: int | None) -> Fault:
     """Not worth another try: the limit would be the same."""
     size = f"{(limit or 0) / 2**20:g} MiB"
-    return Fault("bad_request", f"{who} sent {what} of more than {size} (option event_limit)", 502)
+    return Fault("bad_request", f"{provider_name} sent {what} of more than {size} (option event_limit)", 502)

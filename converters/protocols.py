@@ -36,9 +36,9 @@ type KeyHeader = Literal["bearer", "x-api-key"]
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """Who answers, as far as a converter needs to know. `who` is the provider's name in messages to the user."""
+    """Who answers, as far as a converter needs to know; its name stands in messages to the user."""
 
-    who: str
+    provider_name: str
     protocol: str
     model: str
     dialect: Dialect

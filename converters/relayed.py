@@ -1,35 +1,39 @@
-"""An exchange with a Responses upstream: bytes pass as they are; only an end that does not come is told."""
+"""A conversion for a Responses upstream: records pass as they are, up to the terminal event; only an end that does not
+come is told."""
 
 from collections.abc import Mapping
 
-from converters import errors, jsontext
-from converters.boundary import Exchange, too_long
-from converters.errors import Answer, Client, Fault
+from converters import errors, jsontext, sse
+from converters.boundary import Conversion, too_long
+from converters.errors import Answer, Fault
 from converters.jsontext import Json
 from converters.losses import Losses
-from converters.protocols import Upstream
 from converters.responses import relay
 from converters.responses.dialect import ResponsesDialect
+from converters.spec import ConversionSpec
 
 _ERROR_HEADERS = {"content-type", "retry-after", "x-request-id"}
+_JSON, _STREAM = {"content-type": "application/json"}, {"content-type": "text/event-stream"}
 
 
-class Relay(Exchange):
-    def __init__(
-        self, raw: Json, upstream: Upstream, losses: Losses, *, client: Client, compact: bool, event_limit: int | None
-    ) -> None:
-        assert isinstance(upstream.dialect, ResponsesDialect)
-        self.path = "/responses/compact" if compact else "/responses"
+class RelayedConversion(Conversion):
+    def __init__(self, raw: Json, spec: ConversionSpec, losses: Losses, *, event_limit: int | None) -> None:
+        upstream, dialect = spec.upstream, spec.upstream.dialect
+        assert isinstance(dialect, ResponsesDialect)
+        super().__init__(upstream.provider_name, spec.client, losses, reasoning_stripped=spec.reasoning_stripped)
+        self.path = "/responses/compact" if spec.compact else "/responses"
         self.headers = {}
-        self.losses = losses
-        self.stream = raw.get("stream") is True and not compact
-        body = relay.body(raw, upstream.dialect, upstream.model, self.losses)
-        self.body = jsontext.dumps(upstream.dialect.completed(body))
-        self.who, self._client = upstream.who, client
+        self.stream = raw.get("stream") is True and not spec.compact
+        body = relay.body(raw, dialect, upstream.model, losses)
+        self.body = jsontext.dumps(dialect.completed(body))
         self._event_limit = event_limit
-        self._watch = relay.Watch(event_limit)
-        self._pieces: list[bytes] = []
-        self._broke_off = False
+        self._records = sse.Splitter(event_limit)
+        self._watch = relay.Watch()
+        self._pieces: list[bytes] = []  # of a response that is no stream
+        self._is_stream: bool | None = None if self.stream else False  # None: nothing came yet
+        self._broken: Fault | None = None
+        self._is_upstreams = False
+        """The failure was told by the upstream itself, in words that Codex knows."""
 
     @property
     def progress(self) -> int:  # type: ignore[override]  # what passes is counted where it is looked at
@@ -41,41 +45,71 @@ class Relay(Exchange):
 
     @property
     def _fault(self) -> Fault | None:
-        return None
+        return self._broken
 
     @property
-    def _failed(self) -> bool:
-        return self._broke_off
+    def _has_content(self) -> bool:
+        return self._watch.has_content
 
     def _feed(self, data: bytes) -> list[bytes]:
-        if self._broke_off:
+        if self._broken is not None:
             return []
-        if not self.stream:
-            self._pieces.append(data)
+        if self._is_stream is None and (data := data.lstrip()):
+            self._is_stream = not sse.is_document(data)
+        if not self._is_stream:
+            self._pieces += [data] if data else []
             return []
-        self._watch.feed(data)
-        if self._watch.too_long:
-            return [data, *self._fail(too_long(self.who, "an event", self._event_limit))]
-        return [data]
+        told = self._pass(self._records.split(data))
+        if self._records.too_long and not self._watch.ended:
+            return [*told, *self._fail(too_long(self.provider_name, "an event", self._event_limit))]
+        return told
+
+    def _pass(self, records: list[bytes]) -> list[bytes]:
+        passing = self._watch.read(records)
+        if self._watch.failed and self._broken is None:
+            self._is_upstreams = True
+            self._broken = errors.from_stream(self.provider_name, self._watch.error)
+        return [b"\n\n".join([*passing, b""])] if passing else []
 
     def _close(self) -> list[bytes]:
-        if self._watch.close():
-            return [b"\n\n"]
-        return self._fail(Fault("cut", f"{self.who} closed the stream before its end"))
+        if not self._is_stream:
+            return self._check(b"".join(self._pieces))
+        rest = self._records.rest()
+        told = self._pass([rest]) if rest else []
+        if self._watch.ended:
+            return told  # with the blank line that lacked: Codex drops an event without it
+        return self._fail(Fault("cut", f"{self.provider_name} closed the stream before its end"))
+
+    def _check(self, body: bytes) -> list[bytes]:
+        """A body that is no stream, at its end."""
+        if not body.strip():
+            return self._fail(Fault("cut", f"{self.provider_name} closed the stream before its end"))
+        try:
+            jsontext.loads(body)
+            is_answer = not self.stream
+        except ValueError:
+            is_answer = False
+        said = f"{self.provider_name} answered with something that is no {'stream' if self.stream else 'JSON'}"
+        return [] if is_answer else self._fail(Fault("server", f"{said}: {errors.describe(body)}"))
 
     def _fail(self, fault: Fault) -> list[bytes]:
-        if self._watch.ended or not self.stream:
+        if self._watch.ended or self._broken is not None:
             return []
-        self._watch.ended = self._broke_off = True
         if self._watch.error is not None:  # says more than the end that came of it
-            fault = errors.from_stream(self.who, self._watch.error)
-        return [errors.terminal_event(fault, "codex")]
+            fault = errors.from_stream(self.provider_name, self._watch.error)
+        self._broken = fault
+        return [errors.terminal_event(fault, "codex")] if self.stream else []
 
     def _whole(self) -> Answer:
-        return Answer(200, {"content-type": "application/json"}, b"".join(self._pieces))
+        if self._is_upstreams:
+            return Answer(200, _STREAM, b"".join(self._held))
+        if self._broken is not None:
+            return errors.answer(self._broken, self._client)
+        return Answer(200, _JSON, b"".join(self._pieces))
 
     def _refused(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+        told = super()._refused(status, headers, body)
         if not errors.is_for_client(status):
-            return errors.answer(errors.read(self.who, status, headers, body), self._client)
+            return told
         kept = {name: value for name, value in headers.items() if name.lower() in _ERROR_HEADERS}
         return Answer(status, kept, body)

@@ -22,11 +22,11 @@ class Message:
 _BOM = b"\xef\xbb\xbf"
 
 
-class Parser:
-    """Cuts a stream into messages, wherever the network cuts its bytes.
+class Splitter:
+    """Cuts a stream into records, wherever the network cuts its bytes.
 
-    Lines end in LF, CRLF or CR. Comments, ids and retries are left out, and so are records without a data line.
-    `limit` is in bytes, of one record: a longer one, and all that follows it, is left out, and `too_long` is set.
+    Lines end in LF, CRLF or CR, and then in LF. `limit` is in bytes, of one record: a longer one, and all that follows
+    it, is left out, and `too_long` is set.
     """
 
     def __init__(self, limit: int | None = None) -> None:
@@ -39,7 +39,8 @@ class Parser:
         self._cr_last = False
         self._first = True
 
-    def feed(self, data: bytes) -> list[Message]:
+    def split(self, data: bytes) -> list[bytes]:
+        """The records that are complete now, without the blank line behind each."""
         if self._cr_last or b"\r" in data:
             data = self._with_plain_newlines(data)
         if not data or self.too_long:
@@ -53,7 +54,17 @@ class Parser:
             self.too_long = True
         if self.too_long:
             self._pieces = []
-        return self._messages(blocks) if blocks else []
+        if self._first and blocks:
+            self._first = False
+            blocks[0] = blocks[0].removeprefix(_BOM)
+        return blocks
+
+    def rest(self) -> bytes:
+        """What came behind the last record; to be asked for once, at the end."""
+        block = b"".join(self._pieces)
+        self._pieces, self._size = [], 0
+        self.too_long = self.too_long or len(block) > self._limit
+        return b"" if self.too_long else block.removeprefix(_BOM) if self._first else block
 
     def _complete(self) -> list[bytes]:
         """The records that are complete, up to one that is too long."""
@@ -66,13 +77,6 @@ class Parser:
             return blocks[: long[0]]
         return blocks
 
-    def close(self) -> list[Message]:
-        """The last message, if its blank line never came."""
-        block = b"".join(self._pieces)
-        self._pieces, self._size = [], 0
-        self.too_long = self.too_long or len(block) > self._limit
-        return self._messages([block]) if block and not self.too_long else []
-
     def _with_plain_newlines(self, data: bytes) -> bytes:
         """`data` with LF alone; a CR ends its line at once, and an LF that opens the next chunk then belongs to it."""
         if not data:
@@ -82,22 +86,34 @@ class Parser:
         self._cr_last = data.endswith(b"\r")
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
-    def _messages(self, blocks: list[bytes]) -> list[Message]:
-        if self._first and blocks:
-            self._first = False
-            blocks[0] = blocks[0].removeprefix(_BOM)
-        found: list[Message] = []
-        for block in blocks:
-            # The two forms that nearly every record has, without a look at each line.
-            if block.startswith(b"data: ") and b"\n" not in block:
-                found.append(Message("", block[6:]))
-                continue
-            lines = block.split(b"\n")
-            if len(lines) == 2 and lines[0].startswith(b"event: ") and lines[1].startswith(b"data: "):
-                found.append(Message(lines[0][7:].decode("utf-8", "replace"), lines[1][6:]))
-            elif message := _message(lines):
-                found.append(message)
-        return found
+
+class Parser(Splitter):
+    """Cuts a stream into messages. Comments, ids and retries are left out, and so are records without a data line."""
+
+    def feed(self, data: bytes) -> list[Message]:
+        blocks = self.split(data)
+        return messages(blocks) if blocks else []
+
+    def close(self) -> list[Message]:
+        """The last message, if its blank line never came."""
+        rest = self.rest()
+        return messages([rest]) if rest else []
+
+
+def messages(blocks: list[bytes]) -> list[Message]:
+    """The messages in these records."""
+    found: list[Message] = []
+    for block in blocks:
+        # The two forms that nearly every record has, without a look at each line.
+        if block.startswith(b"data: ") and b"\n" not in block:
+            found.append(Message("", block[6:]))
+            continue
+        lines = block.split(b"\n")
+        if len(lines) == 2 and lines[0].startswith(b"event: ") and lines[1].startswith(b"data: "):
+            found.append(Message(lines[0][7:].decode("utf-8", "replace"), lines[1][6:]))
+        elif message := _message(lines):
+            found.append(message)
+    return found
 
 
 def _message(lines: list[bytes]) -> Message | None:
@@ -111,6 +127,11 @@ def _message(lines: list[bytes]) -> Message | None:
         elif field == b"event":
             event = value.removeprefix(b" ")
     return Message(event.decode("utf-8", "replace"), b"\n".join(data)) if data else None
+
+
+def is_document(beginning: bytes) -> bool:
+    """Whether a body that begins so is an error page or JSON: no line of a stream does."""
+    return beginning[:1] in (b"{", b"[", b"<")
 
 
 def encode(event: Json) -> bytes:

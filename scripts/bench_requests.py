@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from converters import exchange
+from converters import conversion
 from converters.protocols import PROTOCOLS, Upstream, converted
 
 RECORDED = Path(__file__).with_name("codex_request.json")
@@ -69,4 +69,5 @@ def _copy(body: bytes) -> bytes:
 
 
 def _convert(body: bytes, upstream: Upstream) -> bytes:
-    return exchange.open_exchange(exchange.load(body), upstream, now=1, client="codex").body
+    request = conversion.ClientRequest(conversion.load(body))
+    return conversion.open_conversion(request, conversion.ConversionSpec(upstream, now=1, client="codex")).body

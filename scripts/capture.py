@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mitmproxy import exceptions, flow, flowfilter, io
 
-from addons.conversion import EXCHANGE
+from addons.exchange.flow_metadata import EXCHANGE
 from addons.recording import capture, recorder
 from addons.recording.recorder import Exchanged, NoCase
 from addons.recording.save_process import Order, save

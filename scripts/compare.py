@@ -19,7 +19,7 @@ from mitmproxy import exceptions, flowfilter, http
 from mitmproxy.io import FlowReader
 from tqdm import tqdm
 
-from addons.conversion import EXCHANGE, is_attempt
+from addons.exchange.flow_metadata import EXCHANGE, is_attempt
 from addons.recording.recorder import Exchanged
 
 _BATCH_BYTES, _BATCH_FLOWS = 1 << 20, 32

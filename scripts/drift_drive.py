@@ -13,7 +13,7 @@ from pathlib import Path
 from mitmproxy.http import HTTPFlow
 from mitmproxy.io import FlowReader
 
-from addons.conversion import is_attempt
+from addons.exchange.flow_metadata import is_attempt
 from scripts.codex import installed
 from scripts.drift_places import Asked, Json
 from scripts.drift_sessions import DONE, SESSIONS, Session, Stage

@@ -11,7 +11,7 @@ from typing import Any
 from mitmproxy import http, io
 
 from addons.cases.case import Case
-from addons.conversion import SIDE
+from addons.exchange.flow_metadata import SIDE
 from addons.recording import capture, recorder
 from addons.redaction.detectors import Redactor
 from addons.redaction.redact_case import redact

@@ -17,7 +17,7 @@ from mitmproxy.tools.dump import DumpMaster
 
 from addons import route
 from addons.cases.case import Case, CaseError
-from addons.conversion import is_attempt
+from addons.exchange.flow_metadata import is_attempt
 from addons.playback import client
 from addons.routing import config, config_errors
 

@@ -62,7 +62,7 @@ def _about(part: str, case: Case) -> Iterator[str]:
 
 def _losses(case: Case) -> Iterator[str]:
     try:
-        losses = case.exchange().losses
+        losses = case.conversion().losses
     except RequestError as error:
         yield f"refused today: {error}"
     else:

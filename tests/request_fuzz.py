@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from addons.cases.case import Case
-from tests.exchange_laws import REPOSITORY, Setting, check_request, settings
+from tests.conversion_laws import REPOSITORY, Setting, check_request, settings
 from tests.mutations import Mutation, Source
 
 _ANSWERS = ("plain-answer", "patch-call", "parallel-calls", "resumed-thinking")

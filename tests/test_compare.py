@@ -12,6 +12,7 @@ from mitmproxy.io import FlowWriter
 from mitmproxy.test import tflow
 
 from addons.cases.case import Case
+from addons.exchange.flow_metadata import FAULT
 from tests.addons.recorded import WORDS, asking, case, flows
 
 pytestmark = pytest.mark.slow
@@ -155,6 +156,7 @@ def test_a_break_is_met_with_the_words_of_then(file: Path) -> None:
     attempt.error = tflow.terr()
     attempt.error.msg = "acme broke off: reset"
     fault = broken.metadata.fault.model_copy(update={"message": "acme broke off: reset"})
+    attempt.metadata[FAULT] = fault.model_dump_json()
     renewed = replace(broken, metadata=broken.metadata.model_copy(update={"fault": fault})).renewed()
     assert client.response is not None
     client.response.raw_content = renewed.client_response.data

@@ -12,7 +12,7 @@ from mitmproxy import contentviews, flow
 from addons.cases.case import Case
 from addons.playback.library import Repertoire
 from addons.recording import recorder
-from converters.exchange import load
+from converters.conversion import load
 from converters.protocols import PROTOCOLS
 from tests import referee, toy
 from tests.addons.running import Running, running

@@ -24,9 +24,9 @@ import orjson
 from addons.cases import atomic_dir, shared_texts
 from addons.cases.case_metadata import CaseMetadata, ClientResponseHead
 from addons.cases.shared_texts import SharedTextError
-from converters import errors, exchange, jsontext
+from converters import jsontext
+from converters.conversion import ClientRequest, Conversion, load, open_conversion
 from converters.errors import Answer, Fault
-from converters.exchange import Exchange
 
 type Form = Literal["sse", "json", "txt"]
 
@@ -132,23 +132,13 @@ class Case:
         """The upstream's body; nothing where there is none."""
         return self.upstream_response.data if self.upstream_response else b""
 
-    def exchange(self) -> Exchange:
-        """The recorded question, converted by today's code.
+    def conversion(self) -> Conversion:
+        """Of the recorded request, by today's code.
 
         Raises:
             RequestError: today it is refused.
         """
-        metadata = self.metadata
-        raw = exchange.load(self.client_request)
-        upstream = metadata.route.upstream()
-        return exchange.open_exchange(
-            raw,
-            upstream,
-            now=metadata.now,
-            client=metadata.client,
-            compact=metadata.compact,
-            without_thinking=metadata.without_thinking,
-        )
+        return open_conversion(ClientRequest(load(self.client_request)), self.metadata.spec)
 
     def pieces(self, cut: int | None = None) -> Iterator[bytes]:
         """The upstream's body in pieces of `cut` bytes, or as it came."""
@@ -164,16 +154,13 @@ class Case:
 
     def answer(self, cut: int | None = None) -> Answer:
         """What today's client is told for the recorded answer; of headers, those of `ClientResponseHead`."""
-        opened, metadata = self.exchange(), self.metadata
+        opened, metadata = self.conversion(), self.metadata
         if metadata.status is not None and metadata.status >= 300:
-            return opened.refused(metadata.status, metadata.upstream_headers, self.answered)
-        said = b"".join(chunk for piece in self.pieces(cut) for chunk in opened.feed(piece))
-        if metadata.fault is not None:
-            fault = Fault(metadata.fault.kind, metadata.fault.message)
-            # While the client has read nothing, it can still be told a status.
-            return _stream(said + b"".join(opened.fail(fault))) if said else errors.answer(fault, metadata.client)
-        said += b"".join(opened.close())
-        return _stream(said) if opened.stream else opened.whole()
+            opened.refused(metadata.status, metadata.upstream_headers, self.answered)
+            return opened.whole()
+        chunks = [chunk for piece in self.pieces(cut) for chunk in opened.feed(piece)]
+        chunks += opened.fail(Fault(metadata.fault.kind, metadata.fault.message)) if metadata.fault else opened.close()
+        return _stream(b"".join(chunks)) if chunks else opened.whole()
 
     def replay(self, cut: int | None = None) -> bytes:
         """`client_response` as its file would be today."""
@@ -186,7 +173,7 @@ class Case:
         return replace(
             self,
             metadata=self.metadata.model_copy(update={"told": told}),
-            upstream_request=pretty(self.exchange().body),
+            upstream_request=pretty(self.conversion().body),
             client_response=Text.pretty(answer.body),
         )
 

@@ -2,15 +2,15 @@
 
 import datetime
 import tomllib
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import tomlkit
 from pydantic import Field, PlainSerializer
 
 from addons.routing import config_errors
 from addons.routing.provider import Table
+from converters.conversion import ConversionSpec, Upstream
 from converters.errors import Client, Kind
-from converters.exchange import Upstream
 from converters.jsontext import Json
 from converters.protocols import PROTOCOLS
 
@@ -85,6 +85,27 @@ class CaseMetadata(Table):
 
     client_headers: _Headers = Field(default_factory=dict)
     """Of the client's request, those that may be kept."""
+
+    @property
+    def spec(self) -> ConversionSpec:
+        """What the exchange was converted with."""
+        return ConversionSpec(self.route.upstream(), self.now, self.client, self.compact, self.without_thinking)
+
+    @staticmethod
+    def of_spec(spec: ConversionSpec) -> dict[str, Any]:
+        """The fields that `spec` is made of again."""
+        upstream = spec.upstream
+        dialect = upstream.dialect.model_dump(mode="json", exclude_defaults=True)
+        route = RecordedRoute(
+            provider=upstream.provider_name, protocol=upstream.protocol, model=upstream.model, dialect=dialect
+        )
+        return {
+            "now": spec.now,
+            "client": spec.client,
+            "compact": spec.compact,
+            "without_thinking": spec.reasoning_stripped,
+            "route": route,
+        }
 
     @classmethod
     def read(cls, text: bytes) -> Self:

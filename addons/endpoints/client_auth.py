@@ -17,11 +17,10 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.proxy.mode_specs import ProxyMode
 
-from addons import asking
-from addons.conversion import is_attempt
 from addons.credentials import header_secrets
 from addons.endpoints import web_origins
-from addons.exchanges import is_question
+from addons.exchange.client_request import asks_a_model, client_of
+from addons.exchange.flow_metadata import is_attempt
 from addons.layer import requested_host, via_header
 from addons.routing import api_keys, own_addresses
 from addons.runtime import startup
@@ -112,7 +111,7 @@ class Gate:
     def _refusal(self, flow: http.HTTPFlow) -> http.Response | None:
         request, names = flow.request, requested_host.names(flow)
         # As a forward proxy for other hosts this is not concerned with web pages: those hosts decide themselves.
-        if names is not None or is_question(request):
+        if names is not None or asks_a_model(request):
             own_host = flow.client_conn.sockname[0] if flow.client_conn.sockname else ""
             if reason := self._allowed.why_not(request, names, [own_host, *_listen_hosts()]):
                 logger.warning("refused: %s", printable(reason))
@@ -138,7 +137,7 @@ class Gate:
 
 def _forbidden(request: http.Request, message: str) -> http.Response:
     # Codex shows the message of this code at once, and retries any other 403 five times.
-    code = "forbidden" if asking.client_of(request) == "other" else "inference_hook_denied"
+    code = "forbidden" if client_of(request) == "other" else "inference_hook_denied"
     return _error(403, message, code)
 
 

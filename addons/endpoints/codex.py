@@ -17,17 +17,14 @@ from urllib.parse import unquote
 import orjson
 from mitmproxy import http
 
-from addons.conversion import is_attempt
 from addons.endpoints.models import catalog
+from addons.exchange.flow_metadata import is_attempt
 from addons.exchange.request_path import request_path
 from addons.routing.config_watcher import RoutesFile
 from converters.jsontext import Json
 
 _MODEL_PREFIX = "/models/"
 _JSON = {"content-type": "application/json"}
-
-
-endpoint = request_path
 
 
 class Surface:

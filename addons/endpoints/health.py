@@ -10,7 +10,8 @@ import orjson
 from mitmproxy import http
 
 from addons import __version__
-from addons.conversion import is_attempt
+from addons.exchange.exchange import Exchange
+from addons.exchange.flow_metadata import is_attempt
 from addons.routing.config_watcher import RoutesFile
 
 try:
@@ -22,23 +23,24 @@ _STATM = Path("/proc/self/statm")
 
 
 class Health:
-    """Counts responses by status class, of clients and of attempts, and serves the counts; no content."""
+    """Counts what came of exchanges and attempts, and serves the counts; nothing of what was said."""
 
     def __init__(self, routes: RoutesFile) -> None:
         self._routes = routes
         self._started = time.monotonic()
-        self._counts: Counter[str] = Counter()
+        self._exchanges: Counter[str] = Counter()
+        self._attempts: Counter[str] = Counter()
 
     def request(self, flow: http.HTTPFlow) -> None:
         if flow.response or is_attempt(flow) or flow.request.path.partition("?")[0] != "/health":
             return
         flow.response = http.Response.make(200, orjson.dumps(self.report()), {"content-type": "application/json"})
 
-    def response(self, flow: http.HTTPFlow) -> None:
-        self._count(flow, f"status_{flow.response.status_code // 100}xx" if flow.response else "dropped")
+    def attempt_end(self, exchange: Exchange) -> None:
+        self._attempts[str(exchange.attempts[-1].outcome)] += 1
 
-    def error(self, flow: http.HTTPFlow) -> None:
-        self._count(flow, "dropped")
+    def exchange_end(self, exchange: Exchange) -> None:
+        self._exchanges[str(exchange.outcome)] += 1
 
     def report(self) -> dict[str, object]:
         return {
@@ -47,13 +49,10 @@ class Health:
             "uptime_seconds": round(time.monotonic() - self._started),
             "routes": [{"models": route.models, "providers": route.providers} for route in self._routes.current.routes],
             "providers": self._routes.current.able(os.environ),
-            "requests": dict(self._counts),
+            "exchanges": dict(self._exchanges),
+            "attempts": dict(self._attempts),
             "memory_mb": _memory_mb(),
         }
-
-    def _count(self, flow: http.HTTPFlow, outcome: str) -> None:
-        side = "attempts" if is_attempt(flow) else "clients"
-        self._counts[f"{side}_{outcome}"] += 1
 
 
 def _memory_mb() -> int | None:

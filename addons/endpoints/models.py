@@ -45,7 +45,8 @@ def catalog(routes: Routes, environ: Mapping[str, str]) -> Json:
     """The body for GET /v1/models: all models that can be requested now. Equal routes and keys give equal bytes."""
     offers = routes.offers(environ)
     data = [
-        {"id": offer.slug, "object": "model", "created": 0, "owned_by": offer.target.upstream.who} for offer in offers
+        {"id": offer.slug, "object": "model", "created": 0, "owned_by": offer.target.upstream.provider_name}
+        for offer in offers
     ]
     return {"object": "list", "data": data, "models": _within_limit(offers, len(orjson.dumps(data)))}
 
@@ -68,7 +69,7 @@ def _model_info(offer: Offer, priority: int) -> Json:
     entry = {
         "slug": offer.slug,
         "display_name": offer.slug,
-        "description": f"{upstream.model} at {upstream.who}",
+        "description": f"{upstream.model} at {upstream.provider_name}",
         "priority": priority,
         "visibility": "list",
         "supported_in_api": True,

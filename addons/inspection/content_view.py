@@ -15,7 +15,7 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.contentviews import Contentview, Metadata
 from mitmproxy.flow import Flow
 
-from addons.conversion import ROUTE, SIDE, TIMES, numbers
+from addons.exchange.flow_metadata import SIDE, SPEC, TIMES, numbers
 from addons.inspection import mitmweb
 from addons.runtime import startup
 from converters import jsontext
@@ -79,7 +79,7 @@ def _exchange_lines(metadata: Metadata) -> Iterator[str]:
         return
     yield from textwrap.wrap(flow.comment, WIDTH)
     if metadata.http_message is flow.request:
-        yield from dialect(_dialect_flags(flow.metadata.get(ROUTE)))
+        yield from dialect(_dialect_flags(flow.metadata.get(SPEC)))
     else:
         yield from timing(numbers(flow.metadata.get(TIMES)))
 

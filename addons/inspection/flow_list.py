@@ -16,10 +16,10 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.addons.view import View
 from mitmproxy.flow import Flow
 
-from addons.conversion import EXCHANGE, is_attempt
+from addons.exchange.flow_metadata import EXCHANGE, is_attempt
 from addons.inspection import packed_bodies
+from addons.inspection.annotations import MARKERS
 from addons.runtime import startup
-from addons.sides import MARKERS
 
 _FLOW_OVERHEAD_BYTES = 8 << 10  # about what a flow takes beside its bodies
 

@@ -3,10 +3,10 @@
 mitmproxy runs each request in an `HttpStream`. Ours asks the addons, by the hook `next_attempt`, where to send it; with
 no word from them all goes mitmproxy's own way. Each attempt is a flow of its own with hooks of its own:
 
-    client's flow     requestheaders  request  next_attempt              responseheaders             response | error
-    attempt's flow                    requestheaders  request  (sent)  responseheaders   response | error
+    client's flow    requestheaders  request  next_attempt       responseheaders        exchange_end  response | error
+    attempt's flow         requestheaders  request  responseheaders  attempt_end  response | error
 
-Until the answer has something to say the client has read nothing, not even a status, so any failure leads to the next
+Until the response has content to tell the client has read nothing, not even a status, so any failure leads to the next
 `next_attempt`. After that, a failure becomes a clean end of the client's stream.
 
     patches.py            what of mitmproxy is replaced, and whether that fits
@@ -24,7 +24,17 @@ Until the answer has something to say the client has read nothing, not even a st
     message_checks.py     no garbage for all messages
 """
 
-from addons.layer.patches import install
-from addons.layer.stream import NextAttemptHook
+from mitmproxy.addonmanager import Loader
 
-__all__ = ["NextAttemptHook", "install"]
+from addons.layer.patches import install
+from addons.runtime import startup
+
+__all__ = ["ExchangeLayer", "install"]
+
+
+class ExchangeLayer:
+    """An addon: with it the hooks of `addons.exchange.hooks` are there."""
+
+    @startup.one_line()
+    def load(self, loader: Loader) -> None:
+        install()

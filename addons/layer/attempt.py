@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from mitmproxy import connection, flow, http
 from mitmproxy.net.http import url
 
-from addons.asking import MOST_OF_AN_ERROR
-from addons.conversion import CHUNKS, EXCHANGE, SIDE, TIMES, Answering, Conversion, as_text
 from addons.credentials import header_secrets
 from addons.credentials.masking import Mask, StreamMask, values
 from addons.exchange import content_encoding
 from addons.exchange.content_encoding import Decoder, Undecodable
+from addons.exchange.error_response import MOST_OF_AN_ERROR, readable
+from addons.exchange.exchange import Attempt, Exchange, Outcome, ResponseConverter
+from addons.exchange.flow_metadata import CHUNKS, EXCHANGE, SIDE, TIMES, as_text, note_end
 from addons.layer import live_bodies
 from addons.layer.clock import Clock
 from addons.runtime.printable import printable
@@ -26,12 +27,14 @@ class TooLarge(Exception):
 
 
 @dataclass(eq=False)
-class Attempt:
-    """`limit` is the most bytes of an answer; `upstream` is set as long as more is to come from there."""
+class RunningAttempt:
+    """What an attempt is made of while it runs; `record` is what others know of it.
 
-    flow: http.HTTPFlow
-    answer: Answering
-    conversion: Conversion
+    `limit` is the most bytes of a response; `upstream` is set as long as more is to come from there.
+    """
+
+    record: Attempt
+    exchange: Exchange
     stream_id: int
     limit: int = 1 << 28
     upstream: connection.Server | None = None
@@ -50,19 +53,28 @@ class Attempt:
     _stream_mask: StreamMask = field(init=False)
 
     def __post_init__(self) -> None:
-        self.clock = Clock(self.conversion)
+        self.clock = Clock(self.record.limits)
         self.mask = self._mask_of(is_error=False)
         self._stream_mask = StreamMask(self.mask)
 
+    @property
+    def flow(self) -> http.HTTPFlow:
+        return self.record.flow
+
+    @property
+    def conversion(self) -> ResponseConverter:
+        return self.record.conversion
+
     def start(self) -> None:
         """Enters the attempt in the books, before its first hook: as it will be sent, but for the credentials."""
-        self.conversion.attempts.append(self.flow)
-        self.flow.metadata |= {EXCHANGE: self.conversion.flow.id, SIDE: "upstream"}
+        self.record.started = time.time()
+        self.exchange.attempts.append(self.record)
+        self.flow.metadata |= {EXCHANGE: self.exchange.flow.id, SIDE: "upstream"}
         self.flow.live = True
         request = self.flow.request
         request.headers.setdefault("host", url.hostport(request.scheme, request.host, request.port))
         request.headers["accept-encoding"] = "identity"
-        self._sent = header_secrets.hide(request, self.conversion.credentials)
+        self._sent = header_secrets.hide(request, self.record.credentials)
         self._place = header_secrets.Place.of(request)
 
     def on_the_wire(self, *, keep_alive: bool) -> http.Request:
@@ -94,7 +106,7 @@ class Attempt:
         return response.status_code >= 300
 
     def _mask_of(self, *, is_error: bool) -> Mask:
-        return Mask(values(self.conversion.credentials.items()), is_error=is_error)
+        return Mask(values(self.record.credentials.items()), is_error=is_error)
 
     def open_answer(self, encoding: str) -> None:
         """Raises Undecodable if nobody knows the encoding."""
@@ -109,6 +121,8 @@ class Attempt:
             Undecodable: it is not what the answer's head said.
         """
         heard = self.clock.heard()
+        if not self._sizes:
+            self.record.first_byte = time.time()
         self._sizes.append(len(data))
         self._times.append(round((heard - self.clock.began) * 1000))
         shown = data if self._decoder else self._stream_mask.feed(data)
@@ -147,9 +161,9 @@ class Attempt:
     def read(self) -> list[bytes]:
         """What the client is to be told of what came since the last time."""
         data, self.unread = b"".join(self.unread), []
-        chunks = self.answer.feed(data) if data else []
-        if self.answer.progress != self._progress:
-            self._progress = self.answer.progress
+        chunks = self.conversion.feed(data) if data else []
+        if self.conversion.progress != self._progress:
+            self._progress = self.conversion.progress
             self.clock.progressed()
         return chunks
 
@@ -164,10 +178,13 @@ class Attempt:
         return self.flow.error is not None
 
     def fault(self, kind: Kind, what: str, status: int | None = None) -> Fault:
-        return Fault(kind, f"{self.conversion.who} {what}", status)
+        return Fault(kind, f"{self.record.provider_name} {what}", status)
 
-    def end(self, error: str | None) -> None:
-        """Leaves in the flow what came, before its last hook."""
+    def end(self, error: str | None = None, outcome: Outcome | None = None) -> None:
+        """Leaves in the flow what came, and in the record what came of it, before the last hooks.
+
+        Without an outcome, the conversion knows it.
+        """
         self.flow.live = False
         live_bodies.ended(self.flow)
         if error is not None:
@@ -178,6 +195,17 @@ class Attempt:
             self.raw.clear()
             self.flow.metadata |= {CHUNKS: as_text(self._sizes), TIMES: as_text(self._times)}
             self.flow.response.timestamp_end = time.time()
+        self._conclude(outcome)
+
+    def _conclude(self, outcome: Outcome | None) -> None:
+        record, response = self.record, self.flow.response
+        if outcome == "refused" and response is not None:
+            self.conversion.refused(response.status_code, dict(response.headers.items()), readable(response))
+        record.outcome = outcome or ("failed" if self.conversion.fault else "answered")
+        record.fault = None if outcome == "client_left" else self.conversion.fault
+        record.ended = time.time()
+        self.exchange.fault = record.fault
+        note_end(self.flow, record.outcome, record.fault)
 
     def _body(self, response: http.Response) -> bytes:
         """As it came, but for one that is encoded and repeats a credential, or may."""

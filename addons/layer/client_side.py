@@ -2,6 +2,7 @@
 
 import time
 from abc import abstractmethod
+from dataclasses import replace
 
 from mitmproxy import flow, http
 from mitmproxy.proxy import commands
@@ -10,15 +11,17 @@ from mitmproxy.proxy.layers.http import DropStream, HttpLayer, SendHttp
 from mitmproxy.proxy.layers.http import _events as said
 from mitmproxy.proxy.layers.http import _hooks as hooks
 
-from addons import asking
-from addons.conversion import Conversion
+from addons.credentials.masking import Mask, values
+from addons.exchange import error_response, response_headers
+from addons.exchange.client_request import client_of
+from addons.exchange.exchange import CLIENT_LEFT, Exchange, Outcome
+from addons.exchange.flow_metadata import WHOLE, note_end
+from addons.exchange.hooks import ExchangeEndHook
 from addons.layer import live_bodies
 from addons.layer.http1 import Http1Server
 from addons.layer.request_size import LimitedStream
-from converters import errors
-from converters.errors import RequestError
+from converters.errors import Fault, RequestError
 
-CLIENT_LEFT = "client disconnected"
 _SILENCE = "the proxy failed before it could ask anybody; its log says why"
 
 _STREAM = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", "x-accel-buffering": "no"}
@@ -31,25 +34,40 @@ class ClientSide(LimitedStream):
     is asked after each.
     """
 
-    conversion: Conversion
+    exchange: Exchange
     began = False
     """The client has the head of a stream."""
     spoke = 0.0
     """When the client last got something."""
     _sent: bytearray
+    _began_at = 0.0
+    """When the exchange began."""
     _is_chunked = False
     """Its pieces go out as chunks of HTTP/1."""
 
-    def open_conversion(self) -> Conversion:
-        self.conversion, self._sent = Conversion(self.flow), bytearray()
-        return self.conversion
+    def open_exchange(self) -> Exchange:
+        self.exchange, self._sent, self._began_at = Exchange(self.flow), bytearray(), time.monotonic()
+        return self.exchange
+
+    def end_exchange(self, outcome: Outcome) -> CommandGenerator[None]:
+        """Tells what came of it, once; what passes through is no exchange."""
+        exchange = self.exchange
+        if exchange.outcome is None and not exchange.pass_through:
+            exchange.outcome, exchange.ended = outcome, time.time()
+            note_end(self.flow, outcome, exchange.fault)
+            yield ExchangeEndHook(exchange)
+
+    def refused_unread(self, error: RequestError) -> CommandGenerator[None]:
+        if WHOLE in self.flow.metadata and "exchange" not in self.__dict__:
+            self.open_exchange().fault = Fault("bad_request", str(error))
+            yield from self.end_exchange("refused")
 
     @property
     @abstractmethod
     def _http(self) -> HttpLayer: ...
 
     @abstractmethod
-    def abandon_attempt(self, why: str) -> CommandGenerator[None]:
+    def abandon_attempt(self, why: str, outcome: Outcome) -> CommandGenerator[None]:
         """Ends the attempt that may be in progress."""
 
     def over(self) -> CommandGenerator[bool]:
@@ -58,8 +76,10 @@ class ClientSide(LimitedStream):
         left = any(isinstance(event, said.RequestProtocolError) for event in self._paused_event_queue)
         if not (killed or left):
             return False
-        yield from self.abandon_attempt(flow.Error.KILLED_MESSAGE if killed else CLIENT_LEFT)
+        outcome: Outcome = "killed" if killed else "client_left"
+        yield from self.abandon_attempt(flow.Error.KILLED_MESSAGE if killed else CLIENT_LEFT, outcome)
         self._keep_what_was_sent()
+        yield from self.end_exchange(outcome)
         return (yield from self.check_killed(True))
 
     def say(self, data: bytes) -> CommandGenerator[None]:
@@ -78,7 +98,7 @@ class ClientSide(LimitedStream):
         return SendHttp(said.ResponseData(self.stream_id, data), self.context.client)
 
     def _begin(self) -> CommandGenerator[bool]:
-        response = http.Response.make(200, b"", _STREAM | self.conversion.headers)
+        response = http.Response.make(200, b"", _STREAM | self._upstream_headers())
         response.headers.pop("content-length", None)
         if self.flow.request.http_version == "HTTP/1.1":
             response.headers["transfer-encoding"] = "chunked"  # else the end of the answer ends the connection
@@ -106,32 +126,50 @@ class ClientSide(LimitedStream):
     def finish(self, error: str | None = None) -> CommandGenerator[None]:
         """The last hook of the client's flow."""
         if error is None:
+            yield from self.end_exchange("failed" if self.exchange.fault else "answered")
             yield hooks.HttpResponseHook(self.flow)
         else:
             self._keep_what_was_sent()
             self.flow.error = flow.Error(error)
+            yield from self.end_exchange("client_left")
             yield hooks.HttpErrorHook(self.flow)
         self.flow.live = False
         yield DropStream(self.stream_id)
         self._let_go()
 
     def respond(self) -> CommandGenerator[None]:
-        """Sends `flow.response` as mitmproxy sends the answer of an addon."""
+        """Sends `flow.response` as mitmproxy sends the answer of an addon; where none set any, the last attempt's."""
         if self.flow.response is None:
-            # An addon that breaks says nothing, but the client must hear something.
-            client, fault = asking.client_of(self.flow.request), self.conversion.fault
-            silence = asking.refusal(RequestError(_SILENCE), client, 500)
-            self.flow.response = asking.response(errors.answer(fault, client)) if fault else silence
+            self.flow.response = self._whole()
         self.flow.response.timestamp_start = time.time()
         yield hooks.HttpResponseHeadersHook(self.flow)
         if not (yield from self.over()):
+            yield from self.end_exchange(self._outcome())
             yield from self.send_response()
             yield DropStream(self.stream_id)  # mitmproxy does not where the client left meanwhile
             self._let_go()
 
+    def _whole(self) -> http.Response:
+        if not self.exchange.attempts:  # an addon that breaks says nothing, but the client must hear something
+            return error_response.refusal(RequestError(_SILENCE), client_of(self.flow.request), 500)
+        last = self.exchange.attempts[-1]
+        answer = last.conversion.whole()
+        own = {name.lower(): value for name, value in answer.headers.items()}
+        masked = Mask(values(last.credentials.items()), is_error=True)(answer.body)
+        return error_response.response(replace(answer, headers=self._upstream_headers() | own, body=masked))
+
+    def _upstream_headers(self) -> dict[str, str]:
+        return response_headers.for_client(self.exchange.attempts[-1].flow.response)
+
+    def _outcome(self) -> Outcome:
+        """Of an exchange whose client gets a whole response."""
+        if not self.exchange.attempts:
+            return "refused"
+        return "answered" if self.exchange.attempts[-1].outcome == "answered" else "failed"
+
     def _let_go(self) -> None:
         """A wake-up that is still to come keeps this stream in memory; it need not keep all that was said."""
-        del self.conversion, self.flow
+        del self.exchange, self.flow
         self._handle_event = _ignore  # events may wait for a hook that was the last
 
     def _keep_what_was_sent(self) -> None:

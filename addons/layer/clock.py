@@ -1,4 +1,4 @@
-"""How long an attempt may still take: the limits of `Conversion`, one after the other.
+"""How long an attempt may still take: the `Limits`, one after the other.
 
 | runs                                            | limit        |
 |-------------------------------------------------|--------------|
@@ -14,24 +14,24 @@ the attempt, counts for none.
 import math
 import time
 
-from addons.conversion import Conversion
+from addons.exchange.exchange import Limits
 
 
 class Clock:
-    def __init__(self, conversion: Conversion) -> None:
-        self._conversion = conversion
-        self._limit = conversion.connect
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._limit = limits.connect
         self.began = self._since = self._progress_since = time.monotonic()
         self._is_asked = False
 
     def connected(self) -> None:
         """The request goes out."""
-        self._limit, self._is_asked = self._conversion.first_byte, True
+        self._limit, self._is_asked = self._limits.first_byte, True
         self.rest()
 
     def heard(self) -> float:
         """A byte of a body came; the time of it."""
-        self._limit = self._conversion.idle
+        self._limit = self._limits.idle
         self._since = time.monotonic()
         return self._since
 
@@ -52,7 +52,7 @@ class Clock:
         """What took too long, once nothing is left."""
         if self._silence_left <= 0:
             return f"sent nothing for {self._limit:g} s"
-        return f"sent nothing but signs of life for {self._conversion.progress:g} s"
+        return f"sent nothing but signs of life for {self._limits.progress:g} s"
 
     @property
     def _silence_left(self) -> float:
@@ -60,5 +60,5 @@ class Clock:
 
     @property
     def _progress_left(self) -> float:
-        limit = self._conversion.progress if self._is_asked else None
+        limit = self._limits.progress if self._is_asked else None
         return math.inf if limit is None else self._progress_since + limit - time.monotonic()

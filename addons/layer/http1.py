@@ -20,7 +20,7 @@ from mitmproxy.proxy.layers.http import _events as http_events
 from mitmproxy.proxy.layers.http import _http1
 from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
 
-from addons import asking
+from addons.exchange.client_request import client_of
 from addons.layer import proxy_errors
 
 _LONGEST_HEAD = 1 << 18
@@ -82,7 +82,7 @@ class Http1Server(_Tolerant, _http1.Http1Server):
 
     def send(self, event: HttpEvent) -> CommandGenerator[None]:
         if isinstance(event, http_events.ResponseProtocolError) and not self.response and self.request:
-            response = proxy_errors.response_to(event, asking.client_of(self.request))
+            response = proxy_errors.response_to(event, client_of(self.request))
             if response and self.conn.state & ConnectionState.CAN_WRITE:
                 return self._send_error(response)
         return super().send(event)

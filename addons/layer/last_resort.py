@@ -6,21 +6,34 @@ exchange, not its attempt.
 """
 
 import logging
+import time
 import traceback
+from dataclasses import dataclass
 
 from mitmproxy import flow
+from mitmproxy.proxy import events
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import DropStream, SendHttp
 from mitmproxy.proxy.layers.http import _events as said
 from mitmproxy.proxy.layers.http import _hooks as hooks
 
-from addons import asking
+from addons.exchange import error_response
+from addons.exchange.client_request import client_of
+from addons.exchange.flow_metadata import note_end
+from addons.exchange.hooks import AttemptEndHook
 from addons.layer.timers import TimedStream
 from converters import errors
 
 logger = logging.getLogger(__name__)
 
 _WHAT = "the proxy failed at this request ({}); its log says where"
+
+
+@dataclass
+class Surprise(events.Event):
+    """Something raised that should not."""
+
+    error: Exception
 
 
 class SafeStream(TimedStream):
@@ -38,6 +51,7 @@ class SafeStream(TimedStream):
         yield from self._drop_attempt(what)
         if client := self.__dict__.get("flow"):
             client.error, client.live = flow.Error(what), False
+            yield from self._tell_end(errors.Fault("bad_request", what))
             yield hooks.HttpErrorHook(client)
         yield DropStream(self.stream_id)
 
@@ -48,13 +62,13 @@ class SafeStream(TimedStream):
             return [said.ResponseProtocolError(self.stream_id, what, said.ErrorCode.KILL)]
         if self.server_state in (self.state_done, self.state_errored):
             return []
-        reader = asking.client_of(client.request)
+        reader = client_of(client.request)
         if self.began:
             data = errors.terminal_event(errors.Fault("bad_request", what), reader)
             self._sent += data
             self._keep_what_was_sent()
             return [said.ResponseData(self.stream_id, data), said.ResponseEndOfMessage(self.stream_id)]
-        client.response = asking.refusal(errors.RequestError(what), reader, 500)
+        client.response = error_response.refusal(errors.RequestError(what), reader, 500)
         return [
             said.ResponseHeaders(self.stream_id, client.response),
             said.ResponseData(self.stream_id, client.response.raw_content or b""),
@@ -69,5 +83,15 @@ class SafeStream(TimedStream):
         if attempt.upstream is not None:
             cancel = said.RequestProtocolError(attempt.stream_id, what, said.ErrorCode.CANCEL)
             yield SendHttp(cancel, attempt.upstream)
-        attempt.flow.error, attempt.flow.live = flow.Error(what), False
-        yield hooks.HttpErrorHook(attempt.flow)
+        record = attempt.record
+        record.flow.error, record.flow.live = flow.Error(what), False
+        record.outcome, record.fault, record.ended = "failed", errors.Fault("bad_request", what), time.time()
+        note_end(record.flow, "failed", record.fault)
+        yield AttemptEndHook(attempt.exchange)
+        yield hooks.HttpErrorHook(record.flow)
+
+    def _tell_end(self, fault: errors.Fault) -> CommandGenerator[None]:
+        exchange = self.__dict__.get("exchange")
+        if exchange is not None and exchange.outcome is None:
+            exchange.fault = fault
+            yield from self.end_exchange("failed")

@@ -4,7 +4,7 @@ from mitmproxy import http
 from mitmproxy.net.http import http1
 from mitmproxy.proxy.layers.http import _events as http_events
 
-from addons import asking
+from addons.exchange import error_response
 from addons.runtime.printable import printable
 from converters import errors
 
@@ -15,14 +15,14 @@ def response_to(event: http_events.ResponseProtocolError, client: errors.Client)
     if status is None:
         return None
     if status < 500:
-        return asking.refusal(errors.RequestError(event.message), client, status)
+        return error_response.refusal(errors.RequestError(event.message), client, status)
     too_large = event.code is http_events.ErrorCode.RESPONSE_TOO_LARGE
     fault = errors.Fault("bad_request" if too_large else "unreachable", event.message, status)
-    return asking.response(errors.answer(fault, client))
+    return error_response.response(errors.answer(fault, client))
 
 
 def serialized(status_code: int, message: str = "") -> bytes:
     """As HTTP/1, for a head that could not be read: which client sent it is not known."""
-    response = asking.refusal(errors.RequestError(printable(message)), "other", status_code)
+    response = error_response.refusal(errors.RequestError(printable(message)), "other", status_code)
     response.headers["connection"] = "close"
     return bytes(http1.assemble_response(response))

@@ -17,8 +17,9 @@ from mitmproxy.proxy.layers.http import _events as said
 from mitmproxy.proxy.layers.http import _hooks as hooks
 from mitmproxy.utils import human
 
-from addons import asking
-from addons.conversion import WHOLE
+from addons.exchange import error_response
+from addons.exchange.client_request import client_of
+from addons.exchange.flow_metadata import WHOLE
 from addons.layer.credential_stream import CredentialStream
 from converters.errors import RequestError
 
@@ -55,6 +56,10 @@ class LimitedStream(CredentialStream):
             return False
         return (yield from super().check_body_size(request))
 
+    def refused_unread(self, error: RequestError) -> CommandGenerator[None]:
+        """What else there is to tell of a request that is refused before its body is here."""
+        yield from ()
+
     def _limit(self) -> float:
         """In bytes, as they come."""
         limits = [self.flow.metadata.get(WHOLE), human.parse_size(self.context.options.body_size_limit)]
@@ -69,7 +74,8 @@ class LimitedStream(CredentialStream):
         if flow.response is None:
             most = f"{self._limit() / 2**20:g} MiB"
             error = RequestError(f"the request is larger than {most} (options request_limit and body_size_limit)")
-            flow.response = asking.refusal(error, asking.client_of(flow.request), 413)
+            flow.response = error_response.refusal(error, client_of(flow.request), 413)
+            yield from self.refused_unread(error)
         flow.response.headers["connection"] = "close"
         flow.response.timestamp_start = time.time()
         yield hooks.HttpResponseHeadersHook(flow)

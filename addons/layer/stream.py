@@ -5,23 +5,24 @@ what still comes from an attempt that is over finds nobody.
 """
 
 import itertools
-from dataclasses import dataclass
 
 from mitmproxy import connection, http
-from mitmproxy.proxy import commands, events
+from mitmproxy.proxy import events
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import DropStream, GetHttpConnection, HttpLayer, SendHttp
 from mitmproxy.proxy.layers.http import _events as said
 from mitmproxy.proxy.layers.http import _hooks as hooks
 from mitmproxy.utils import human
 
-from addons.asking import MOST_OF_AN_ERROR
-from addons.conversion import SIDE, WHOLE, Conversion
+from addons.exchange import response_headers
 from addons.exchange.content_encoding import Undecodable
+from addons.exchange.error_response import MOST_OF_AN_ERROR
+from addons.exchange.exchange import CLIENT_LEFT, Outcome
+from addons.exchange.flow_metadata import SIDE, WHOLE
+from addons.exchange.hooks import AttemptEndHook, NextAttemptHook
 from addons.layer import write_coalescing
-from addons.layer.attempt import Attempt, TooLarge
-from addons.layer.client_side import CLIENT_LEFT
-from addons.layer.last_resort import SafeStream
+from addons.layer.attempt import RunningAttempt, TooLarge
+from addons.layer.last_resort import SafeStream, Surprise
 from addons.layer.request_size import UNREAD
 from addons.layer.write_coalescing import ReadEnded
 from converters.errors import Fault, Kind
@@ -29,26 +30,6 @@ from converters.errors import Fault, Kind
 _MOST_TOLD = 300  # characters of what is wrong with a connection
 
 _stream_ids = itertools.count(-1, -1)
-
-
-@dataclass
-class NextAttemptHook(commands.StartHook):
-    """Choose what to try next, or answer the client, or let the request pass; with no word the client is refused.
-
-    Where a request's body is to be streamed it is asked before the body is there, and only whether that may pass.
-
-    An addon may take its time. That the client has left is seen here when the hook is over, and meanwhile in
-    `conversion.flow.client_conn.connected`.
-    """
-
-    conversion: Conversion
-
-
-@dataclass
-class Surprise(events.Event):
-    """Something raised that should not."""
-
-    error: Exception
 
 
 def _nothing() -> CommandGenerator[None]:
@@ -63,13 +44,15 @@ class ExchangeStream(SafeStream):
     def start_request_stream(self) -> CommandGenerator[None]:
         """mitmproxy wants to hand the body on as it comes: nobody could convert it, or refuse it, after that."""
         if WHOLE not in self.flow.metadata:
-            conversion = self.open_conversion()
-            yield NextAttemptHook(conversion)
-            if (yield from self.check_killed(True)):
+            exchange = self.open_exchange()
+            yield NextAttemptHook(exchange)
+            if (yield from self.over()):
                 return
-            if conversion.pass_through:
+            if exchange.pass_through:
                 yield from super().start_request_stream()
                 return
+            if self.flow.response is not None:
+                yield from self.end_exchange("refused")
         self.flow.metadata.setdefault(WHOLE, UNREAD)
         self.flow.request.stream = False
         self.client_state = self.state_consume_request_body
@@ -80,12 +63,13 @@ class ExchangeStream(SafeStream):
         is_replayed_attempt = self.flow.metadata.get(SIDE) == "upstream"
         if is_streamed or is_replayed_attempt:
             return (yield from super().make_server_connection())
-        conversion = self.open_conversion()
-        yield NextAttemptHook(conversion)
-        if (yield from self.check_killed(True)):
+        exchange = self.open_exchange()
+        yield NextAttemptHook(exchange)
+        if (yield from self.over()):
             return False
-        if conversion.pass_through and conversion.attempt is None and self.flow.response is None:
+        if exchange.pass_through and exchange.attempt is None and self.flow.response is None:
             return (yield from super().make_server_connection())
+        exchange.pass_through = False
         self.flow.metadata[SIDE] = "client"
         if not (yield from self._follow()):
             yield from self._ask()
@@ -106,14 +90,14 @@ class ExchangeStream(SafeStream):
         if type(event) is said.ResponseData and write_coalescing.is_applied():
             is_usual = event.stream_id == attempt.stream_id and self.flow.error is None and not attempt.is_stopped
             return _nothing() if is_usual and attempt.receive_plain(event.data) else None
-        if type(event) is ReadEnded and self.began and attempt.answer.stream:
+        if type(event) is ReadEnded and self.began and attempt.conversion.stream:
             return self._read_on(attempt, b"".join(attempt.read()))
         return None
 
-    def _read_on(self, attempt: Attempt, data: bytes) -> CommandGenerator[None]:
+    def _read_on(self, attempt: RunningAttempt, data: bytes) -> CommandGenerator[None]:
         if data:
             yield self.piece(data)
-        if attempt.answer.ended:
+        if attempt.conversion.failed:
             yield from super().handle_event(ReadEnded())
 
     def _at_length(self, event: events.Event) -> CommandGenerator[None]:
@@ -163,40 +147,39 @@ class ExchangeStream(SafeStream):
     def _ask(self) -> CommandGenerator[None]:
         """Asks until something is on its way, to an upstream or to the client."""
         while not (yield from self.over()):
-            self.conversion.attempt = self.conversion.answer = None
-            self.conversion.credentials = {}
-            yield NextAttemptHook(self.conversion)
+            self.exchange.attempt = None
+            yield NextAttemptHook(self.exchange)
             if (yield from self.over()) or (yield from self._follow()):
                 return
 
     def _follow(self) -> CommandGenerator[bool]:
         """Does what the addon chose; False if an attempt could not even be sent."""
-        chosen, answer = self.conversion.attempt, self.conversion.answer
-        if chosen is None or answer is None or self.flow.response is not None:
+        chosen = self.exchange.attempt
+        if chosen is None or self.flow.response is not None:
             yield from self.respond()
             return True
-        most = human.parse_size(self.context.options.body_size_limit) or self.conversion.answer_limit
-        limit = min(most, self.conversion.answer_limit)
-        attempt = self._attempt = Attempt(chosen, answer, self.conversion, next(_stream_ids), limit)
+        most = human.parse_size(self.context.options.body_size_limit) or chosen.limits.answer
+        limit = min(most, chosen.limits.answer)
+        attempt = self._attempt = RunningAttempt(chosen, self.exchange, next(_stream_ids), limit)
         attempt.start()
-        yield hooks.HttpRequestHeadersHook(chosen)
-        yield hooks.HttpRequestHook(chosen)
+        yield hooks.HttpRequestHeadersHook(chosen.flow)
+        yield hooks.HttpRequestHook(chosen.flow)
         if (yield from self.over()):
             return True
         if attempt.is_stopped:
             return (yield from self._not_sent("bad_request", "was stopped in the proxy"))
-        if chosen.response is not None:
-            yield from self._answered_by_addon(attempt, chosen.response)
+        if chosen.flow.response is not None:
+            yield from self._answered_by_addon(attempt, chosen.flow.response)
             return True
         return (yield from self._send(attempt))
 
-    def _send(self, attempt: Attempt) -> CommandGenerator[bool]:
+    def _send(self, attempt: RunningAttempt) -> CommandGenerator[bool]:
         server, error = yield from self._connect(attempt)
         attempt.upstream = server
         if (yield from self.over()):
             return True
         if server is None:
-            why = f"no connection for {self.conversion.connect:g} s" if self._late else error
+            why = f"no connection for {attempt.record.limits.connect:g} s" if self._late else error
             return (yield from self._not_sent("timeout" if self._late else "unreachable", f"is out of reach: {why}"))
         attempt.flow.server_conn = server
         self._http.streams[attempt.stream_id] = self
@@ -212,7 +195,7 @@ class ExchangeStream(SafeStream):
         yield SendHttp(said.RequestEndOfMessage(attempt.stream_id), server)
         return True
 
-    def _connect(self, attempt: Attempt) -> CommandGenerator[tuple[connection.Server | None, str | None]]:
+    def _connect(self, attempt: RunningAttempt) -> CommandGenerator[tuple[connection.Server | None, str | None]]:
         for known in self._http.connections:
             # mitmproxy keeps a connection that failed, to fail with it once more; forgiven, it is just a closed one.
             if isinstance(known, connection.Server) and not known.connected:
@@ -227,7 +210,7 @@ class ExchangeStream(SafeStream):
         self._connecting = None
         return server, error
 
-    def _answered_by_addon(self, attempt: Attempt, response: http.Response) -> CommandGenerator[None]:
+    def _answered_by_addon(self, attempt: RunningAttempt, response: http.Response) -> CommandGenerator[None]:
         """An addon speaks for the upstream (server replay, map local): read like any other answer."""
         story: list[said.HttpEvent] = [said.ResponseHeaders(attempt.stream_id, response)]
         if response.raw_content:
@@ -272,9 +255,7 @@ class ExchangeStream(SafeStream):
         if at_its_end:
             attempt.upstream = None
         if at_its_end or len(attempt.raw) >= MOST_OF_AN_ERROR:
-            self.conversion.fault = None
-            yield from self._close(attempt)
-            yield from self._ask()
+            yield from self._try_next(attempt, outcome="refused")
 
     def state_attempt_answer(self, event: said.HttpEvent) -> CommandGenerator[None]:
         attempt = self._in_progress
@@ -297,22 +278,27 @@ class ExchangeStream(SafeStream):
         elif isinstance(event, said.ResponseTrailers):
             attempt.receive_trailers(event.trailers)
 
-    def _complete(self, attempt: Attempt) -> CommandGenerator[None]:
+    def _complete(self, attempt: RunningAttempt) -> CommandGenerator[None]:
         attempt.flush()
         yield from self._convert()
         if self._attempt is attempt:
-            yield from self._conclude(attempt, attempt.answer.close())
+            yield from self._conclude(attempt, attempt.conversion.close())
 
-    def _conclude(self, attempt: Attempt, last_words: list[bytes]) -> CommandGenerator[None]:
-        if attempt.answer.stream:
-            yield from self._end_stream(attempt, last_words)
+    def _conclude(
+        self, attempt: RunningAttempt, last_words: list[bytes], error: str | None = None
+    ) -> CommandGenerator[None]:
+        """The upstream's response is over, by its own end or by a failure."""
+        if self.began or (attempt.conversion.stream and attempt.conversion.fault is None):
+            yield from self._end_stream(attempt, last_words, error)
             return
-        whole = attempt.answer.whole()
-        yield from self._close(attempt)
+        whole = attempt.conversion.whole()
+        if attempt.conversion.fault is not None:
+            yield from self._try_next(attempt, error)
+            return
+        headers = response_headers.for_client(attempt.flow.response) | whole.headers
+        yield from self._close(attempt, error)
         if not (yield from self.over()):
-            self.flow.response = http.Response.make(
-                whole.status, attempt.mask(whole.body), self.conversion.headers | whole.headers
-            )
+            self.flow.response = http.Response.make(whole.status, attempt.mask(whole.body), headers)
             yield from self.respond()
 
     @property
@@ -327,31 +313,34 @@ class ExchangeStream(SafeStream):
             return
         if attempt.unread:
             yield from self._tell(attempt, attempt.read())
-        if attempt.answer.ended and self._attempt is attempt:
+        if attempt.conversion.failed and self._attempt is attempt:
             yield from self._conclude(attempt, [])
 
-    def _tell(self, attempt: Attempt, chunks: list[bytes]) -> CommandGenerator[None]:
-        if attempt.answer.stream:
+    def _tell(self, attempt: RunningAttempt, chunks: list[bytes]) -> CommandGenerator[None]:
+        if attempt.conversion.stream:
             yield from self.say(attempt.mask(b"".join(chunks)))
 
     # --- how things end ---
 
     @property
-    def _in_progress(self) -> Attempt:
+    def _in_progress(self) -> RunningAttempt:
         assert self._attempt is not None
         return self._attempt
 
-    def _close(self, attempt: Attempt, error: str | None = None) -> CommandGenerator[None]:
+    def _close(
+        self, attempt: RunningAttempt, error: str | None = None, outcome: Outcome | None = None
+    ) -> CommandGenerator[None]:
         """The attempt is over: nothing more is read, its flow gets the bytes that came and its one last hook."""
+        attempt.end(error, outcome)
         self._attempt = None
         yield DropStream(attempt.stream_id)
         if attempt.upstream is not None:
             cancel = said.RequestProtocolError(attempt.stream_id, error or "read enough", said.ErrorCode.CANCEL)
             yield SendHttp(cancel, attempt.upstream)
-        attempt.end(error)
+        yield AttemptEndHook(self.exchange)
         yield hooks.HttpResponseHook(attempt.flow) if error is None else hooks.HttpErrorHook(attempt.flow)
 
-    def _end_stream(self, attempt: Attempt, chunks: list[bytes], error: str | None = None) -> CommandGenerator[None]:
+    def _end_stream(self, attempt: RunningAttempt, chunks: list[bytes], error: str | None) -> CommandGenerator[None]:
         """The end of the message goes out with the last words, before any hook.
 
         Codex leaves when it has read the last event, and takes its connection along if that was not yet the end.
@@ -362,9 +351,18 @@ class ExchangeStream(SafeStream):
             yield from self.finish()
 
     def _not_sent(self, kind: Kind, what: str) -> CommandGenerator[bool]:
-        fault = self.conversion.fault = self._in_progress.fault(kind, what)
-        yield from self._close(self._in_progress, fault.message)
+        attempt = self._in_progress
+        fault = attempt.fault(kind, what)
+        attempt.conversion.fail(fault)
+        yield from self._close(attempt, fault.message, "killed" if attempt.is_stopped else None)
         return False
+
+    def _try_next(
+        self, attempt: RunningAttempt, error: str | None = None, outcome: Outcome | None = None
+    ) -> CommandGenerator[None]:
+        """The client has read nothing: what has failed here may be had elsewhere."""
+        yield from self._close(attempt, error, outcome)
+        yield from self._ask()
 
     def _broken(self, kind: Kind, what: str, status: int | None = None) -> CommandGenerator[None]:
         """The upstream fails: a clean end if the client has read something, another attempt if not."""
@@ -374,25 +372,22 @@ class ExchangeStream(SafeStream):
         yield from self._convert()
         if self._attempt is not attempt:
             return
-        if self.began:
-            yield from self._end_stream(attempt, attempt.answer.fail(fault), fault.message)
-            return
-        refused = self.server_state == self.state_attempt_refused  # then its status says more than its end
-        self.conversion.fault = None if refused else fault
-        yield from self._close(attempt, fault.message)
-        yield from self._ask()
+        if self.server_state == self.state_attempt_refused:  # then its status says more than its end
+            yield from self._try_next(attempt, fault.message, "refused")
+        else:
+            yield from self._conclude(attempt, attempt.conversion.fail(fault), fault.message)
 
-    def _client_left(self, attempt: Attempt) -> CommandGenerator[None]:
-        if self.began and not attempt.answer.fail(Fault("cut", CLIENT_LEFT)):
-            yield from self._end_stream(attempt, [])  # it had all it wanted
+    def _client_left(self, attempt: RunningAttempt) -> CommandGenerator[None]:
+        if self.began and not attempt.conversion.fail(Fault("cut", CLIENT_LEFT)):
+            yield from self._end_stream(attempt, [], None)  # it had all it wanted
             return
         self.client_state = self.server_state = self.state_errored
-        yield from self._close(attempt, CLIENT_LEFT)
+        yield from self._close(attempt, CLIENT_LEFT, "client_left")
         yield from self.finish(CLIENT_LEFT)
 
-    def abandon_attempt(self, why: str) -> CommandGenerator[None]:
+    def abandon_attempt(self, why: str, outcome: Outcome) -> CommandGenerator[None]:
         if self._attempt is not None:
-            yield from self._close(self._attempt, why)
+            yield from self._close(self._attempt, why, outcome)
 
     def _stopped(self) -> CommandGenerator[None]:
         """A user killed one of the two flows in mid-answer."""

@@ -8,13 +8,13 @@ from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import GetHttpConnection
 
-from addons.layer.attempt import Attempt
+from addons.layer.attempt import RunningAttempt
 from addons.layer.client_side import ClientSide
 from converters.errors import Kind
 
 
 class TimedStream(ClientSide):
-    _attempt: Attempt | None = None  # the one in progress
+    _attempt: RunningAttempt | None = None  # the one in progress
     _connecting: GetHttpConnection | None = None
     _late = False  # connecting took too long
     _alarm: commands.RequestWakeup | None = None  # the wake-up that counts: mitmproxy cannot call one off
@@ -24,15 +24,15 @@ class TimedStream(ClientSide):
     def _broken(self, kind: Kind, what: str, status: int | None = None) -> CommandGenerator[None]: ...
 
     @abstractmethod
-    def _tell(self, attempt: Attempt, chunks: list[bytes]) -> CommandGenerator[None]: ...
+    def _tell(self, attempt: RunningAttempt, chunks: list[bytes]) -> CommandGenerator[None]: ...
 
-    def arm(self, attempt: Attempt) -> CommandGenerator[None]:
+    def arm(self, attempt: RunningAttempt) -> CommandGenerator[None]:
         """Wakes us when a limit may be reached: bytes only note the time, what that means is seen then.
 
         To be called when a limit begins that may be nearer. At least once in `quiet`, since a wake-up that is on its
         way keeps this stream in memory, and once in `idle`, which begins with a byte that nobody looks at.
         """
-        limits = (self.conversion.quiet, self.conversion.idle or math.inf, self._quiet_left(), attempt.clock.left)
+        limits = (self.exchange.quiet, attempt.record.limits.idle or math.inf, self._quiet_left(), attempt.clock.left)
         yield from self._wake_in(max(0.0, min(limits)))
 
     def _wake_in(self, seconds: float) -> CommandGenerator[None]:
@@ -42,7 +42,12 @@ class TimedStream(ClientSide):
             yield self._alarm
 
     def _quiet_left(self) -> float:
-        return self.spoke + self.conversion.quiet - time.monotonic() if self.began else math.inf
+        return self.spoke + self.exchange.quiet - time.monotonic() if self.began else math.inf
+
+    def _head_is_due(self) -> bool:
+        """Whether the client would give up before it has read the head, if it still had to wait for content."""
+        patience = self.exchange.head_patience
+        return patience is not None and time.monotonic() - self._began_at >= patience
 
     def woken(self, event: events.Wakeup) -> CommandGenerator[None]:
         attempt = self._attempt
@@ -51,8 +56,10 @@ class TimedStream(ClientSide):
         if attempt.clock.left <= 0:
             yield from self._broken("timeout", attempt.clock.overdue)
             return
+        if not self.began and self._head_is_due():
+            yield from self._tell(attempt, attempt.conversion.commit())
         if self._quiet_left() <= 0:
-            yield from self._tell(attempt, attempt.answer.keepalive())
+            yield from self._tell(attempt, attempt.conversion.keepalive())
             self.spoke = time.monotonic()  # also if there was nothing to say
         yield from self.arm(attempt)
 
@@ -62,7 +69,7 @@ class TimedStream(ClientSide):
         if not self._counts(event) or attempt is None:
             return
         if self._connecting is None:
-            yield from self._wake_in(self.conversion.quiet)
+            yield from self._wake_in(self.exchange.quiet)
         elif attempt.clock.left > 0:
             yield from self.arm(attempt)
         else:

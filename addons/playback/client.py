@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from mitmproxy import command, connection, ctx, exceptions, hooks, http, types
 
 from addons.cases.case import Case, CaseError
-from addons.conversion import EXCHANGE, is_attempt
+from addons.exchange.exchange import Exchange
 from addons.routing.api_keys import KeyProblem
 from addons.routing.config_watcher import RoutesFile
 from addons.routing.router import Routes
@@ -38,7 +38,6 @@ class Resend:
     def __init__(self, routes: RoutesFile) -> None:
         self._routes = routes
         self._cases: WeakKeyDictionary[http.HTTPFlow, Case] = WeakKeyDictionary()
-        self._attempts: WeakKeyDictionary[http.HTTPFlow, http.HTTPFlow] = WeakKeyDictionary()
 
     @command.command("replay.send")
     def send(self, folder: types.Path) -> None:
@@ -53,21 +52,13 @@ class Resend:
         self._cases[flow] = case
         ctx.master.commands.call("replay.client", [flow])
 
-    def requestheaders(self, flow: http.HTTPFlow) -> None:
-        if is_attempt(flow):
-            sent_flow = next((sent for sent in self._cases if sent.id == flow.metadata.get(EXCHANGE)), None)
-            if sent_flow is not None:
-                self._attempts[sent_flow] = flow
-
-    def response(self, flow: http.HTTPFlow) -> None:
-        if (case := self._cases.pop(flow, None)) is not None:
-            lines = list(differences(case, flow, self._attempts.pop(flow, None)))
+    def exchange_end(self, exchange: Exchange) -> None:
+        if (case := self._cases.pop(exchange.flow, None)) is not None:
+            flow, attempts = exchange.flow, exchange.attempts
+            lines = list(differences(case, flow, attempts[-1].flow if attempts else None))
             flow.comment = printable(lines[0])
             ctx.master.addons.trigger(hooks.UpdateHook([flow]))
             logger.info("replay: %s", "\n".join(map(printable, lines[:_MOST_LOGGED_LINES])))
-
-    def error(self, flow: http.HTTPFlow) -> None:
-        self.response(flow)
 
 
 def check(case: Case, routes: Routes) -> None:

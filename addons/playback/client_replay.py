@@ -13,9 +13,9 @@ from weakref import WeakKeyDictionary
 import orjson
 from mitmproxy import http
 
-from addons.conversion import PROVIDER, ROUTE, is_attempt
 from addons.credentials import header_secrets
 from addons.credentials.header_secrets import Place, Secret
+from addons.exchange.flow_metadata import PROVIDER, SPEC, is_attempt
 from addons.routing.api_keys import KeyProblem
 from addons.routing.config_watcher import RoutesFile
 from addons.routing.endpoint import Target
@@ -69,7 +69,7 @@ class ClientReplay:
 def _model(flow: http.HTTPFlow) -> str:
     """The provider's name of the model, which may decide about credentials; empty if unknown."""
     try:
-        route = orjson.loads(str(flow.metadata.get(ROUTE, "")))
+        route = orjson.loads(str(flow.metadata.get(SPEC, "")))
     except ValueError:
         return ""
     model = route.get("model") if isinstance(route, dict) else None

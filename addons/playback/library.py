@@ -14,7 +14,7 @@ from typing import Self
 from addons.cases.case import Case, CaseError
 from addons.redaction.detectors import Redactor
 from addons.runtime.printable import printable
-from converters import exchange
+from converters import conversion
 from converters.errors import RequestError
 from converters.jsontext import Json
 from converters.request_fingerprint import RequestFingerprint
@@ -103,7 +103,7 @@ def _read(folder: Path) -> Iterator[Recorded]:
         name = case_folder.relative_to(folder).as_posix() if case_folder != folder else case_folder.name
         try:
             case = Case.load(case_folder)
-            yield Recorded(name, case, fingerprint(exchange.load(case.client_request)))
+            yield Recorded(name, case, fingerprint(conversion.load(case.client_request)))
         except (CaseError, RequestError) as error:
             # A case that cannot be read must not keep the others from answering.
             logger.warning("replay: %s is left out: %s", name, error)

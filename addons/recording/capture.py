@@ -17,14 +17,13 @@ from dataclasses import replace
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from weakref import WeakValueDictionary
 
 from mitmproxy import command, ctx, exceptions, flow, http
 from mitmproxy.addonmanager import Loader
 from mitmproxy.log import ALERT
 
-from addons.conversion import EXCHANGE, SIDE, is_attempt
 from addons.credentials import header_secrets
+from addons.exchange.exchange import Exchange
 from addons.recording import recorder
 from addons.recording.archive_worker import Keeper, Task
 from addons.recording.recorder import BareSide, Exchanged, NoCase
@@ -45,8 +44,6 @@ class Capture:
     def __init__(self, keys: Callable[[], Iterable[str]] = tuple) -> None:
         """`keys` gives all credentials that the proxy may use at the moment."""
         self._keys = keys
-        self._last_attempts: WeakValueDictionary[str, http.HTTPFlow] = WeakValueDictionary()
-        """Exchange id -> its last attempt so far."""
         self._archive_worker: Keeper | None = None
         self._cached_private = -math.inf, Private()
         """Since when it is known, and the values."""
@@ -96,22 +93,16 @@ class Capture:
 
     # --- every exchange ---
 
-    def requestheaders(self, flow: http.HTTPFlow) -> None:
-        if self._archive_worker is not None and is_attempt(flow):
-            self._last_attempts[str(flow.metadata.get(EXCHANGE))] = flow
-
-    def response(self, flow: http.HTTPFlow) -> None:
-        if self._archive_worker is None or flow.metadata.get(SIDE) != "client":
-            return
-        attempt = self._last_attempts.pop(flow.id, None)
-        if attempt is None:
+    def exchange_end(self, exchange: Exchange) -> None:
+        if self._archive_worker is None or not exchange.attempts or exchange.outcome in ("killed", "client_left"):
             return
         if self._archive_worker.outstanding >= _LARGEST_BACKLOG:
             logger.warning("capture_all: an exchange was left out, too many wait to be redacted")
             return
-        exchanged = Exchanged(BareSide.of(flow).without_answer(), BareSide.of(attempt))
-        private = _with_client_credentials(self._recent_private(), [flow, attempt])
-        self._archive_worker.put(Task(exchanged, _archive_name(flow), private))
+        client, attempt = exchange.flow, exchange.attempts[-1].flow
+        exchanged = Exchanged(BareSide.of(client).without_answer(), BareSide.of(attempt))
+        private = _with_client_credentials(self._recent_private(), [client, attempt])
+        self._archive_worker.put(Task(exchanged, _archive_name(client), private))
 
     # --- by command ---
 

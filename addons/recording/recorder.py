@@ -10,28 +10,21 @@ from typing import Any, Protocol, Self
 
 from mitmproxy import flow, http
 
-from addons import asking
 from addons.cases.case import Case, Text, pretty
-from addons.cases.case_metadata import CaseMetadata, ClientResponseHead, RecordedRoute, UpstreamFault
-from addons.conversion import CHUNKS, EXCHANGE, ROUTE, SIDE, TIMES, is_attempt, numbers
+from addons.cases.case_metadata import CaseMetadata, ClientResponseHead, UpstreamFault
 from addons.exchange import content_encoding
-from addons.layer.client_side import CLIENT_LEFT
-from converters.errors import Kind
+from addons.exchange.client_request import decoded
+from addons.exchange.exchange import CLIENT_LEFT
+from addons.exchange.flow_metadata import CHUNKS, EXCHANGE, FAULT, SIDE, SPEC, TIMES, is_attempt, numbers
+from converters import jsontext
+from converters.conversion import ConversionSpec
 
 _LARGEST = 256  # MiB, decoded
-
-_KINDS: tuple[tuple[str, Kind], ...] = (
-    ("is out of reach", "unreachable"),
-    ("broke off", "cut"),
-    ("sent nothing for", "timeout"),
-    ("was stopped", "bad_request"),
-)
-"""The layer's words for what happened to an attempt -> the fault's kind; all others are `server`."""
 
 _VERSION = re.compile(r"[^/\s]+/(\d+\.\d+\.\d+\S*)")
 
 
-_METADATA = {CHUNKS, EXCHANGE, ROUTE, SIDE, TIMES}
+_METADATA = {CHUNKS, EXCHANGE, FAULT, SIDE, SPEC, TIMES}
 
 
 class NoCase(ValueError):
@@ -112,8 +105,17 @@ def _sides(chosen: flow.Flow, client: http.HTTPFlow | None, all_of_it: list[http
 
 def protocol_of(exchanged: Exchanged) -> str:
     """What the provider speaks; "" where that is not known."""
-    route = json.loads(str(exchanged.attempt.metadata.get(ROUTE, "{}")))
-    return str(route.get("protocol", ""))
+    try:
+        return _spec(exchanged.attempt).upstream.protocol
+    except NoCase:
+        return ""
+
+
+def _spec(attempt: Side) -> ConversionSpec:
+    try:
+        return ConversionSpec.from_json(str(attempt.metadata.get(SPEC, "")))
+    except ValueError as error:
+        raise NoCase("its route is not known: it was recorded by another version") from error
 
 
 def case_of(exchanged: Exchanged, pins: str = "") -> Case:
@@ -125,7 +127,7 @@ def case_of(exchanged: Exchanged, pins: str = "") -> Case:
     client, attempt = exchanged.client, exchanged.attempt
     _check(client, attempt)
     try:
-        request = pretty(asking.decoded(client.request, _LARGEST))
+        request = pretty(decoded(client.request, _LARGEST))
         pieces = _pieces(attempt)
         upstream_request = pretty(attempt.request.raw_content or b"")
     except (content_encoding.Undecodable, ValueError) as error:
@@ -141,31 +143,25 @@ def _check(client: Side, attempt: Side) -> None:
         raise NoCase("the client left before the end")
     if client.response is None or client.response.timestamp_end is None or not (attempt.response or attempt.error):
         raise NoCase("it is not over")
-    if ROUTE not in attempt.metadata:
-        raise NoCase("its route is not known: it was recorded by an older version")
 
 
 def _metadata(client: Side, attempt: Side, pieces: Sequence[bytes], pins: str) -> CaseMetadata:
-    route = json.loads(attempt.metadata[ROUTE])
+    spec = _spec(attempt)
     agent = _VERSION.match(client.request.headers.get("user-agent", ""))
     told, answer = client.response, attempt.response
     assert told is not None
     several = len(pieces) > 1
     return CaseMetadata(
         pins=pins,
-        codex=agent[1] if agent and route["client"] != "other" else "",
-        model=json.loads(asking.decoded(client.request, _LARGEST)).get("model", ""),
+        codex=agent[1] if agent and spec.client != "other" else "",
+        model=json.loads(decoded(client.request, _LARGEST)).get("model", ""),
         recorded=datetime.datetime.fromtimestamp(client.request.timestamp_start, datetime.UTC).date(),
-        now=route["now"],
-        client=route["client"],
-        compact=route["compact"],
-        without_thinking=route.get("without_thinking", False),
+        **CaseMetadata.of_spec(spec),
         status=answer.status_code if answer else None,
         chunks=tuple(map(len, pieces)) if several else (),
         times=tuple(numbers(attempt.metadata.get(TIMES))) if several else (),
-        fault=_fault(attempt, told.status_code),
+        fault=_fault(attempt),
         told=ClientResponseHead(status=told.status_code, retry_after=told.headers.get("retry-after")),
-        route=RecordedRoute(provider=route["who"], **{key: route[key] for key in ("protocol", "model", "dialect")}),
         upstream_headers=_headers(answer) if answer else {},
         client_headers=_headers(client.request),
     )
@@ -175,12 +171,14 @@ def _headers(message: http.Message) -> dict[str, str]:
     return {name.lower(): value for name, value in message.headers.items()}
 
 
-def _fault(attempt: Side, told: int) -> UpstreamFault | None:
+def _fault(attempt: Side) -> UpstreamFault | None:
+    """What befell the connection; what an answer says of its failure is in the answer."""
     if attempt.error is None:
         return None
-    kind = next((kind for words, kind in _KINDS if words in attempt.error.msg), "server")
-    # A connection that took too long is out of reach as well; the client's status tells the two apart.
-    return UpstreamFault(kind="timeout" if kind == "unreachable" and told == 504 else kind, message=attempt.error.msg)
+    try:
+        return UpstreamFault(**jsontext.loads(str(attempt.metadata[FAULT]).encode()))
+    except (KeyError, TypeError, ValueError) as error:
+        raise NoCase("why it failed is not known: it was recorded by another version") from error
 
 
 def _pieces(attempt: Side) -> list[bytes]:

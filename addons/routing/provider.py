@@ -189,7 +189,7 @@ class Provider(Table):
         """
         protocol, auth, dialect = self._protocol_of(model, self.known(model, requested))
         return Target(
-            upstream=Upstream(who=provider, protocol=protocol, model=model, dialect=dialect),
+            upstream=Upstream(provider_name=provider, protocol=protocol, model=model, dialect=dialect),
             base_url=self.base_url,
             auth=auth,
             keys=api_keys.read(self.key_env, environ),

@@ -147,7 +147,7 @@ class Routes:
         if not targets:
             return None
         upstream = targets[0].upstream
-        return Offer(name, targets[0], self.providers[upstream.who].known(upstream.model, name) or Model())
+        return Offer(name, targets[0], self.providers[upstream.provider_name].known(upstream.model, name) or Model())
 
     def _routed_names(self, environ: Mapping[str, str]) -> Iterator[str]:
         for route in self.routes:

@@ -102,6 +102,11 @@ class Encoder:
         return self._life.ended
 
     @property
+    def has_content(self) -> bool:
+        """Text, reasoning or a call was told, or that the response is complete without any."""
+        return bool(self._items) or (self._life.ended and self._life.fault is None)
+
+    @property
     def response(self) -> Json:
         """The terminal event's `response`; before the end, what stands so far of it."""
         return self._life.response

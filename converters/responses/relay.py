@@ -102,53 +102,71 @@ def _drop(out: Json, path: str, losses: Losses) -> None:
 
 _OF_A_RESPONSE = b'"response.'
 _TERMINAL = (b'"response.completed"', b'"response.incomplete"', b'"response.failed"')
+_BEFORE_CONTENT = ("response.created", "response.in_progress", "response.queued")
 
 
 class Watch:
-    """Looks at a stream as it passes: did it come to its end, and if not, what went wrong.
+    """Reads a stream as it passes, record by record: has it content, did it come to its end, and what went wrong.
 
-    `error` is what an `error` event said. Codex ignores that event, and the `response.failed` that should follow it
-    does not always come. `last` is the terminal event's JSON. `progress` grows with each event of a response;
-    keep-alives are none.
+    `error` is what an `error` event or the failed response said. Codex ignores that event, and the `response.failed`
+    that should follow it does not always come. `last` is the terminal event's JSON. `progress` grows with each event of
+    a response; keep-alives are none.
     """
 
-    def __init__(self, event_limit: int | None = None) -> None:
-        self.ended = False
+    def __init__(self) -> None:
+        self.has_content = self.ended = self.failed = False
         self.error: Any = None
         self.last = b""
         self.progress = 0
-        self._parser = sse.Parser(event_limit)
 
-    def feed(self, data: bytes) -> None:
-        if not self.ended:
-            self._look(self._parser.feed(data))
+    def read(self, records: list[bytes]) -> list[bytes]:
+        """Those of the records that pass: nothing does behind the terminal event."""
+        if self.ended:
+            return []
+        for number, record in enumerate(records):
+            for message in sse.messages([record]):
+                self._look(message)
+            if self.ended:
+                return records[: number + 1]
+        return records
 
-    @property
-    def too_long(self) -> bool:
-        """An event has more bytes than there may be."""
-        return self._parser.too_long
+    def _look(self, message: sse.Message) -> None:
+        is_of_a_response = _OF_A_RESPONSE in message.data
+        self.progress += is_of_a_response
+        if any(mark in message.data for mark in _TERMINAL):
+            self._note_end(message)
+        elif message.event == "error" or b'"error"' in message.data:
+            self._note_error(message)
+        if is_of_a_response and not (self.has_content or self.ended):
+            kind = _type(message)
+            self.has_content = kind.startswith("response.") and kind not in _BEFORE_CONTENT
 
-    def close(self) -> bool:
-        """The stream stops. True: it had come to its end, but for the blank line behind its last event."""
-        had_ended = self.ended
-        self._look(self._parser.close())
-        return self.ended and not had_ended
-
-    def _look(self, messages: list[sse.Message]) -> None:
-        for message in messages:
-            self.progress += _OF_A_RESPONSE in message.data
-            if any(mark in message.data for mark in _TERMINAL):
-                self.ended, self.last = True, message.data
-            elif message.event == "error" or b'"error"' in message.data:
-                self._note_error(message)
+    def _note_end(self, message: sse.Message) -> None:
+        self.ended, self.last = True, message.data
+        if b'"response.failed"' not in message.data:
+            self.has_content = True
+            return
+        self.failed = True
+        match _loaded(message):
+            case {"response": {"error": error}} if error is not None:
+                self.error = error
 
     def _note_error(self, message: sse.Message) -> None:
-        try:
-            said = jsontext.loads(message.data)
-        except ValueError:
-            return
+        said = _loaded(message)
         if isinstance(said, dict) and "error" in (message.event, said.get("type")):
             self.error = said.get("error") or said
+
+
+def _type(message: sse.Message) -> str:
+    said = _loaded(message)
+    return str(said.get("type", message.event)) if isinstance(said, dict) else message.event
+
+
+def _loaded(message: sse.Message) -> Any:
+    try:
+        return jsontext.loads(message.data)
+    except ValueError:
+        return None
 
 
 def usage(body: bytes) -> Json | None:

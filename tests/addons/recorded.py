@@ -12,7 +12,7 @@ from mitmproxy.test import tflow, tutils
 
 from addons.cases.case import Case, Text, pretty
 from addons.cases.case_metadata import CaseMetadata, RecordedRoute, UpstreamFault
-from addons.conversion import CHUNKS, EXCHANGE, PROVIDER, ROUTE, SIDE
+from addons.exchange.flow_metadata import CHUNKS, EXCHANGE, PROVIDER, SIDE, SPEC
 from converters import jsontext
 from converters.errors import Kind
 
@@ -66,18 +66,11 @@ def flows(recorded: Case) -> tuple[http.HTTPFlow, http.HTTPFlow]:
     client.request = tutils.treq(path=b"/v1/responses", content=recorded.client_request, headers=http.Headers())
     client.response = tutils.tresp(status_code=metadata.told.status, content=recorded.client_response.data)
     client.metadata |= {EXCHANGE: client.id, SIDE: "client"}
-    route = metadata.route.model_dump() | {
-        "who": metadata.route.provider,
-        "now": metadata.now,
-        "client": metadata.client,
-    }
     attempt.request = tutils.treq(
         path=b"/chat/completions", content=jsontext.dumps(jsontext.loads(recorded.upstream_request))
     )
     attempt.response = tutils.tresp(status_code=metadata.status, content=recorded.answered, headers=http.Headers())
     attempt.metadata |= {EXCHANGE: client.id, SIDE: "upstream", PROVIDER: metadata.route.provider}
-    attempt.metadata[ROUTE] = jsontext.dumps(
-        route | {"compact": metadata.compact, "without_thinking": metadata.without_thinking}
-    ).decode()
+    attempt.metadata[SPEC] = metadata.spec.as_json()
     attempt.metadata[CHUNKS] = list(metadata.chunks) or [len(recorded.answered)]
     return attempt, client

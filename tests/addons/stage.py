@@ -12,8 +12,11 @@ from mitmproxy.proxy import commands, context, events
 from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode, HttpStream
 from mitmproxy.proxy.mode_specs import ProxyMode
 
-from addons.conversion import SIDE, Conversion
+from addons.exchange.exchange import Attempt, Exchange, Limits, Outcome
+from addons.exchange.flow_metadata import SIDE
+from converters import errors
 from converters.errors import Answer, Fault
+from converters.losses import Losses
 
 POST = b"POST /v1/responses HTTP/1.1\r\nhost: proxy\r\ncontent-length: 5\r\n\r\nhello"
 OK = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -21,28 +24,54 @@ END = b"0\r\n\r\n"
 
 
 class Loud:
-    """A response converter for tests: writes upper case; "-" converts to nothing, "." ends the response."""
+    """A conversion for tests: the upstream's words in capitals; "-" says nothing, "!" is a failure that the response
+    tells of itself, "." is the end. Fit for `ResponseConverter`."""
+
+    surprise = ""
+    blames_reasoning = False
+    usage: dict[str, Any] | None = None
 
     def __init__(self, *, stream: bool = True) -> None:
         self.stream = stream
+        self.losses = Losses()
         self.heard = b""
         self.progress = 0
-        self.ended = False
+        self.fault: Fault | None = None
         self.faults: list[Fault] = []
+        self.held = b""
+        """What it has to tell once it is committed."""
+
+    @property
+    def failed(self) -> bool:
+        return self.fault is not None
 
     def feed(self, data: bytes) -> list[bytes]:
         self.heard += data
         self.progress += len(data.replace(b"-", b""))
-        return [word for word in [data.replace(b"-", b"").upper()] if word]
+        if b"!" in data:
+            self.fault = Fault("server", "said no")
+        return [word for word in [data.replace(b"-", b"").replace(b"!", b"").upper()] if word]
 
     def close(self) -> list[bytes]:
         return [b"END"]
 
     def fail(self, fault: Fault) -> list[bytes]:
         self.faults.append(fault)
-        return [] if self.heard.endswith(b".") else [f"FAILED {fault.kind}".encode()]
+        if self.heard.endswith(b"."):
+            return []
+        self.fault = fault
+        return [f"FAILED {fault.kind}".encode()]
+
+    def commit(self) -> list[bytes]:
+        held, self.held = self.held, b""
+        return [held]
+
+    def refused(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.fault = errors.read("acme", status, headers, body)
 
     def whole(self) -> Answer:
+        if self.fault is not None:
+            return errors.answer(self.fault, "other")
         return Answer(200, {"content-type": "text/plain"}, self.heard.upper())
 
     def keepalive(self) -> list[bytes]:
@@ -53,9 +82,9 @@ type Step = http.HTTPFlow | http.Response | None
 
 
 class Planned:
-    """An addon that decides on each next attempt by the next step, and records what it was called with.
+    """An addon that answers each `next_attempt` with the next step; what it was told is kept.
 
-    Without any step it lets all requests pass through.
+    With no step to begin with it lets all requests pass. `settings` are of the exchange, the attempt or its limits.
     """
 
     def __init__(self, *steps: Step, answer: Callable[[], Loud] = Loud, **settings: Any) -> None:
@@ -63,22 +92,40 @@ class Planned:
         self.settings = settings
         self.answer = answer
         self.answers: list[Loud] = []
-        self.conversions: list[Conversion] = []
+        self.exchanges: list[Exchange] = []
         self.faults: list[Fault | None] = []
+        self.ends: list[tuple[Outcome | None, Fault | None]] = []
+        """Of attempts and exchanges, in their order."""
 
-    def next_attempt(self, conversion: Conversion) -> None:
-        self.conversions.append(conversion)
-        self.faults.append(conversion.fault)
-        conversion.pass_through = self.passes
+    def next_attempt(self, exchange: Exchange) -> None:
+        self.exchanges.append(exchange)
+        self.faults.append(exchange.fault)
+        exchange.pass_through = self.passes
         step = self.steps.popleft() if self.steps else None
         if isinstance(step, http.Response):
-            conversion.flow.response = step
+            exchange.flow.response = step
         elif step is not None:
             self.answers.append(self.answer())
-            conversion.attempt, conversion.answer = step, self.answers[-1]
-            conversion.credentials = {"authorization": "Bearer sk-secret"}
-            for name, value in self.settings.items():
-                setattr(conversion, name, value)
+            self._set(exchange, planned(step, self.answers[-1], **self.settings))
+
+    def _set(self, exchange: Exchange, chosen: Attempt) -> None:
+        exchange.attempt = chosen
+        exchange.quiet = self.settings.get("quiet", exchange.quiet)
+        exchange.head_patience = self.settings.get("head_patience")
+
+    def attempt_end(self, exchange: Exchange) -> None:
+        attempt = exchange.attempts[-1]
+        self.ends.append((attempt.outcome, attempt.fault))
+
+    def exchange_end(self, exchange: Exchange) -> None:
+        self.ends.append((exchange.outcome, exchange.fault))
+
+
+def planned(flow: http.HTTPFlow, conversion: Loud, **settings: Any) -> Attempt:
+    limits = Limits(**{name: value for name, value in settings.items() if name in Limits.__slots__})
+    credentials = settings.get("credentials", {"authorization": "Bearer sk-secret"})
+    provider_name = settings.get("provider_name", "the upstream")
+    return Attempt(flow, conversion, credentials, provider_name, limits=limits)
 
 
 def attempt(port: int = 1, body: bytes = b"question") -> http.HTTPFlow:
@@ -264,7 +311,7 @@ class Stage:
             assert command.connection.address is not None
             return command.connection.address[1]
         assert isinstance(command, commands.StartHook)
-        (data,) = command.args()
+        data = command.args()[0]
         if not isinstance(data, http.HTTPFlow):
             return command.name
         if data not in self.flows:

@@ -12,7 +12,7 @@ import pytest
 from mitmproxy import http
 from mitmproxy.proxy.layers import http as internals
 
-from addons.conversion import SIDE
+from addons.exchange.flow_metadata import SIDE
 from tests.addons.house import CODEX, question
 from tests.addons.running import TIMEOUT_SECONDS, Echo, Running, running
 

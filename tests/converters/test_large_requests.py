@@ -7,10 +7,11 @@ import pytest
 
 from converters.anthropic.dialect import AnthropicDialect
 from converters.chat.dialect import ChatDialect
-from converters.exchange import Upstream, open_exchange, passes_as_it_is
+from converters.conversion import Upstream, passes_as_it_is
 from converters.jsontext import Json
 from converters.request_fingerprint import RequestFingerprint
 from converters.responses.dialect import ResponsesDialect
+from tests.converters.conversions import open_with
 from tests.steps import steps
 
 UPSTREAMS = {
@@ -73,7 +74,7 @@ def test_twice_as_many_cost_twice_as_much(shape: str, protocol: str) -> None:
         def work() -> None:
             passes_as_it_is(raw)
             RequestFingerprint.of(raw)
-            open_exchange(raw, upstream, now=1, client="codex")
+            open_with(upstream, raw)
 
         return steps(work)
 
@@ -84,6 +85,4 @@ def test_twice_as_many_cost_twice_as_much(shape: str, protocol: str) -> None:
 @pytest.mark.parametrize("protocol", UPSTREAMS)
 def test_definitions_that_use_each_other_twice_have_an_end(protocol: str) -> None:
     raw: Json = {"model": "m", **twice_referred(100)}
-    assert (
-        len(open_exchange(raw, Upstream("Up", protocol, "m", UPSTREAMS[protocol]), now=1, client="codex").body) < 2**22
-    )
+    assert len(open_with(Upstream("Up", protocol, "m", UPSTREAMS[protocol]), raw).body) < 2**22

@@ -3,17 +3,17 @@
 import pytest
 
 from converters import jsontext
-from converters.exchange import load
+from converters.conversion import load
 from tests import referee
-from tests.converters.exchanges import opened, question, replay
+from tests.converters.conversions import opened, question, replay
 
 
 def test_a_relay_passes_bytes_as_they_are() -> None:
     raw = load(b'{"model":"alias","input":"hi","stream":true}')
-    exchange = opened("responses", raw)
-    assert jsontext.loads(exchange.body) == {**raw, "model": "model-x"}
+    conversion = opened("responses", raw)
+    assert jsontext.loads(conversion.body) == {**raw, "model": "model-x"}
     stream = b'event: response.completed\ndata: {"type":"response.completed","response":{"id":"resp_1"}}\n\n'
-    assert replay(exchange, [stream[:30], stream[30:]]) == stream
+    assert replay(conversion, [stream[:30], stream[30:]]) == stream
 
 
 def test_a_relay_says_so_when_the_end_does_not_come() -> None:
@@ -39,16 +39,19 @@ def test_a_relay_gives_the_last_event_its_blank_line() -> None:
 
 def test_a_relay_hands_on_errors_and_whole_answers() -> None:
     raw = question(stream=False)
-    exchange = opened("responses", raw)
-    assert replay(exchange, [b'{"id":', b'"resp_1"}']) == b""
-    assert exchange.whole().body == b'{"id":"resp_1"}'
-    told = exchange.refused(429, {"Retry-After": "3", "Set-Cookie": "a=b"}, b"{}")
+    conversion = opened("responses", raw)
+    assert replay(conversion, [b'{"id":', b'"resp_1"}']) == b""
+    assert conversion.whole().body == b'{"id":"resp_1"}'
+    conversion.refused(429, {"Retry-After": "3", "Set-Cookie": "a=b"}, b"{}")
+    told = conversion.whole()
     assert (told.status, told.headers) == (429, {"Retry-After": "3"})
 
 
 @pytest.mark.parametrize("status", [302, 407, 999])
 def test_a_relay_keeps_what_is_said_to_a_proxy_alone(status: int) -> None:
-    told = opened("responses", client="other").refused(status, {"Location": "https://login.example.com"}, b"")
+    conversion = opened("responses", client="other")
+    conversion.refused(status, {"Location": "https://login.example.com"}, b"")
+    told = conversion.whole()
     assert (told.status, told.headers) == (502, {"content-type": "application/json"})
     assert b"Acme answered %d" % status in told.body
 
@@ -58,12 +61,12 @@ def test_the_tokens_of_a_relayed_answer_are_its_own(stream: bool) -> None:
     usage = {"input_tokens": 3, "output_tokens": 4, "input_tokens_details": {"cached_tokens": 1}}
     answer = {"type": "response.completed", "response": {"id": "resp_1", "output": [], "usage": usage}}
     body = b"data: %b\n\n" % jsontext.dumps(answer) if stream else jsontext.dumps(answer["response"])
-    exchange = opened("responses", question(stream=stream))
-    replay(exchange, [body])
-    assert exchange.usage == usage
+    conversion = opened("responses", question(stream=stream))
+    replay(conversion, [body])
+    assert conversion.usage == usage
 
 
 def test_a_relayed_answer_that_is_no_json_has_no_tokens() -> None:
-    exchange = opened("responses", question(stream=False))
-    replay(exchange, [b"<html>"])
-    assert exchange.usage is None
+    conversion = opened("responses", question(stream=False))
+    replay(conversion, [b"<html>"])
+    assert conversion.usage is None

@@ -5,7 +5,7 @@ import pytest
 from mitmproxy import contentviews, http
 from mitmproxy.test import taddons, tflow
 
-from addons.conversion import ROUTE, SIDE, TIMES
+from addons.exchange.flow_metadata import SIDE, SPEC, TIMES
 from addons.inspection.content_view import TURN, TurnView
 
 RESPONSE = {"id": "c", "model": "glm", "choices": [{"message": {"content": "Hi."}, "finish_reason": "stop"}]}
@@ -84,7 +84,7 @@ def test_a_guess_that_was_wrong_shows_raw_what_is_no_json() -> None:
 def test_an_attempt_tells_where_it_went_and_how_long_it_took() -> None:
     route = json.dumps({"dialect": {"think_tags": True, "effort": "thinking"}})
     flow = model_flow(
-        "/odd/path", REQUEST, STREAM, "text/event-stream", **{SIDE: "upstream", ROUTE: route, TIMES: "420 500 3100"}
+        "/odd/path", REQUEST, STREAM, "text/event-stream", **{SIDE: "upstream", SPEC: route, TIMES: "420 500 3100"}
     )
     flow.comment = "abc, attempt 1: zai glm"
     assert render(flow, flow.request)[1].startswith(
@@ -105,7 +105,7 @@ def test_the_client_s_side_tells_what_was_lost() -> None:
 @pytest.mark.parametrize("times", [[], "x", [None], None, ["1", 2]])
 def test_metadata_that_somebody_else_wrote_does_no_harm(route: Any, times: Any) -> None:
     flow = model_flow(
-        "/v1/responses", REQUEST, STREAM, "text/event-stream", **{SIDE: "upstream", ROUTE: route, TIMES: times}
+        "/v1/responses", REQUEST, STREAM, "text/event-stream", **{SIDE: "upstream", SPEC: route, TIMES: times}
     )
     flow.comment = ""
     assert render(flow, flow.request)[1].startswith("request to")

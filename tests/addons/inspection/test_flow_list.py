@@ -8,10 +8,10 @@ from mitmproxy import ctx, exceptions, http
 from mitmproxy.addons.view import View
 from mitmproxy.test import taddons, tflow, tutils
 
-from addons.conversion import EXCHANGE, SIDE
+from addons.exchange.flow_metadata import EXCHANGE, SIDE
 from addons.inspection import packed_bodies
+from addons.inspection.annotations import FAILED
 from addons.inspection.flow_list import Retention
-from addons.sides import FAILED
 
 BODY = b"0123456789" * 10_000
 

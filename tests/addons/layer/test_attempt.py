@@ -4,31 +4,29 @@ import gzip
 import pytest
 from mitmproxy import http
 
-from addons.conversion import EXCHANGE, SIDE, Conversion
 from addons.exchange.content_encoding import Undecodable
-from addons.layer.attempt import Attempt, TooLarge
+from addons.exchange.exchange import Exchange
+from addons.exchange.flow_metadata import EXCHANGE, SIDE
+from addons.layer.attempt import RunningAttempt, TooLarge
 from converters.errors import Fault
-from tests.addons.stage import Loud, attempt
+from tests.addons.stage import Loud, attempt, planned
 
 
-def make(**settings: object) -> Attempt:
-    conversion = Conversion(attempt())
-    for name, value in settings.items():
-        setattr(conversion, name, value)
-    return Attempt(attempt(), Loud(), conversion, -1)
+def make(**settings: object) -> RunningAttempt:
+    return RunningAttempt(planned(attempt(), Loud(), **{"credentials": {}, **settings}), Exchange(attempt()), -1)
 
 
-def started(**settings: object) -> Attempt:
-    one = make(**settings)
-    one.start()
-    return one
+def started(**settings: object) -> RunningAttempt:
+    running = make(**settings)
+    running.start()
+    return running
 
 
 def test_it_is_entered_in_the_books() -> None:
     one = make()
     one.start()
-    assert one.conversion.attempts == [one.flow]
-    assert one.flow.metadata == {EXCHANGE: one.conversion.flow.id, SIDE: "upstream"}
+    assert one.exchange.attempts == [one.record]
+    assert one.flow.metadata == {EXCHANGE: one.exchange.flow.id, SIDE: "upstream"}
     assert one.flow.live
 
 
@@ -60,7 +58,7 @@ def test_credentials_go_nowhere_but_where_they_were_meant_for(part: str, elsewhe
 KEY = "sk-1234567890-abcdefghij"  # pragma: allowlist secret
 
 
-def heard(*pieces: bytes, status: int = 200, encoding: str = "") -> Attempt:
+def heard(*pieces: bytes, status: int = 200, encoding: str = "") -> RunningAttempt:
     """An attempt that got this answer, to its end."""
     one = started(credentials={"authorization": f"Bearer {KEY}"})
     headers = {"x-seen": f"[{KEY}]"} | ({"content-encoding": encoding} if encoding else {})
@@ -81,7 +79,7 @@ def test_an_answer_that_repeats_the_key_is_told_and_kept_without_it(cut: int) ->
     body = f"data: you sent {KEY}, or {base64.b64encode(KEY.encode()).decode()} sk-12".encode()
     one = heard(*(body[start : start + cut] for start in range(0, len(body), cut)))
     (told,) = one.read()
-    one.end(None)
+    one.end()
     assert one.flow.response and one.flow.response.raw_content
     kept = one.flow.response.raw_content
     assert told == kept.replace(b"-", b"").upper()
@@ -101,14 +99,14 @@ def test_what_is_no_key_waits_for_nobody() -> None:
 @pytest.mark.parametrize("status", [200, 401])
 def test_an_encoded_answer_is_kept_without_the_key_too(status: int) -> None:
     one = heard(gzip.compress(f"no {KEY} here".encode()), status=status, encoding="gzip")
-    one.end(None)
+    one.end()
     assert one.flow.response and one.flow.response.content == b"no ************************ here"
 
 
 def test_an_encoded_answer_without_the_key_is_kept_as_it_came() -> None:
     packed = gzip.compress(b"hello")
     one = heard(packed, encoding="gzip")
-    one.end(None)
+    one.end()
     assert one.flow.response and one.flow.response.raw_content == packed
 
 
@@ -117,7 +115,7 @@ def test_an_error_is_freed_from_a_short_key_and_an_answer_is_left_as_it_is() -> 
         one = started(credentials={"x-api-key": "lm-studio"})
         one.flow.response = one.read_head(http.Response.make(status))
         one.receive(b"the word lm-studio")
-        one.end(None)
+        one.end()
         assert one.flow.response.raw_content == kept
 
 
@@ -185,7 +183,7 @@ def test_what_says_something_is_progress() -> None:
 
 
 def test_a_fault_names_who_it_was() -> None:
-    assert make(who="acme").fault("cut", "broke off") == Fault("cut", "acme broke off")
+    assert make(provider_name="acme").fault("cut", "broke off") == Fault("cut", "acme broke off")
 
 
 def test_an_end_without_answer_has_an_error_alone() -> None:

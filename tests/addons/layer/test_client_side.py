@@ -60,7 +60,7 @@ def test_a_client_that_asked_for_no_stream_gets_a_whole_answer() -> None:
     head, _, rest = stage.to_client.partition(b"\r\n\r\n")
     assert b"content-length: 6" in head and b"content-type: text/plain" in head
     assert rest == b"ONETWO"
-    assert stage.log[-3:] == ["attempt response", "client responseheaders", "client response"]
+    assert stage.log[-4:] == ["attempt response", "client responseheaders", "exchange_end", "client response"]
 
 
 def test_the_addon_may_answer_the_client_itself() -> None:
@@ -78,6 +78,6 @@ def test_the_addon_may_answer_without_any_attempt() -> None:
 
 
 def test_a_client_hears_something_from_an_addon_that_is_out_of_words() -> None:
-    stage = asked(Planned(attempt(), None, who="acme"), refused=[1])
+    stage = asked(Planned(attempt(), None, provider_name="acme"), refused=[1])
     assert stage.to_client.startswith(b"HTTP/1.1 502")
     assert b'"message":"acme is out of reach: refused"' in stage.to_client

@@ -2,16 +2,12 @@ import math
 
 import pytest
 
-from addons.conversion import Conversion
+from addons.exchange.exchange import Limits
 from addons.layer.clock import Clock
-from tests.addons.stage import attempt
 
 
 def running(**limits: float) -> Clock:
-    conversion = Conversion(attempt())
-    for name, value in limits.items():
-        setattr(conversion, name, value)
-    return Clock(conversion)
+    return Clock(Limits(**limits))
 
 
 def test_one_limit_runs_after_the_other() -> None:

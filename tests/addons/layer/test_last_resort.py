@@ -139,7 +139,7 @@ def test_a_bug_before_there_is_a_flow_closes_the_connection(monkeypatch: pytest.
 ALL_HOOKS = [
     *("client requestheaders", "client request", "next_attempt", "client responseheaders", "client response"),
     *("attempt requestheaders", "attempt request", "attempt responseheaders", "attempt response", "attempt error"),
-    "client error",
+    *("client error", "attempt_end", "exchange_end"),
 ]
 
 
@@ -201,6 +201,9 @@ def test_a_client_may_leave_while_any_hook_is_slow(
     stage.wake()
     assert stage.streams == []
     assert all(not flow.live for flow in stage.flows)
+    tried = len({id(exchange.flow) for exchange in addon.exchanges if not exchange.pass_through})
+    assert stage.log.count("exchange_end") == tried
+    assert stage.log.count("attempt_end") == len(stage.flows) - 1
     ends = [[hook for hook in stage.hooks(side) if hook in ("response", "error")] for side in ("client", "attempt")]
     assert [len(found) for found in ends if found] == [1] * len([found for found in ends if found])
 

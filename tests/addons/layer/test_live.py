@@ -12,7 +12,8 @@ import pytest
 from mitmproxy import connection, http, io, options
 from mitmproxy.tools.dump import DumpMaster
 
-from addons.conversion import SIDE, WHOLE, Conversion
+from addons.exchange.exchange import Attempt, Exchange, Limits
+from addons.exchange.flow_metadata import SIDE, WHOLE
 from tests.addons.running import TIMEOUT_SECONDS, listening
 from tests.addons.stage import END, OK, POST, Loud, answer, chunk, refusal
 
@@ -61,18 +62,17 @@ class Router:
         self.ended: list[str] = []
         self.left = asyncio.Event()
 
-    def next_attempt(self, conversion: Conversion) -> None:
-        tried = len(conversion.attempts)
+    def next_attempt(self, exchange: Exchange) -> None:
+        tried = len(exchange.attempts)
         if tried >= len(self.ports):
-            conversion.flow.response = http.Response.make(503, b"nobody", {"retry-after": "5"})
+            exchange.flow.response = http.Response.make(503, b"nobody", {"retry-after": "5"})
             return
-        flow = http.HTTPFlow(conversion.flow.client_conn, connection.Server(address=None))
+        flow = http.HTTPFlow(exchange.flow.client_conn, connection.Server(address=None))
         scheme = "https" if tried < self.limits.get("tls", 0) else "http"
         flow.request = http.Request.make("POST", f"{scheme}://127.0.0.1:{self.ports[tried]}/chat", b"question")
-        conversion.attempt, conversion.answer = flow, Loud()
-        conversion.credentials = {"authorization": f"Bearer {SECRET}"}
-        conversion.connect, conversion.idle = self.limits.get("connect"), self.limits.get("idle")
-        conversion.quiet = self.limits.get("quiet", 15.0)
+        limits = Limits(connect=self.limits.get("connect"), idle=self.limits.get("idle"))
+        exchange.attempt = Attempt(flow, Loud(), {"authorization": f"Bearer {SECRET}"}, limits=limits)
+        exchange.quiet = self.limits.get("quiet", 15.0)
 
     def response(self, flow: http.HTTPFlow) -> None:
         self.ended.append(f"{flow.metadata.get(SIDE)} response")

@@ -3,7 +3,7 @@
 import pytest
 from mitmproxy import http
 
-from addons.conversion import WHOLE
+from addons.exchange.flow_metadata import WHOLE
 from tests.addons.layer.test_http2 import REQUEST, Peer
 from tests.addons.stage import END, Planned, Stage, answer, attempt, body, chunk
 
@@ -36,7 +36,7 @@ def test_a_declared_size_is_refused_at_once() -> None:
     stage = Stage(Limiting(attempt()))
     stage.says(DECLARED)
     assert refused(stage)["connection"] == b"close"
-    assert stage.log == ["client requestheaders", "client responseheaders", "client response"]
+    assert stage.log == ["client requestheaders", "exchange_end", "client responseheaders", "client response"]
     assert "close client" not in stage.log, "else the answer would be lost with it"
 
 

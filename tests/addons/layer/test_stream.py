@@ -3,7 +3,8 @@ import gzip
 import pytest
 from mitmproxy import http
 
-from addons.conversion import CHUNKS, EXCHANGE, SIDE, TIMES, Conversion, numbers
+from addons.exchange.exchange import Exchange
+from addons.exchange.flow_metadata import CHUNKS, EXCHANGE, OUTCOME, SIDE, TIMES, numbers
 from tests.addons.stage import (
     END,
     POST,
@@ -33,7 +34,9 @@ def test_each_side_has_a_flow_with_its_own_hooks_in_order() -> None:
         "connect 1",
         "attempt responseheaders",
         "client responseheaders",
+        "attempt_end",
         "attempt response",
+        "exchange_end",
         "client response",
     ]
 
@@ -45,18 +48,18 @@ def test_a_chunk_is_read_as_soon_as_it_came() -> None:
 
 
 def test_the_flows_hold_what_each_side_saw() -> None:
-    addon = Planned(attempt(), headers={"x-request-id": "r1"})
+    addon = Planned(attempt())
     stage = asked(addon)
-    stage.upstream(answer(b"one", b"-", b"two"))
+    stage.upstream(answer(b"one", b"-", b"two").replace(b"OK\r\n", b"OK\r\nx-request-id: r1\r\n"))
     client, upstream = stage.flow("client"), stage.flow("upstream")
     assert client.request.raw_content == b"hello"
     assert client.response and client.response.raw_content == b"ONETWOEND"
     assert client.response.headers["x-request-id"] == "r1"
     assert upstream.request.raw_content == b"question"
     assert upstream.response and upstream.response.raw_content == b"one-two"
-    assert client.metadata == {SIDE: "client"}
+    assert client.metadata == {SIDE: "client", OUTCOME: "answered"}
     assert len(numbers(upstream.metadata.pop(TIMES))) == 3
-    assert upstream.metadata == {SIDE: "upstream", EXCHANGE: client.id, CHUNKS: "3 1 3"}
+    assert upstream.metadata == {OUTCOME: "answered", SIDE: "upstream", EXCHANGE: client.id, CHUNKS: "3 1 3"}
     assert not client.live and not upstream.live
     assert client.error is None and upstream.error is None
 
@@ -110,7 +113,7 @@ def test_credentials_are_on_the_wire_and_nowhere_else() -> None:
 def test_credentials_are_not_in_what_a_conversion_shows_of_itself() -> None:
     addon = Planned(attempt())
     asked(addon)
-    assert "sk-secret" not in repr(addon.conversions[0])
+    assert "sk-secret" not in repr(addon.exchanges[0])
 
 
 def test_an_edited_attempt_is_what_is_sent() -> None:
@@ -212,10 +215,10 @@ def test_codex_reads_why_and_does_not_try_again_in_vain() -> None:
 
 
 class Breaking(Planned):
-    def next_attempt(self, conversion: Conversion) -> None:
-        if conversion.attempts:
+    def next_attempt(self, exchange: Exchange) -> None:
+        if exchange.attempts:
             return
-        super().next_attempt(conversion)
+        super().next_attempt(exchange)
 
 
 def test_silence_after_an_attempt_is_told_as_what_failed() -> None:

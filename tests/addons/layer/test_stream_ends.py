@@ -94,7 +94,7 @@ def test_a_client_that_leaves_after_the_end_changes_nothing() -> None:
     with stage.holding("attempt response"):
         stage.upstream(END)
         stage.leaves()
-    assert stage.log[-2:] == ["attempt response", "client response"]
+    assert stage.log[-3:] == ["attempt response", "exchange_end", "client response"]
     assert stage.flow("client").error is None
 
 
@@ -103,7 +103,7 @@ def test_a_client_that_leaves_after_the_end_changes_nothing() -> None:
 
 @pytest.mark.parametrize("entry", ["attempt request", "attempt responseheaders"])
 def test_a_stopped_attempt_is_a_failed_one(entry: str) -> None:
-    addon = Editor(attempt(), http.Response.make(400), who="acme")
+    addon = Editor(attempt(), http.Response.make(400), provider_name="acme")
     addon.kill = entry
     stage = asked(addon)
     if entry != "attempt request":

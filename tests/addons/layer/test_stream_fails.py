@@ -10,7 +10,7 @@ from tests.addons.stage import END, OK, Loud, Planned, Stage, answer, asked, att
 
 
 def test_a_refused_connection_leads_to_the_next_attempt() -> None:
-    addon = Planned(attempt(1), attempt(2), who="acme")
+    addon = Planned(attempt(1), attempt(2), provider_name="acme")
     stage = asked(addon, refused=[1])
     stage.upstream(answer(b"two"), port=2)
     assert body(stage.to_client) == chunk(b"TWO") + chunk(b"END") + END
@@ -34,15 +34,15 @@ def test_a_refusal_is_read_whole_and_leads_to_the_next_attempt() -> None:
     addon = Planned(attempt(1), attempt(2))
     stage = asked(addon)
     stage.upstream(refusal()[:-4])
-    assert len(addon.conversions) == 1
+    assert len(addon.exchanges) == 1
     stage.upstream(refusal()[-4:])
     stage.upstream(answer(b"two"), port=2)
     assert body(stage.to_client) == chunk(b"TWO") + chunk(b"END") + END
-    conversion = addon.conversions[1]
-    assert conversion.fault is None
-    assert conversion.attempts[0].response and conversion.attempts[0].response.status_code == 429
-    assert conversion.attempts[0].response.raw_content == b"slow down"
-    assert conversion.attempts[0].error is None
+    exchange = addon.exchanges[1]
+    assert addon.faults[1] and addon.faults[1].status
+    assert exchange.attempts[0].flow.response and exchange.attempts[0].flow.response.status_code == 429
+    assert exchange.attempts[0].flow.response.raw_content == b"slow down"
+    assert exchange.attempts[0].flow.error is None
 
 
 def test_a_refusing_upstreams_connection_is_used_again() -> None:
@@ -66,10 +66,10 @@ def test_a_refusal_that_is_cut_is_still_a_refusal() -> None:
     stage = asked(addon)
     stage.upstream(refusal()[:-4])
     stage.upstream_closes()
-    conversion = addon.conversions[1]
-    assert conversion.fault is None
-    assert conversion.attempts[0].response and conversion.attempts[0].response.raw_content == b"slow "
-    assert conversion.attempts[0].error
+    exchange = addon.exchanges[1]
+    assert addon.faults[1] and addon.faults[1].status
+    assert exchange.attempts[0].flow.response and exchange.attempts[0].flow.response.raw_content == b"slow "
+    assert exchange.attempts[0].flow.error
 
 
 @pytest.mark.parametrize("before", [b"", b"HTTP/1.1 200 O", OK, OK + chunk(b"-")])
@@ -123,8 +123,8 @@ def test_an_upstream_that_drops_in_mid_answer_ends_the_stream_cleanly() -> None:
     assert upstream.response and upstream.response.raw_content == b"one"
     assert client.error is None
     assert client.response and client.response.raw_content == b"ONEFAILED cut"
-    assert stage.log[-2:] == ["attempt error", "client response"]
-    assert len(addon.conversions) == 1
+    assert stage.log[-4:] == ["attempt_end", "attempt error", "exchange_end", "client response"]
+    assert len(addon.exchanges) == 1
 
 
 def test_the_clients_connection_survives_a_drop_in_mid_answer() -> None:

@@ -23,7 +23,7 @@ def test_one_wakeup_is_outstanding_whatever_comes() -> None:
 
 
 def test_no_first_byte_in_time_leads_to_the_next_attempt() -> None:
-    addon = Planned(attempt(1), http.Response.make(504), first_byte=0.0, who="acme")
+    addon = Planned(attempt(1), http.Response.make(504), first_byte=0.0, provider_name="acme")
     stage = asked(addon)
     stage.upstream(OK)
     stage.wake()

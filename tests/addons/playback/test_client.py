@@ -14,7 +14,7 @@ from mitmproxy.tools.dump import DumpMaster
 from addons.cases.case import Case
 from addons.playback.library import Recorded, Repertoire, fingerprint
 from addons.playback.server import Player
-from converters import exchange
+from converters import conversion
 from tests.addons.house import SCRIPT
 from tests.addons.recorded import REFUSAL, WORDS, asking, case
 
@@ -31,7 +31,9 @@ class Master:
 
     def __init__(self, folder: Path, answers: Case, **options: str) -> None:
         self.folder, self.options = folder, options
-        self.player = Player(Repertoire([Recorded("now", answers, fingerprint(exchange.load(answers.client_request)))]))
+        self.player = Player(
+            Repertoire([Recorded("now", answers, fingerprint(conversion.load(answers.client_request)))])
+        )
 
     async def start(self) -> None:
         await self.player.start()

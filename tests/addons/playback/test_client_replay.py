@@ -9,7 +9,7 @@ import pytest
 from mitmproxy import http, io
 from mitmproxy.proxy.layers import http as internals
 
-from addons.conversion import PROVIDER, ROUTE, SIDE
+from addons.exchange.flow_metadata import PROVIDER, SIDE, SPEC
 from tests.addons.house import question
 from tests.addons.running import Echo, Running, running
 
@@ -171,7 +171,7 @@ async def test_no_key_goes_where_the_provider_is_not(tmp_path: Path, part: str, 
 async def test_a_flow_of_somebody_else_gets_no_key_for_its_own_address(tmp_path: Path) -> None:
     async with scene(tmp_path) as here:
         attempt = (await here.ask("own-1")).copy()
-        attempt.metadata |= {PROVIDER: "acme", ROUTE: json.dumps({"model": ["x"]})}
+        attempt.metadata |= {PROVIDER: "acme", SPEC: json.dumps({"model": ["x"]})}
         attempt.request.headers["authorization"] = "Bearer <withheld>"
         attempt.request.headers["x-gateway-pass"] = "<withheld>"
         sent = await here.replay(attempt)
@@ -182,7 +182,7 @@ async def test_a_flow_of_somebody_else_gets_no_key_for_its_own_address(tmp_path:
 async def test_a_flow_that_says_nonsense_is_sent_all_the_same(tmp_path: Path, route: str) -> None:
     async with scene(tmp_path) as here:
         attempt = await here.ask("acme-1")
-        attempt.metadata[ROUTE] = route
+        attempt.metadata[SPEC] = route
         assert (await here.replay(attempt))["authorization"] == "Bearer key-of-then-0123456789"
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from addons.cases.case import CaseError
 from addons.playback.library import Miss, Repertoire
-from converters import exchange
+from converters import conversion
 from tests.addons.recorded import asking, case
 
 
@@ -76,5 +76,5 @@ def test_every_kept_case_is_found_by_its_own_question() -> None:
     repertoire = Repertoire.of(Path(__file__).parents[3] / "flows")
     for recorded in list(repertoire):
         case = recorded.case
-        found = repertoire.find(exchange.load(case.client_request), compact=case.metadata.compact)
+        found = repertoire.find(conversion.load(case.client_request), compact=case.metadata.compact)
         assert found.fingerprint == recorded.fingerprint

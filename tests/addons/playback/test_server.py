@@ -10,7 +10,7 @@ import pytest
 from addons.cases.case import Case
 from addons.playback.library import Recorded, Repertoire, fingerprint
 from addons.playback.server import Player
-from converters import exchange
+from converters import conversion
 from tests.addons.recorded import REFUSAL, WORDS, case
 
 NAME = "chat/hello"
@@ -20,7 +20,7 @@ NAME = "chat/hello"
 async def playing(recording: Case, *, paced: bool = False) -> AsyncIterator[tuple[str, int]]:
     """The path and the port where this case is served."""
     player = Player(
-        Repertoire([Recorded(NAME, recording, fingerprint(exchange.load(recording.client_request)))]), paced=paced
+        Repertoire([Recorded(NAME, recording, fingerprint(conversion.load(recording.client_request)))]), paced=paced
     )
     await player.start()
     url = urlsplit(player.base_url(NAME))

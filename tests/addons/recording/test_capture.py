@@ -8,8 +8,10 @@ from mitmproxy.addons import view
 from mitmproxy.test import taddons
 
 from addons.cases.case import Case
+from addons.exchange.exchange import Attempt, Exchange, Outcome
 from addons.recording.capture import Capture, listed, private
 from tests.addons.recorded import asking, case, flows
+from tests.addons.stage import Loud
 
 
 @pytest.fixture
@@ -84,10 +86,7 @@ async def test_in_mitmweb_the_other_side_is_found_in_the_list(folder: Path) -> N
 
 
 async def run_exchange(addon: Capture, attempt: http.HTTPFlow, client: http.HTTPFlow) -> None:
-    addon.requestheaders(client)
-    addon.requestheaders(attempt)
-    addon.response(attempt)
-    addon.response(client)
+    addon.exchange_end(Exchange(client, attempts=[Attempt(attempt, Loud())], outcome="answered"))
 
 
 @pytest.mark.slow
@@ -125,6 +124,20 @@ async def test_more_than_can_wait_is_left_out_and_said(
     context.options.capture_all = str(tmp_path / "all")
     await run_exchange(addon, *exchange())
     assert "left out" in caplog.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("outcome", ["killed", "client_left"])
+async def test_an_exchange_that_was_ended_early_is_not_kept(
+    capture: Captures, tmp_path: Path, outcome: Outcome
+) -> None:
+    addon, context = capture
+    context.options.capture_all = str(tmp_path / "all")
+    attempt, client = exchange()
+    addon.exchange_end(Exchange(client, attempts=[Attempt(attempt, Loud())], outcome=outcome))
+    addon.exchange_end(Exchange(client, outcome="refused"))
+    addon.done()
+    assert list((tmp_path / "all").rglob("case.toml")) == []
 
 
 def test_what_is_kept_for_a_while_stays_out_of_what_is_for_good(capture: Captures, folder: Path) -> None:

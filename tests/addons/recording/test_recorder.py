@@ -6,8 +6,9 @@ from mitmproxy import flow, http
 from mitmproxy.test import tflow
 
 from addons.cases.case_metadata import UpstreamFault
-from addons.conversion import CHUNKS, EXCHANGE, ROUTE, SIDE, TIMES
-from addons.recording.recorder import Exchanged, NoCase, case_of, exchanges, protocol_of
+from addons.exchange.flow_metadata import CHUNKS, EXCHANGE, FAULT, SIDE, SPEC, TIMES
+from addons.recording.recorder import Exchanged, NoCase, Side, case_of, exchanges, protocol_of
+from converters.errors import Kind
 from tests.addons.recorded import REFUSAL, WORDS, case, flows
 
 
@@ -42,8 +43,8 @@ def test_codex_s_version_is_in_its_user_agent() -> None:
 def test_another_client_has_no_version_of_codex() -> None:
     one = exchanged()
     one.client.request.headers["user-agent"] = "OpenAI/3.52.0"
-    route = json.loads(one.attempt.metadata[ROUTE]) | {"client": "other"}
-    one.attempt.metadata[ROUTE] = json.dumps(route)
+    route = json.loads(one.attempt.metadata[SPEC]) | {"client": "other"}
+    one.attempt.metadata[SPEC] = json.dumps(route)
     assert case_of(one).metadata.codex == ""
 
 
@@ -71,42 +72,43 @@ def test_a_refusal_is_a_case() -> None:
     assert case_of(Exchanged(client, attempt)).metadata.status == 429
 
 
-@pytest.mark.parametrize(
-    ("message", "status", "kind"),
-    [
-        ("acme is out of reach: refused", 502, "unreachable"),
-        ("acme is out of reach: slow", 504, "timeout"),
-        ("acme sent nothing for 3 s", 504, "timeout"),
-        ("acme broke off: reset", 200, "cut"),
-        ("acme was stopped in the proxy", 400, "bad_request"),
-        ("acme answered 101", 502, "server"),
-    ],
-)
-def test_what_broke_an_attempt_is_known_by_the_layer_s_words(message: str, status: int, kind: str) -> None:
+def break_off(attempt: Side, kind: str, message: str) -> None:
+    attempt.error = flow.Error(message)
+    attempt.metadata[FAULT] = json.dumps({"kind": kind, "message": message})
+
+
+@pytest.mark.parametrize("kind", ["unreachable", "timeout", "cut", "bad_request", "server"])
+def test_what_broke_an_attempt_is_what_its_flow_says(kind: Kind) -> None:
     one = exchanged()
-    assert one.client.response is not None
-    one.client.response.status_code = status
-    one.attempt.error = flow.Error(message)
-    assert case_of(one).metadata.fault == UpstreamFault(kind=kind, message=message)  # type: ignore[arg-type]
+    break_off(one.attempt, kind, "acme broke off: reset")
+    assert case_of(one).metadata.fault == UpstreamFault(kind=kind, message="acme broke off: reset")
+
+
+def test_what_an_answer_says_of_its_failure_is_in_the_answer() -> None:
+    one = exchanged()
+    one.attempt.metadata[FAULT] = json.dumps({"kind": "server", "message": "acme said no"})
+    assert case_of(one).metadata.fault is None
 
 
 def test_an_upstream_that_never_answered_has_no_status() -> None:
     one = exchanged()
     one.attempt.response = None
-    one.attempt.error = flow.Error("acme is out of reach: refused")
+    break_off(one.attempt, "unreachable", "acme is out of reach: refused")
     made = case_of(one)
     assert (made.metadata.status, made.upstream_response) == (None, None)
 
 
 def test_what_cannot_become_a_case_says_why() -> None:
-    left, running, old, odd = exchanged(), exchanged(), exchanged(), exchanged()
+    left, running, old, odd, broken = (exchanged() for _ in range(5))
     left.attempt.error = flow.Error("client disconnected")
     running.client.response = None
-    del old.attempt.metadata[ROUTE]
+    del old.attempt.metadata[SPEC]
     odd.client.request.headers["content-encoding"] = "rot13"
     assert refused(left) == "the client left before the end"
     assert refused(running) == "it is not over"
-    assert "older version" in refused(old)
+    assert "another version" in refused(old)
+    broken.attempt.error = flow.Error("acme broke off: reset")
+    assert "another version" in refused(broken)
     assert "rot13" in refused(odd)
 
 

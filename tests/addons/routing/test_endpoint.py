@@ -6,7 +6,7 @@ from addons.routing.endpoint import Auth, Target, normalised
 from converters.chat.dialect import ChatDialect
 from converters.protocols import PROTOCOLS, Upstream
 
-UPSTREAM = Upstream(who="x", protocol="chat", model="m", dialect=ChatDialect())
+UPSTREAM = Upstream(provider_name="x", protocol="chat", model="m", dialect=ChatDialect())
 
 
 def target(base_url: str, auth: Auth = "bearer", keys: tuple[str, ...] = ()) -> Target:
@@ -51,7 +51,7 @@ def test_a_pasted_url_becomes_a_base_url(pasted: str, base_url: str) -> None:
 )
 def test_every_url_has_exactly_one_version(base: str, path: str, url: str) -> None:
     (protocol,) = (name for name, row in PROTOCOLS.items() if row.is_at(path))
-    upstream = Upstream(who="x", protocol=protocol, model="m", dialect=PROTOCOLS[protocol].dialect())
+    upstream = Upstream(provider_name="x", protocol=protocol, model="m", dialect=PROTOCOLS[protocol].dialect())
     assert Target(upstream, normalised(base), "none").url(path) == url
 
 

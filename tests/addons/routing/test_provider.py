@@ -29,7 +29,7 @@ def anthropic(configured: Provider, model: str) -> AnthropicDialect:
 def test_an_endpoint_has_the_values_of_the_table() -> None:
     configured = provider(headers={"User-Agent": "us"}, first_byte=30, idle=60.5)
     target = configured.target("x", "m", {"K": "k"})
-    assert (target.upstream.who, target.upstream.model, target.upstream.protocol) == ("x", "m", "chat")
+    assert (target.upstream.provider_name, target.upstream.model, target.upstream.protocol) == ("x", "m", "chat")
     assert (target.base_url, target.keys, target.headers) == ("https://h/v1", ("k",), {"User-Agent": "us"})
     assert (target.first_byte, target.idle) == (30, 60.5)
     assert (target.connect, target.progress) == (15, 1800), "no upstream may keep a client waiting for ever"

@@ -25,7 +25,7 @@ model = "qwen3:8b"
 
 
 def serving(routes: Routes, model: str, environ: dict[str, str]) -> list[tuple[str, str]]:
-    return [(target.upstream.who, target.upstream.model) for target in routes.targets(model, environ)]
+    return [(target.upstream.provider_name, target.upstream.model) for target in routes.targets(model, environ)]
 
 
 def slugs(routes: Routes, environ: dict[str, str]) -> list[str]:

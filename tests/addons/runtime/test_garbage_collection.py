@@ -7,9 +7,10 @@ import pytest
 from mitmproxy import http
 from mitmproxy.test import tflow
 
-from addons.layer.attempt import Attempt
+from addons.exchange.exchange import Attempt, Exchange
+from addons.layer.attempt import RunningAttempt
 from addons.runtime.garbage_collection import _UNFREEZE_AFTER_CLOSED, Memory
-from converters.exchange import Exchange
+from converters.conversion import Conversion
 from tests.addons.house import HELLO, House, question
 from tests.addons.stage import answer
 
@@ -102,8 +103,10 @@ def test_a_connection_that_was_frozen_while_open_is_collected_in_the_end() -> No
 def test_nothing_of_an_exchange_outlives_its_end_but_its_flows(house: House, response: bytes) -> None:
     """The collector is off: what is found here would stay as long as the flows are kept, or until a collection."""
     stages = [house.asked(question()) for _ in range(3)]
-    assert any(isinstance(item, Exchange) for item in gc.get_objects())
+    assert any(isinstance(item, Conversion) for item in gc.get_objects())
     for stage in stages:
         stage.upstream(response)
-    assert [item for item in gc.get_objects() if isinstance(item, Exchange | Attempt)] == []
+    assert [
+        item for item in gc.get_objects() if isinstance(item, Conversion | Exchange | Attempt | RunningAttempt)
+    ] == []
     assert all(len(stage.flows) == 2 for stage in stages)

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from converters import jsontext
 from converters.anthropic.dialect import AnthropicDialect
-from converters.exchange import Upstream, open_exchange
+from converters.conversion import Upstream
 from converters.jsontext import Json
 from tests.converters.anthropic.asking import FUNCTION, output, user
+from tests.converters.conversions import open_with
 
 CLAUDE = Upstream("Anthropic", "anthropic", "claude", AnthropicDialect(thinking="adaptive", cache=False))
 ASKED = {"model": "m", "stream": True, "tools": [FUNCTION], "reasoning": {"summary": "auto"}}
@@ -71,7 +72,7 @@ def items_of(answer: bytes) -> list[Json]:
 
 
 def asked(*items: Json) -> Any:
-    return open_exchange({**ASKED, "input": list(items)}, CLAUDE, now=0, client="codex")
+    return open_with(CLAUDE, {**ASKED, "input": list(items)})
 
 
 @given(thoughts=st.lists(THOUGHTS, max_size=3), texts=st.lists(TEXTS, max_size=1), calls=CALLS)

@@ -104,22 +104,46 @@ def test_a_search_that_codex_did_not_know_is_told_as_one_that_the_upstream_knows
     assert relayed(odd, known) == [odd | {"action": {"type": "search", "query": ""}}, known]
 
 
-def test_the_end_is_seen_wherever_the_stream_is_cut() -> None:
-    stream = b'event: response.completed\ndata: {"type":"response.completed","response":{}}\n\n'
-    for cut in range(len(stream)):
-        watch = relay.Watch()
-        watch.feed(stream[:cut])
-        watch.feed(stream[cut:])
-        assert watch.ended
-    watch = relay.Watch()
-    watch.feed(stream[:50])
-    assert not watch.ended
+END = b'event: response.completed\ndata: {"type":"response.completed","response":{}}'
 
 
-def test_an_end_without_its_blank_line_is_an_end() -> None:
+def watched(*records: bytes) -> relay.Watch:
     watch = relay.Watch()
-    watch.feed(b'data: {"type":"response.completed","response":{}}')
-    assert (watch.ended, watch.close(), watch.ended) == (False, True, True)
+    watch.read([*records])
+    return watch
+
+
+def test_nothing_passes_behind_the_end() -> None:
+    watch, more = relay.Watch(), b'data: {"type":"response.failed"}'
+    assert watch.read([b": hello", END, more]) == [b": hello", END]
+    assert watch.ended and watch.last.startswith(b'{"type":"response.completed"')
+    assert watch.read([more]) == []
+    assert not watch.failed
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        (b'data: {"type":"response.created","response":{"instructions":"say "response.done""}}', False),
+        (b'data: {"type":"response.in_progress","response":{}}', False),
+        (b'event: response.queued\ndata: {"type":"response.queued"}', False),
+        (b'data: {"type":"codex.rate_limits","about":"response."}', False),
+        (b'data: {"type":"response.failed","response":{}}', False),
+        (b'data: {"type":"error","message":""response.x""}', False),
+        (b": response.output_text.delta", False),
+        (b'data: {"type":"response.output_item.added","item":{}}', True),
+        (b'data: {"type":"response.output_text.delta","delta":"x"}', True),
+        (b'data: {"type":"response.completed","response":{}}', True),
+        (b'data: {"type":"response.incomplete","response":{}}', True),
+    ],
+)
+def test_what_frames_a_response_is_no_content(record: bytes, expected: bool) -> None:
+    assert watched(record).has_content is expected
+
+
+def test_a_failed_response_says_why() -> None:
+    watch = watched(b'data: {"type":"response.failed","response":{"error":{"code":"server_error","message":"boom"}}}')
+    assert (watch.ended, watch.failed, watch.error["message"]) == (True, True, "boom")
 
 
 @pytest.mark.parametrize(
@@ -131,8 +155,7 @@ def test_an_end_without_its_blank_line_is_an_end() -> None:
     ],
 )
 def test_an_error_event_is_kept(event: bytes) -> None:
-    watch = relay.Watch()
-    watch.feed(event + b"\n\n")
+    watch = watched(event)
     assert (watch.ended, watch.error["message"]) == (False, "boom")
 
 
@@ -146,8 +169,7 @@ def test_an_error_event_is_kept(event: bytes) -> None:
     ],
 )
 def test_other_events_are_neither_an_end_nor_an_error(event: bytes) -> None:
-    watch = relay.Watch()
-    watch.feed(event + b"\n\n")
+    watch = watched(event)
     assert (watch.ended, watch.error) == (False, None)
 
 

@@ -1,4 +1,4 @@
-"""What holds for every exchange, whatever the client asks and the upstream answers; for the fuzz tests."""
+"""What holds for every conversion, whatever the client asks and the upstream answers; for the fuzz tests."""
 
 import tomllib
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ from typing import Any, Literal, get_args, get_origin
 
 import orjson
 
-from converters import errors, exchange, sse
+from converters import conversion, errors, sse
+from converters.conversion import Conversion, Upstream
 from converters.dialect import Dialect
 from converters.errors import Client, RequestError
-from converters.exchange import Exchange, Upstream
 from converters.protocols import PROTOCOLS
 from converters.rendering.readable import readable
 from converters.request_fingerprint import RequestFingerprint
@@ -29,29 +29,25 @@ class Setting:
     upstream: Upstream
     client: Client = "codex"
     compact: bool = False
-    without_thinking: bool = False
+    reasoning_stripped: bool = False
 
     def __str__(self) -> str:
         flags = self.upstream.dialect.model_dump(exclude_defaults=True)
-        ways = [name for name in ("compact", "without_thinking") if getattr(self, name)]
+        ways = [name for name in ("compact", "reasoning_stripped") if getattr(self, name)]
         return f"{self.upstream.protocol} for {', '.join([self.client, *ways])}: {flags}"
 
-    def open(self, body: bytes) -> Exchange:
+    def open(self, body: bytes) -> Conversion:
         """
         Raises:
             RequestError: the request cannot be converted.
         """
-        raw = exchange.load(body)
-        exchange.model_of(raw)
-        exchange.passes_as_it_is(raw)
-        return exchange.open_exchange(
-            raw,
-            self.upstream,
-            now=1,
-            client=self.client,
-            compact=self.compact,
-            without_thinking=self.without_thinking,
+        raw = conversion.load(body)
+        conversion.model_of(raw)
+        conversion.passes_as_it_is(raw)
+        spec = conversion.ConversionSpec(
+            self.upstream, 1, self.client, compact=self.compact, reasoning_stripped=self.reasoning_stripped
         )
+        return conversion.open_conversion(conversion.ClientRequest(raw), spec)
 
 
 def settings() -> list[Setting]:
@@ -64,7 +60,7 @@ def settings() -> list[Setting]:
         *plain,
         *others,
         *(replace(one, compact=True) for one in bare),
-        *(replace(one, without_thinking=True) for one in bare),
+        *(replace(one, reasoning_stripped=True) for one in bare),
     ]
 
 
@@ -96,7 +92,7 @@ def check_request(body: bytes, setting: Setting, answer: bytes, *, shown: bool) 
     if shown:
         readable(body)
     with suppress(RequestError):
-        RequestFingerprint.of(exchange.load(body))
+        RequestFingerprint.of(conversion.load(body))
     try:
         opened = setting.open(body)
     except RequestError as error:
@@ -109,10 +105,11 @@ def check_request(body: bytes, setting: Setting, answer: bytes, *, shown: bool) 
     check_answer(opened, answer)
 
 
-def check_answer(opened: Exchange, answer: bytes, cut: int = 1 << 30) -> None:
+def check_answer(opened: Conversion, answer: bytes, cut: int = 1 << 30) -> None:
     """One end, last, for whatever answer."""
     pieces = [answer[at : at + cut] for at in range(0, len(answer), cut)]
-    said = b"".join(chunk for piece in pieces for chunk in opened.feed(piece))
+    said = b"".join(opened.commit())
+    said += b"".join(chunk for piece in pieces for chunk in opened.feed(piece))
     said += b"".join(opened.close())
     if not opened.stream:
         assert said == b""

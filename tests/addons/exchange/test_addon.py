@@ -10,13 +10,12 @@ from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.proxy.layers import http as internals
 from mitmproxy.test import taddons
 
-from addons.exchanges import Choose, Exchanges
+from addons.exchange.addon import Choose, Exchanges
+from addons.layer import ExchangeLayer
 from addons.routing.endpoint import Target
-from addons.sides import Sides
 from converters.chat.dialect import ChatDialect
+from converters.conversion import ClientRequest, Upstream
 from converters.errors import RequestError
-from converters.exchange import Upstream
-from converters.jsontext import Json
 from converters.responses.dialect import ResponsesDialect
 from tests.addons.house import CODEX, HELLO, TARGET, Message, question, request
 from tests.addons.stage import Stage, chunk
@@ -31,8 +30,8 @@ class Asked:
 
     def __call__(self, choose: Choose, headers: dict[str, str] = CODEX, **options: int) -> Stage:
         """A stage whose client has asked, with a chooser of the test."""
-        exchanges = Exchanges(choose, Sides(lambda exchange: ()))
-        self.context.master.addons.add(Proxyserver(), exchanges)
+        exchanges = Exchanges(choose)
+        self.context.master.addons.add(Proxyserver(), ExchangeLayer(), exchanges)
         self.context.options.update(**options)
         stage = Stage(exchanges)
         stage.says(request("POST", "/v1/responses", question(), headers))
@@ -48,20 +47,20 @@ def asked() -> Iterator[Asked]:
 
 
 def test_the_chosen_upstream_is_asked_and_its_answer_converted(asked: Asked) -> None:
-    stage = asked(lambda request, raw: ACME)
+    stage = asked(lambda request, asked: [ACME])
     assert Message(stage.to_upstream[1]).json["model"] == "model-x"
     stage.upstream(HELLO)
     assert b'"text":"Hello"' in stage.to_client
 
 
 def test_without_a_choice_the_question_passes_as_it_is(asked: Asked) -> None:
-    stage = asked(lambda request, raw: None)
+    stage = asked(lambda request, asked: [])
     assert Message(stage.to_upstream[TARGET]).body == question()
 
 
 def test_who_has_nobody_says_why_and_the_client_reads_it(asked: Asked) -> None:
-    def refuse(request: http.Request, raw: Json) -> Target | None:
-        raise RequestError(f"nobody for {raw['model']}")
+    def refuse(request: http.Request, asked: ClientRequest) -> list[Target]:
+        raise RequestError(f"nobody for {asked.model}")
 
     told = Message(asked(refuse).to_client)
     assert (told.status, told.error["message"]) == (400, "nobody for m-1")
@@ -85,17 +84,17 @@ def pour(stage: Stage, piece: bytes, count: int) -> int:
 
 @PROTOCOLS
 def test_an_event_without_end_is_cut_off(asked: Asked, target: Target) -> None:
-    stage = asked(lambda request, raw: target, event_limit=1)
+    stage = asked(lambda request, asked: [target], event_limit=1)
     stage.upstream(STREAM + chunk(b"data: "))
     assert pour(stage, b"x" * 65536, 40) <= 18
-    assert stage.to_client.count(b"event: response.failed") == 1
-    assert b"more than 1 MiB (option event_limit)" in stage.to_client
-    assert stage.to_client.endswith(b"0\r\n\r\n")
+    told = Message(stage.to_client)
+    assert (told.status, told.error["code"]) == (400, "invalid_prompt")
+    assert "more than 1 MiB (option event_limit)" in told.error["message"]
     assert stage.streams == []
 
 
 def test_json_without_end_is_cut_off(asked: Asked) -> None:
-    stage = asked(lambda request, raw: ACME, event_limit=1)
+    stage = asked(lambda request, asked: [ACME], event_limit=1)
     stage.upstream(STREAM + chunk(b'{"x": "'))
     assert pour(stage, b"x" * 65536, 40) <= 18
     assert b"an answer that is no stream of more than 1 MiB" in stage.to_client
@@ -104,7 +103,7 @@ def test_json_without_end_is_cut_off(asked: Asked) -> None:
 @PROTOCOLS
 @pytest.mark.parametrize("begun", [False, True])
 def test_an_answer_without_end_is_cut_off(asked: Asked, target: Target, begun: bool) -> None:
-    stage = asked(lambda request, raw: target, answer_limit=1)
+    stage = asked(lambda request, asked: [target], answer_limit=1)
     stage.upstream(STREAM + (chunk(HELLO_SO_FAR) if begun else b""))
     words = HELLO_SO_FAR if begun else b": ping\n\n"
     assert pour(stage, words * (65536 // len(words)), 40) <= 18
@@ -115,7 +114,7 @@ def test_an_answer_without_end_is_cut_off(asked: Asked, target: Target, begun: b
 
 
 def test_an_answer_that_was_packed_is_measured_as_it_is_read(asked: Asked) -> None:
-    stage = asked(lambda request, raw: ACME, answer_limit=1)
+    stage = asked(lambda request, asked: [ACME], answer_limit=1)
     packed = gzip.compress(b": ping\n\n" * 1_000_000)
     head = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(packed)
     stage.upstream(head + packed)
@@ -123,7 +122,7 @@ def test_an_answer_that_was_packed_is_measured_as_it_is_read(asked: Asked) -> No
 
 
 def test_a_question_is_read_to_its_limit(asked: Asked) -> None:
-    stage = asked(lambda request, raw: ACME, request_limit=1)
+    stage = asked(lambda request, asked: [ACME], request_limit=1)
     stage.upstream(HELLO)
     before = stage.to_client
     stage.says(b"POST /v1/responses HTTP/1.1\r\nhost: proxy\r\ncontent-length: 500000000\r\n\r\n")
@@ -146,7 +145,7 @@ def test_whatever_fails_the_question_goes_nowhere_and_nobody_reads_it(
     code: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def fail(request: http.Request, raw: Json) -> Target | None:
+    def fail(request: http.Request, asked: ClientRequest) -> list[Target]:
         raise error(PROMPT)
 
     with caplog.at_level(logging.DEBUG):
@@ -154,7 +153,7 @@ def test_whatever_fails_the_question_goes_nowhere_and_nobody_reads_it(
     told = Message(stage.to_client)
     assert stage.to_upstream == {}
     assert (told.status, told.error["code"]) == (status, code)
-    assert f"{error.__name__} in test_exchanges.py:" in told.error["message"]
+    assert f"{error.__name__} in test_addon.py:" in told.error["message"]
     assert PROMPT not in stage.to_client.decode()
     assert PROMPT not in caplog.text
     assert error.__name__ in caplog.text
@@ -162,14 +161,14 @@ def test_whatever_fails_the_question_goes_nowhere_and_nobody_reads_it(
 
 def test_a_version_that_is_no_number_changes_nothing(asked: Asked) -> None:
     agent = {"user-agent": f"codex_exec/{'9' * 5000}.1.2", "originator": "codex_exec"}
-    assert list(asked(lambda request, raw: ACME, agent).to_upstream) == [1]
+    assert list(asked(lambda request, asked: [ACME], agent).to_upstream) == [1]
 
 
 @pytest.mark.parametrize("options", [{"request_limit": 0}, {"request_limit": -1}, {"pass_through": "maybe"}])
 def test_an_option_that_means_nothing_is_refused_and_the_old_one_stays(
     asked: Asked, options: dict[str, object]
 ) -> None:
-    asked(lambda request, raw: ACME)
+    asked(lambda request, asked: [ACME])
     for name, value in options.items():
         before = getattr(asked.context.options, name)
         with pytest.raises(exceptions.OptionsError, match=name):

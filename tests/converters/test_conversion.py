@@ -1,4 +1,4 @@
-"""The laws of an exchange: whatever the upstream sends and however the network cuts it, the client reads one sound answer."""
+"""The laws of an conversion: whatever the upstream sends and however the network cuts it, the client reads one sound answer."""
 
 from typing import Any
 
@@ -9,14 +9,30 @@ from hypothesis import strategies as st
 from converters import jsontext, seal
 from converters.anthropic.dialect import AnthropicDialect
 from converters.chat.dialect import ChatDialect
+from converters.conversion import Conversion, Upstream, load, model_of, passes_as_it_is
 from converters.dialect import Dialect
-from converters.errors import Fault, RequestError
-from converters.exchange import Upstream, load, model_of, open_exchange, passes_as_it_is
+from converters.errors import Answer, Fault, RequestError
 from converters.jsontext import Json
 from converters.protocols import PROTOCOLS
 from converters.responses.dialect import ResponsesDialect
 from tests import referee
-from tests.converters.exchanges import EACH_PROTOCOL, ONE_DIALECT, STREAMS, cut_at, opened, question, replay
+from tests.converters.conversions import (
+    EACH_PROTOCOL,
+    ONE_DIALECT,
+    STREAMS,
+    cut_at,
+    open_with,
+    opened,
+    question,
+    replay,
+)
+
+
+def refused(conversion: Conversion, status: int, body: bytes) -> Answer:
+    conversion.refused(status, {}, body)
+    assert conversion.fault
+    return conversion.whole()
+
 
 TERMINAL = {"response.completed", "response.incomplete", "response.failed"}
 
@@ -151,27 +167,27 @@ def test_an_error_page_inside_a_200_is_told(protocol: str, page: bytes) -> None:
 
 @EACH_PROTOCOL
 def test_a_failure_told_from_outside_ends_the_stream_once(protocol: str) -> None:
-    exchange = opened(protocol)
-    exchange.feed(STREAMS[protocol][:400])
-    (told,) = exchange.fail(Fault("timeout", "Acme said nothing for 60 s"))
+    conversion = opened(protocol)
+    conversion.feed(STREAMS[protocol][:700])
+    (told,) = conversion.fail(Fault("timeout", "Acme said nothing for 60 s"))
     assert referee.read(told)[-1]["type"] == "response.failed"
-    assert exchange.fail(Fault("cut", "again")) == []
-    assert exchange.close() == []
+    assert conversion.fail(Fault("cut", "again")) == []
+    assert conversion.close() == []
 
 
 @EACH_PROTOCOL
 def test_the_upstreams_error_answer_is_told(protocol: str) -> None:
     body = b'{"error":{"message":"bad tools"}}'
-    assert b"Acme answered 422: bad tools" in opened(protocol).refused(422, {}, body).body
-    assert opened(protocol, client="other").refused(422, {}, body).status == 422
+    assert b"Acme answered 422: bad tools" in refused(opened(protocol), 422, body).body
+    assert refused(opened(protocol, client="other"), 422, body).status == 422
 
 
 @EACH_PROTOCOL
 def test_a_compaction_is_one_sealed_item_and_expands_later(protocol: str) -> None:
     raw = question(input=[{"role": "user", "content": "hi"}, {"type": "compaction_trigger"}])
-    exchange = opened(protocol, raw)
-    assert "tools" not in jsontext.loads(exchange.body)
-    said = referee.read(replay(exchange, [jsontext.dumps(WHOLE[protocol])]))
+    conversion = opened(protocol, raw)
+    assert "tools" not in jsontext.loads(conversion.body)
+    said = referee.read(replay(conversion, [jsontext.dumps(WHOLE[protocol])]))
     (item,) = [one["item"] for one in said if one["type"] == "response.output_item.done"]
     assert item["type"] == "compaction"
     later = opened(protocol, question(input=[item, {"role": "user", "content": "go on"}]))
@@ -183,23 +199,23 @@ def test_a_compaction_is_one_sealed_item_and_expands_later(protocol: str) -> Non
 def test_a_history_too_large_to_be_summarised_is_told_as_such(protocol: str, compact: bool) -> None:
     """Codex then shortens it and asks again."""
     raw = question(input=[{"role": "user", "content": "hi"}, {"type": "compaction_trigger"}])
-    told = opened(protocol, raw, compact=compact).refused(413, {}, b"<html>Request Entity Too Large</html>")
+    told = refused(opened(protocol, raw, compact=compact), 413, b"<html>Request Entity Too Large</html>")
     assert (told.status, jsontext.loads(told.body)["error"]["code"]) == (400, "context_length_exceeded")
 
 
 @EACH_PROTOCOL
 def test_a_refused_tool_is_not_offered(protocol: str) -> None:
     dialect = ONE_DIALECT[protocol].model_copy(update={"refused_tools": ("ru?",)})
-    exchange = open_exchange(question(), Upstream("Acme", protocol, "m", dialect), now=1, client="codex")
-    assert "tools" not in jsontext.loads(exchange.body)
-    assert [loss.path for loss in exchange.losses] == ["tools[0]"]
+    conversion = open_with(Upstream("Acme", protocol, "m", dialect), question())
+    assert "tools" not in jsontext.loads(conversion.body)
+    assert [loss.path for loss in conversion.losses] == ["tools[0]"]
 
 
 @EACH_PROTOCOL
 def test_the_compact_endpoint_answers_whole(protocol: str) -> None:
-    exchange = opened(protocol, question(stream=False), compact=True)
-    replay(exchange, [jsontext.dumps(WHOLE[protocol])])
-    body = jsontext.loads(exchange.whole().body)
+    conversion = opened(protocol, question(stream=False), compact=True)
+    replay(conversion, [jsontext.dumps(WHOLE[protocol])])
+    body = jsontext.loads(conversion.whole().body)
     assert body["object"] == "response.compaction"
     assert [item["type"] for item in body["output"]].count("compaction") == 1
 
@@ -226,13 +242,16 @@ def test_a_question_can_be_asked_again_without_thinking_that_was_refused() -> No
     thought = {"type": "reasoning", "summary": [], "encrypted_content": sealed}
     said = {"role": "assistant", "content": "I looked."}
     raw = question(input=[{"role": "user", "content": "hi"}, thought, said, {"role": "user", "content": "go on"}])
-    first, second = opened("anthropic", raw), opened("anthropic", raw, without_thinking=True)
+    first, second = opened("anthropic", raw), opened("anthropic", raw, reasoning_stripped=True)
     assert (b'"signature":"sig"' in first.body, b'"signature"' in second.body) == (True, False)
     assert b"I looked." in second.body
     assert "all earlier thinking" in [loss.what for loss in second.losses]
-    assert first.blames_thinking(400, SIGNATURE)
-    assert not first.blames_thinking(429, SIGNATURE)
-    assert not second.blames_thinking(400, SIGNATURE), "it holds none any more"
+    again = opened("anthropic", raw)
+    for conversion, status in ((first, 400), (again, 429), (second, 400)):
+        conversion.refused(status, {}, SIGNATURE)
+    assert first.blames_reasoning
+    assert not again.blames_reasoning
+    assert not second.blames_reasoning, "it holds none any more"
 
 
 def test_it_is_known_what_may_pass_unconverted() -> None:
@@ -244,10 +263,10 @@ def test_it_is_known_what_may_pass_unconverted() -> None:
 
 @EACH_PROTOCOL
 def test_the_tokens_are_told_in_the_form_of_a_responses_answer(protocol: str) -> None:
-    exchange = opened(protocol)
-    assert exchange.usage is None
-    replay(exchange, [STREAMS[protocol]])
-    assert exchange.usage and (exchange.usage["input_tokens"], exchange.usage["output_tokens"]) == (9, 5)
+    conversion = opened(protocol)
+    assert conversion.usage is None
+    replay(conversion, [STREAMS[protocol]])
+    assert conversion.usage and (conversion.usage["input_tokens"], conversion.usage["output_tokens"]) == (9, 5)
 
 
 # --- limits ---
@@ -256,15 +275,16 @@ def test_the_tokens_are_told_in_the_form_of_a_responses_answer(protocol: str) ->
 @pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
 @pytest.mark.parametrize("cut", [1, 100, 100_000])
 def test_an_event_beyond_the_limit_is_the_end(protocol: str, cut: int) -> None:
-    exchange = opened(protocol, event_limit=1000)
+    conversion = opened(protocol, event_limit=1000)
+    conversion.commit()
     stream = b"data: " + b'"' + b"x" * 5000
-    told = [piece for at in range(0, len(stream), cut) for piece in exchange.feed(stream[at : at + cut])]
-    assert exchange.ended
+    told = [piece for at in range(0, len(stream), cut) for piece in conversion.feed(stream[at : at + cut])]
+    assert conversion.failed
     said = b"".join(told)
     assert said.count(b"event: response.failed") == 1
     assert b'"code":"invalid_prompt"' in said
     assert b"Acme sent an event of more than 0.000953674 MiB (option event_limit)" in said
-    assert exchange.close() == []
+    assert conversion.close() == []
 
 
 @EACH_PROTOCOL
@@ -279,13 +299,13 @@ def test_what_came_before_an_event_beyond_the_limit_is_told(protocol: str, place
 @EACH_PROTOCOL
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_body_beyond_the_limit_is_the_end(protocol: str, stream: bool) -> None:
-    exchange = opened(protocol, question(stream=stream), event_limit=1000, client="other")
+    conversion = opened(protocol, question(stream=stream), event_limit=1000, client="other")
     for _ in range(20):
-        exchange.feed(b'{"x": "' + b"x" * 100)
-    assert exchange.ended
-    assert exchange.fault and (exchange.fault.kind, exchange.fault.status) == ("bad_request", 502)
+        conversion.feed(b'{"x": "' + b"x" * 100)
+    assert conversion.failed
+    assert conversion.fault and (conversion.fault.kind, conversion.fault.status) == ("bad_request", 502)
     if not stream:
-        assert exchange.whole().status == 502
+        assert conversion.whole().status == 502
 
 
 @EACH_PROTOCOL
@@ -300,34 +320,34 @@ def test_an_answer_within_the_limits_is_as_without(protocol: str) -> None:
     [b": keepalive\n\n", b'event: ping\ndata: {"type":"ping"}\n\n', b'data: {"type":"keepalive"}\n\n', b"\n", b" "],
 )
 def test_signs_of_life_are_no_progress(protocol: str, sign: bytes) -> None:
-    exchange = opened(protocol)
+    conversion = opened(protocol)
     for _ in range(5):
-        exchange.feed(sign)
-    assert exchange.progress == 0
-    assert not exchange.ended
+        conversion.feed(sign)
+    assert conversion.progress == 0
+    assert not conversion.failed
 
 
 @pytest.mark.parametrize("protocol", sorted(STREAMS))
 def test_all_that_is_said_is_progress(protocol: str) -> None:
-    exchange = opened(protocol)
+    conversion = opened(protocol)
     for event in STREAMS[protocol].split(b"\n\n")[:-3]:
-        before = exchange.progress
-        exchange.feed(event + b"\n\n")
+        before = conversion.progress
+        conversion.feed(event + b"\n\n")
         says_something = any(word in event for word in (b"Let", b"Hm", b"llo", b"cmd"))
-        assert exchange.progress > before or not says_something, event
+        assert conversion.progress > before or not says_something, event
 
 
 def test_what_a_responses_upstream_says_is_progress() -> None:
-    exchange = opened("responses")
-    exchange.feed(b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","delta":"x"}\n\n')
-    assert exchange.progress == 1
+    conversion = opened("responses")
+    conversion.feed(b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","delta":"x"}\n\n')
+    assert conversion.progress == 1
 
 
 @EACH_PROTOCOL
 def test_a_failure_within_the_stream_ends_the_answer(protocol: str) -> None:
-    exchange = opened(protocol)
-    exchange.feed(b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"busy"}}\n\n')
-    assert exchange.ended
+    conversion = opened(protocol)
+    conversion.feed(b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"busy"}}\n\n')
+    assert conversion.failed
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -340,9 +360,7 @@ def test_a_providers_own_fields_are_joined_with_the_converted_ones(protocol: str
         ),
     }
     raw = question(reasoning={"effort": "high"})
-    sent = jsontext.loads(
-        open_exchange(raw, Upstream("Up", protocol, "m", dialects[protocol]), now=1, client="codex").body
-    )
+    sent = jsontext.loads(open_with(Upstream("Up", protocol, "m", dialects[protocol]), raw).body)
     joined = {
         "responses": {"effort": "high", "summary": "none"},
         "chat": {"effort": "high", "exclude": True},

@@ -1,4 +1,4 @@
-"""The two sides of an exchange: each flow says what it is, what came of it, and leads to the other.
+"""Comments and markers on the flows of an exchange: each says what it is, what came of it, and leads to the other.
 
 | to see                        | filter                        | in mitmweb's search box, too       |
 |-------------------------------|-------------------------------|------------------------------------|
@@ -13,29 +13,25 @@ The page checks what is typed into its box by a grammar of its own, which has no
 
 import logging
 from collections.abc import Callable, Sequence
-from weakref import WeakKeyDictionary
 
-import orjson
 from mitmproxy import command, ctx, exceptions, flow, hooks, http
 
-from addons.conversion import (
+from addons.exchange.exchange import CLIENT_LEFT, Exchange, Outcome
+from addons.exchange.flow_metadata import (
     CHUNKS,
-    CLIENT,
     EXCHANGE,
+    FAULT,
     LOSSES,
-    MODEL,
+    OUTCOME,
     PROVIDER,
-    ROUTE,
     SIDE,
     TIMES,
-    Conversion,
     is_attempt,
     numbers,
 )
 from addons.inspection import mitmweb
 from addons.runtime.printable import printable
-from converters.errors import Client
-from converters.exchange import Exchange, Upstream
+from converters.errors import Fault
 from converters.jsontext import Json
 
 logger = logging.getLogger(__name__)
@@ -48,46 +44,46 @@ MARKERS = ("", FAILED, LOST)
 type FlowsOf = Callable[[str], Sequence[flow.Flow]]
 """The flows in the list that belong to an exchange, by its id."""
 
+_ENDED_BY = {"killed": flow.Error.KILLED_MESSAGE, "client_left": CLIENT_LEFT}
 
-class Sides:
+
+class Annotations:
     def __init__(self, flows_of: FlowsOf) -> None:
         self._flows_of = flows_of
-        self._questions: WeakKeyDictionary[http.HTTPFlow, Exchange] = WeakKeyDictionary()
 
-    def opened(
-        self,
-        conversion: Conversion,
-        question: Exchange,
-        upstream: Upstream,
-        *,
-        model: str,
-        now: int,
-        client: Client,
-        compact: bool,
-        without_thinking: bool = False,
-    ) -> None:
-        """Writes into both flows of a new attempt what it takes to convert them anew."""
-        asking, attempt = conversion.flow, conversion.attempt
-        assert attempt is not None
-        self._questions[asking] = question
-        asking.metadata |= {EXCHANGE: asking.id, SIDE: "client", MODEL: model, CLIENT: client}
-        asking.metadata[LOSSES] = question.losses.total
-        asking.comment = printable(
-            f"{_short(asking.id)}: {model} -> {upstream.who} {upstream.model} ({upstream.protocol})"
-        )
-        route = {
-            "who": upstream.who,
-            "protocol": upstream.protocol,
-            "model": upstream.model,
-            "dialect": upstream.dialect.model_dump(mode="json", exclude_defaults=True),
-            "now": now,
-            "client": client,
-            "compact": compact,
-            "without_thinking": without_thinking,
-        }
-        attempt.metadata |= {PROVIDER: upstream.who, ROUTE: orjson.dumps(route).decode()}
-        number = len(conversion.attempts) + 1
-        attempt.comment = printable(f"{_short(asking.id)}, attempt {number}: {upstream.who} {upstream.model}")
+    def next_attempt(self, exchange: Exchange) -> None:
+        """Comes after the addon that plans: says in both flows where the request goes."""
+        attempt = exchange.attempt
+        if attempt is None or attempt.plan is None:
+            return
+        upstream = attempt.plan.endpoint.upstream
+        client, number = exchange.flow, len(exchange.attempts) + 1
+        where = f"{upstream.provider_name} {upstream.model}"
+        client.comment = printable(f"{_short(client.id)}: {exchange.model} -> {where} ({upstream.protocol})")
+        attempt.flow.comment = printable(f"{_short(client.id)}, attempt {number}: {where}")
+        lost = f", lost: {attempt.losses.told()}" if attempt.losses else ""
+        logger.info("%s%s", client.comment, printable(lost, 2000))
+
+    def attempt_end(self, exchange: Exchange) -> None:
+        attempt = exchange.attempts[-1]
+        failure = _failure(attempt.outcome, attempt.fault, attempt.status)
+        _say(attempt.flow, [_timing(numbers(attempt.flow.metadata.get(TIMES))), failure], FAILED if failure else "")
+
+    def exchange_end(self, exchange: Exchange) -> None:
+        if not exchange.attempts:
+            return
+        client, losses = exchange.flow, exchange.losses
+        failure = _failure(exchange.outcome, exchange.fault, None)
+        lost = f"lost {losses.told()}" if losses else ""
+        said = [_status(client), _duration(exchange), _tokens(exchange.usage), lost, failure]
+        client.metadata[LOSSES] = losses.total
+        _say(client, said, FAILED if failure else LOST if lost else "")
+        logger.info("%s", printable(client.comment, 2000))
+        for attempt in exchange.attempts:
+            if attempt.conversion.surprise:
+                logger.error("%s: a mistake of ours: %s", _short(client.id), attempt.conversion.surprise)
+
+    # --- what mitmproxy's client replay sends again, beside any exchange ---
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """What is sent again is told anew."""
@@ -96,32 +92,17 @@ class Sides:
         flow.marked = "" if flow.marked in (FAILED, LOST) else flow.marked
         flow.comment = ""
         if is_attempt(flow):
-            flow.metadata.pop(CHUNKS, None)
-            flow.metadata.pop(TIMES, None)
+            for key in (CHUNKS, TIMES, OUTCOME, FAULT):
+                flow.metadata.pop(key, None)
             flow.comment = printable(f"{_short(flow.metadata.get(EXCHANGE))}, replayed: {flow.metadata.get(PROVIDER)}")
 
     def response(self, flow: http.HTTPFlow) -> None:
-        if is_attempt(flow):
-            self._attempt_over(flow)
-        elif (question := self._questions.pop(flow, None)) is not None:  # a list keeps flows for long
-            self._exchange_over(flow, question)
+        if flow.is_replay == "request" and is_attempt(flow):
+            failure = _failure_of_replayed(flow)
+            _say(flow, [failure], FAILED if failure else "")
 
     def error(self, flow: http.HTTPFlow) -> None:
         self.response(flow)
-
-    def _attempt_over(self, flow: http.HTTPFlow) -> None:
-        failure = _failure(flow)
-        _say(flow, [_timing(numbers(flow.metadata.get(TIMES))), failure], FAILED if failure else "")
-
-    def _exchange_over(self, flow: http.HTTPFlow, question: Exchange) -> None:
-        failure = question.fault.message if question.fault else _failure(flow)
-        lost = f"lost {question.losses.told()}" if question.losses else ""
-        said = [_status(flow), _duration(flow), _tokens(question.usage), lost, failure]
-        flow.metadata[LOSSES] = question.losses.total
-        _say(flow, said, FAILED if failure else LOST if lost else "")
-        logger.info("%s", printable(flow.comment, 2000))
-        if question.surprise:
-            logger.error("%s: a mistake of ours: %s", _short(flow.id), question.surprise)
 
     @command.command("exchange.flows")
     def flows(self, one: flow.Flow) -> Sequence[str]:
@@ -168,7 +149,15 @@ def _say(flow: http.HTTPFlow, words: list[str], marker: str) -> None:
         ctx.master.addons.trigger(hooks.UpdateHook([flow]))
 
 
-def _failure(flow: http.HTTPFlow) -> str:
+def _failure(outcome: Outcome | None, fault: Fault | None, status: int | None) -> str:
+    if outcome == "answered":
+        return ""
+    if outcome == "refused" and status is not None:
+        return f"failed: {status}"
+    return f"failed: {_ENDED_BY.get(str(outcome)) or (fault.message if fault else outcome)}"
+
+
+def _failure_of_replayed(flow: http.HTTPFlow) -> str:
     if flow.error is not None:
         return f"failed: {flow.error.msg}"
     refused = flow.response is not None and flow.response.status_code >= 400
@@ -202,7 +191,5 @@ def _tokens(usage: Json | None) -> str:
             return ""
 
 
-def _duration(flow: http.HTTPFlow) -> str:
-    if flow.response is None or flow.response.timestamp_end is None:
-        return ""
-    return f"{flow.response.timestamp_end - flow.request.timestamp_start:.2f} s"
+def _duration(exchange: Exchange) -> str:
+    return f"{exchange.ended - exchange.flow.request.timestamp_start:.2f} s"

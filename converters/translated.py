@@ -1,58 +1,47 @@
-"""An exchange with an upstream of another protocol: messages to events (its decoder), events to a Responses stream."""
+"""A conversion for an upstream of another protocol: messages to events (its decoder), events to a Responses stream."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from converters import errors, jsontext, sse, tools
-from converters.boundary import Exchange, too_long
-from converters.errors import Answer, Client, Fault
+from converters.boundary import Conversion, too_long
+from converters.errors import Answer, Fault
 from converters.events import Event, Failed
 from converters.jsontext import Json
 from converters.losses import Losses
-from converters.protocols import PROTOCOLS, Upstream
+from converters.protocols import PROTOCOLS
 from converters.responses import compaction, wire
 from converters.responses.encoder import Encoder
+from converters.spec import ConversionSpec
 
 
-class Conversion(Exchange):
-    def __init__(
-        self,
-        request: wire.Request,
-        upstream: Upstream,
-        losses: Losses,
-        *,
-        now: int,
-        client: Client,
-        compact: bool,
-        event_limit: int | None,
-    ) -> None:
-        converter = PROTOCOLS[upstream.protocol]
-        assert converter.convert is not None
-        self.path, self.headers = converter.path_for(upstream.model), converter.headers(upstream.dialect)
-        self.losses = losses
-        self.stream = request.stream and not compact
-        self.who, self._client = upstream.who, client
-        self._compact = request if compact else None
-        compacts = compact or compaction.is_compaction(request)
+class TranslatedConversion(Conversion):
+    def __init__(self, request: wire.Request, spec: ConversionSpec, losses: Losses, *, event_limit: int | None) -> None:
+        upstream, dialect = spec.upstream, spec.upstream.dialect
+        super().__init__(upstream.provider_name, spec.client, losses, reasoning_stripped=spec.reasoning_stripped)
+        protocol = PROTOCOLS[upstream.protocol]
+        assert protocol.convert is not None
+        self.path, self.headers = protocol.path_for(upstream.model), protocol.headers(dialect)
+        self.stream = request.stream and not spec.compact
+        self._compact = request if spec.compact else None
+        compacts = spec.compact or compaction.is_compaction(request)
         asked = compaction.rewrite(request) if compacts else request
         toolbox = tools.lower(asked)
-        toolbox.leave_out(upstream.dialect.refused_tools, self.losses)
-        body = converter.convert(asked, toolbox, upstream.dialect, upstream.model, self.losses)
-        self.body = jsontext.dumps(upstream.dialect.completed(body))
-        self._decoder = converter.decoder(upstream.who, upstream.dialect, self.losses)
+        toolbox.leave_out(dialect.refused_tools, losses)
+        self.body = jsontext.dumps(dialect.completed(protocol.convert(asked, toolbox, dialect, upstream.model, losses)))
+        self._decoder = protocol.decoder(upstream.provider_name, dialect, losses)
         make = compaction.CompactionEncoder if compacts else Encoder
         self._encoder = make(
             request,
             toolbox,
-            created_at=now,
-            client=client,
-            continue_on_length=upstream.dialect.continue_on_length,
-            continue_on_empty=upstream.dialect.continue_on_empty,
+            created_at=spec.now,
+            client=spec.client,
+            continue_on_length=dialect.continue_on_length,
+            continue_on_empty=dialect.continue_on_empty,
         )
         self._event_limit = event_limit
         self._parser = sse.Parser(event_limit)
-        self._body: bytearray | None = None  # the answer, when it turns out to be no stream
+        self._body: bytearray | None = None  # the response, when it turns out to be no stream
         self._began = False
-        self._refusal: Fault | None = None
 
     @property
     def usage(self) -> Json | None:
@@ -60,19 +49,18 @@ class Conversion(Exchange):
 
     @property
     def _fault(self) -> Fault | None:
-        return self._encoder.fault or self._refusal
+        return self._encoder.fault
 
     @property
-    def _failed(self) -> bool:
-        return self._encoder.fault is not None
+    def _has_content(self) -> bool:
+        return self._encoder.has_content
 
     def _feed(self, data: bytes) -> list[bytes]:
         if self._encoder.ended:
             return []
         if not self._began and (data := data.lstrip()):
             self._began = True
-            # An error page, or JSON where a stream was asked for: no line of a stream begins so.
-            self._body = bytearray() if data[:1] in b"{[<" else None
+            self._body = bytearray() if sse.is_document(data) else None
         if self._body is not None:
             return self._gather(self._body, data)
         told = self._say(self._encoder.feed(self._events(self._parser.feed(data))))
@@ -87,7 +75,7 @@ class Conversion(Exchange):
         return self._too_long("an answer that is no stream")
 
     def _too_long(self, what: str) -> list[bytes]:
-        return self._fail(too_long(self.who, what, self._event_limit))
+        return self._fail(too_long(self.provider_name, what, self._event_limit))
 
     def _close(self) -> list[bytes]:
         return self._say(self._encoder.feed(self._last_events())) + self._say(self._encoder.close())
@@ -102,10 +90,6 @@ class Conversion(Exchange):
         if self._compact is not None:
             response = compaction.compact_body(response, self._compact)
         return Answer(200, {"content-type": "application/json"}, jsontext.dumps(response))
-
-    def _refused(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
-        self._refusal = errors.read(self.who, status, headers, body)
-        return errors.answer(self._refusal, self._client)
 
     def _events(self, messages: list[sse.Message]) -> Iterator[Event]:
         feed = self._decoder.feed
@@ -124,7 +108,7 @@ class Conversion(Exchange):
             value = jsontext.loads(body)
         except ValueError:
             said = errors.describe(body)
-            yield Failed(Fault("server", f"{self.who} answered with something that is no stream: {said}"))
+            yield Failed(Fault("server", f"{self.provider_name} answered with something that is no stream: {said}"))
         else:
             yield from self._decoder.whole(value)
             yield from self._decoder.close()

@@ -1,4 +1,4 @@
-"""A question, small answers to it in each protocol, and what an exchange makes of them."""
+"""A question, small answers to it in each protocol, and what an conversion makes of them."""
 
 from itertools import pairwise
 from typing import Any
@@ -8,9 +8,9 @@ import pytest
 from converters import jsontext
 from converters.anthropic.dialect import AnthropicDialect
 from converters.chat.dialect import ChatDialect
+from converters.conversion import ClientRequest, Conversion, ConversionSpec, Upstream, open_conversion
 from converters.dialect import Dialect
 from converters.errors import Client
-from converters.exchange import Exchange, Upstream, open_exchange
 from converters.jsontext import Json
 from converters.responses.dialect import ResponsesDialect
 
@@ -83,14 +83,32 @@ def question(**fields: Any) -> Json:
     }
 
 
-def opened(protocol: str, raw: Json | None = None, client: Client = "codex", **how: Any) -> Exchange:
+NOW = 1_700_000_000
+
+
+def opened(
+    protocol: str, raw: Json | None = None, client: Client = "codex", *, event_limit: int | None = None, **how: Any
+) -> Conversion:
     upstream = Upstream("Acme", protocol, "model-x", ONE_DIALECT[protocol])
-    return open_exchange(raw or question(), upstream, now=1_700_000_000, client=client, **how)
+    return open_with(upstream, raw or question(), client, event_limit=event_limit, **how)
 
 
-def replay(exchange: Exchange, chunks: list[bytes]) -> bytes:
-    out = [piece for chunk in chunks for piece in exchange.feed(chunk)]
-    return b"".join(out + exchange.close())
+def open_with(
+    upstream: Upstream, raw: Json, client: Client = "codex", *, event_limit: int | None = None, **how: Any
+) -> Conversion:
+    spec = ConversionSpec(upstream, NOW, client, **how)
+    return open_conversion(ClientRequest(raw), spec, event_limit=event_limit)
+
+
+def replay(conversion: Conversion, chunks: list[bytes]) -> bytes:
+    """What a client reads that did not wait for content: whatever fails, it is told within the stream."""
+    return b"".join(conversion.commit()) + waited(conversion, chunks)
+
+
+def waited(conversion: Conversion, chunks: list[bytes]) -> bytes:
+    """What a client reads of a stream; nothing where that fails before there is content."""
+    out = [piece for chunk in chunks for piece in conversion.feed(chunk)]
+    return b"".join(out + conversion.close())
 
 
 def cut_at(stream: bytes, places: list[int]) -> list[bytes]:

@@ -1,11 +1,11 @@
-"""What the layer and the routing addon tell each other."""
+"""What is kept with flows is read again, whoever wrote it."""
 
 from typing import Any
 
 import pytest
 from mitmproxy.test import tflow
 
-from addons.conversion import SIDE, Conversion, as_text, is_attempt, numbers
+from addons.exchange.flow_metadata import SIDE, as_text, is_attempt, numbers
 
 
 @pytest.mark.parametrize(("metadata", "expected"), [({SIDE: "upstream"}, True), ({SIDE: "client"}, False), ({}, False)])
@@ -19,17 +19,6 @@ def test_a_saved_attempt_is_still_known_as_one() -> None:
     flow = tflow.tflow()
     flow.metadata[SIDE] = "upstream"
     assert is_attempt(type(flow).from_state(flow.get_state()))
-
-
-def test_nothing_that_shows_a_conversion_shows_credentials() -> None:
-    conversion = Conversion(tflow.tflow(), credentials={"authorization": "Bearer sk-1"})
-    assert "sk-1" not in repr(conversion)
-
-
-def test_two_conversions_of_one_flow_are_two() -> None:
-    flow = tflow.tflow()
-    assert Conversion(flow) != Conversion(flow)
-    assert len({Conversion(flow), Conversion(flow)}) == 2
 
 
 @pytest.mark.parametrize("kept", [[], [7], [3, 1, 3], [0, 4_000_000_000]])

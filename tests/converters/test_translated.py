@@ -7,7 +7,7 @@ import pytest
 from converters import jsontext
 from converters.jsontext import Json
 from tests import referee, stream_laws
-from tests.converters.exchanges import EACH_PROTOCOL, STREAMS, opened, question, replay
+from tests.converters.conversions import EACH_PROTOCOL, STREAMS, opened, question, replay
 
 PATCH = {"type": "custom", "name": "apply_patch", "description": "Changes files.", "format": {"type": "text"}}
 DONE = b"data: [DONE]\n\n"
@@ -37,11 +37,11 @@ def end(reason: Any = "end_turn", **fields: Any) -> bytes:
 
 def told(protocol: str, stream: bytes, **asked: Any) -> tuple[Json, list[str]]:
     """The terminal event, and the places of what was lost."""
-    exchange = opened(protocol, question(**asked))
-    events = referee.read(replay(exchange, [stream]))
+    conversion = opened(protocol, question(**asked))
+    events = referee.read(replay(conversion, [stream]))
     stream_laws.check(events)
-    assert exchange.surprise == ""
-    return events[-1], [loss.path for loss in exchange.losses]
+    assert conversion.surprise == ""
+    return events[-1], [loss.path for loss in conversion.losses]
 
 
 def texts(response: Json) -> list[str]:
@@ -235,9 +235,9 @@ def test_calls_without_end_are_a_clear_failure(protocol: str) -> None:
         return block(index, "tool_use", id="a", name="run", input={})
 
     calls = b"".join(map(call, range(12_000)))
-    exchange = opened(protocol)
-    said = b"".join(exchange.feed(START + calls if protocol == "anthropic" else calls))
-    assert exchange.ended
+    conversion = opened(protocol)
+    said = b"".join(conversion.feed(START + calls if protocol == "anthropic" else calls))
+    assert conversion.failed
     assert b"more than 10,000 messages, thoughts and calls" in said
     assert b"function_call_arguments.done" not in said
-    assert exchange.feed(calls) + exchange.close() == []
+    assert conversion.feed(calls) + conversion.close() == []

@@ -1,0 +1,198 @@
+"""Has each request for a model answered by an upstream, whoever chooses that one.
+
+A request (POST /v1/responses, POST /v1/responses/compact) becomes an attempt: a request of its own to an upstream,
+converted there and back (`converters.conversion`) while the layer runs it. One whose model nobody serves passes through
+to the reverse target, and so does everything else; what fails here is refused.
+"""
+
+import logging
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mitmproxy import ctx, exceptions, http
+from mitmproxy.addonmanager import Loader
+
+from addons.exchange import content_encoding, error_response, flow_metadata, upstream_request
+from addons.exchange.client_request import (
+    asks_a_model,
+    client_of,
+    decoded,
+    is_below_responses,
+    wants_compaction,
+)
+from addons.exchange.exchange import Exchange, Plan
+from addons.exchange.request_path import request_path
+from addons.exchange.retry_policy import RetryPolicy, SameEndpoint
+from addons.routing import config, own_addresses
+from addons.routing.endpoint import Target
+from addons.runtime import startup
+from addons.runtime.printable import printable
+from converters.conversion import ClientRequest, ConversionSpec, load, open_conversion
+from converters.errors import Fault, RequestError
+
+logger = logging.getLogger(__name__)
+
+_PASS_THROUGH = ("unlisted", "never")
+
+_HEAD_PATIENCE = 120.0
+"""Seconds. Codex waits for the head of a response without limit (seen with 0.169); others give up after five minutes
+(Node) or ten (OpenAI's clients), and not all of that is ours."""
+
+type Choose = Callable[[http.Request, ClientRequest], Sequence[Target]]
+"""Who can answer a client's request, in the order of preference; nobody: nobody that is known here.
+
+Raises RequestError or config.KeyProblem, which the client is told.
+"""
+
+
+class Exchanges:
+    def __init__(self, choose: Choose, policy: RetryPolicy | None = None) -> None:
+        self._choose = choose
+        self._policy = policy or SameEndpoint()
+
+    @startup.one_line()
+    def load(self, loader: Loader) -> None:
+        loader.add_option("request_limit", int, 64, "Largest request that is converted, decoded, in MiB.")
+        loader.add_option("answer_limit", int, 256, "Largest answer of a provider, decoded, in MiB.")
+        loader.add_option("event_limit", int, 64, "Largest event of an answer, or answer that is no stream, in MiB.")
+        loader.add_option(
+            "pass_through",
+            str,
+            "unlisted",
+            "What goes to the reverse target: `unlisted`, all that no known provider serves, or `never` anything.",
+            _PASS_THROUGH,
+        )
+        # mitmproxy's default connects to the reverse target first, and fails every request if that cannot be reached.
+        ctx.options.update(connection_strategy="lazy")
+
+    @startup.one_line()
+    def configure(self, updated: set[str]) -> None:
+        for limit in updated & {"request_limit", "answer_limit", "event_limit"}:
+            if getattr(ctx.options, limit) < 1:
+                raise exceptions.OptionsError(f"{limit}: must be at least 1")
+        if "pass_through" in updated and ctx.options.pass_through not in _PASS_THROUGH:
+            raise exceptions.OptionsError(f"pass_through: must be {' or '.join(_PASS_THROUGH)}")
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        if is_below_responses(flow.request) and not flow_metadata.is_attempt(flow):
+            flow.metadata[flow_metadata.WHOLE] = ctx.options.request_limit << 20
+            flow.request.stream = False  # which `stream_large_bodies` may have set just before
+
+    def next_attempt(self, exchange: Exchange) -> None:
+        try:
+            if exchange.attempts:
+                self._try_again(exchange)
+            else:
+                self._begin(exchange)
+        except content_encoding.Undecodable as error:
+            _refuse(exchange, RequestError(str(error)), error.status)
+        except (RequestError, config.KeyProblem) as error:
+            _refuse(exchange, error if isinstance(error, RequestError) else RequestError(str(error)))
+        except Exception as error:  # the boundary to mitmproxy, which would log it with what the client said
+            _refuse(exchange, RequestError(_bug(error)), 500)
+
+    def _begin(self, exchange: Exchange) -> None:
+        request = exchange.flow.request
+        exchange.client = client_of(request)
+        exchange.head_patience = None if exchange.client == "codex" else _HEAD_PATIENCE
+        if is_below_responses(request) and request.raw_content is None:
+            return  # which keeps the layer from streaming it: nothing can be said before the body is here
+        if asks_a_model(request):
+            self._ask(exchange)
+        else:
+            self._pass_other(exchange)
+
+    def _try_again(self, exchange: Exchange) -> None:
+        last = exchange.attempts[-1]
+        plan = self._policy.after(exchange, last, last.fault) if last.fault else None
+        if plan is not None:
+            _attempt(exchange, plan)
+
+    def _pass_other(self, exchange: Exchange) -> None:
+        """Whatever asks no model passes, but for what is said to one that is served here, by another way."""
+        request = exchange.flow.request
+        is_below = is_below_responses(request)
+        asked = _loaded(request) if is_below else _loaded_elsewhere(request)
+        targets = self._choose(request, asked) if "model" in asked.raw else ()
+        # The reverse target may be the model's own provider, which is asked in another of its protocols.
+        if targets and (is_below or targets[0].address != (request.host, request.port)):
+            refused = f"{request.method} {request_path(request)} is not served here for {asked.model}"
+            raise RequestError(printable(f"{refused}, whose answers come from another provider"))
+        _pass(exchange)
+
+    def _ask(self, exchange: Exchange) -> None:
+        request = exchange.flow.request
+        asked = exchange.request = ClientRequest(load(decoded(request, ctx.options.request_limit)))
+        logged_model = printable(asked.model, 100)
+        exchange.endpoints = self._choose(request, asked)
+        if not exchange.endpoints:
+            _pass(exchange)
+            logger.info("%s passes through to %s", logged_model, request.host)
+            if (target := upstream_request.reverse_target(request, asked)) is None:
+                return
+            exchange.endpoints = [target]
+            exchange.pass_through = False
+        _attempt(exchange, self._policy.first(exchange))
+
+
+def _attempt(exchange: Exchange, plan: Plan) -> None:
+    """Has the exchange try this next."""
+    assert exchange.request is not None
+    upstream = plan.endpoint.upstream
+    _refuse_ourselves(*plan.endpoint.address)
+    compact = wants_compaction(exchange.flow.request)
+    spec = ConversionSpec(upstream, int(time.time()), exchange.client, compact, plan.reasoning_stripped)
+    conversion = open_conversion(exchange.request, spec, event_limit=ctx.options.event_limit << 20)
+    attempt = upstream_request.attempt(exchange, plan, conversion, answer_limit=ctx.options.answer_limit << 20)
+    flow_metadata.note_attempt(exchange.flow, attempt.flow, spec, exchange.model, conversion.losses.total)
+    exchange.attempt = attempt
+
+
+def _refuse(exchange: Exchange, error: RequestError, status: int = 400) -> None:
+    exchange.attempt, exchange.pass_through = None, False
+    exchange.fault = Fault("bad_request", str(error))
+    exchange.flow.response = error_response.refusal(error, exchange.client, status)
+
+
+def _loaded(request: http.Request) -> ClientRequest:
+    body = decoded(request, ctx.options.request_limit)
+    return ClientRequest(load(body) if body else {})
+
+
+def _loaded_elsewhere(request: http.Request) -> ClientRequest:
+    """A body that names a model, on a path that is none of ours; whatever else it may be there is let pass."""
+    nothing = ClientRequest({})
+    if request.raw_content is None:
+        return nothing
+    try:
+        asked = _loaded(request)
+    except (RequestError, content_encoding.Undecodable):
+        return nothing
+    return asked if isinstance(asked.raw.get("model"), str) and asked.raw["model"] else nothing
+
+
+def _pass(exchange: Exchange) -> None:
+    """Raises RequestError where nothing may pass."""
+    request = exchange.flow.request
+    if ctx.options.pass_through == "never":
+        raise RequestError("no provider that is known here serves this, and the option pass_through says `never`")
+    _refuse_ourselves(request.host, request.port)
+    exchange.pass_through = True
+
+
+def _refuse_ourselves(host: str, port: int) -> None:
+    servers = ctx.master.addons.get("proxyserver")
+    own = [(here, own_port) for here, own_port, *_ in servers.listen_addrs()] if servers else []
+    if own_addresses.is_own(host, port, own):
+        raise RequestError(f"{host}:{port}, where this request would go, is this very proxy; have one of both move")
+
+
+def _bug(error: Exception) -> str:
+    """What is told and logged of a mistake of ours: where it is, but nothing that the client said."""
+    (place,) = traceback.extract_tb(error.__traceback__, limit=-1)
+    where = f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}"
+    told = f"the proxy failed before it asked anybody ({where})"
+    logger.error("%s", told)
+    return told

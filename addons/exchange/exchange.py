@@ -1,0 +1,219 @@
+"""The record of one client request and of the attempts to have it answered: what addons and the layer tell each other.
+
+Addons choose what is tried, the layer does it. Both live in memory alone, since they hold credentials, and no longer
+than the exchange: what outlives it is in the flows and their metadata.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from mitmproxy import http
+
+from addons.routing.endpoint import Target
+from converters.conversion import ClientRequest
+from converters.errors import Answer, Client, Fault
+from converters.jsontext import Json
+from converters.losses import Losses
+
+type Outcome = Literal["answered", "refused", "failed", "killed", "client_left"]
+"""What came of an attempt, or of an exchange.
+
+`refused`: the upstream answered with an error; of an exchange, nobody was asked. `failed`: anything else went wrong; of
+an exchange, its last attempt was refused or failed. `killed`: a person stopped the flow.
+"""
+
+CLIENT_LEFT = "client disconnected"
+"""The error of a flow whose client did not wait for its end."""
+
+
+class ResponseConverter(Protocol):
+    """What makes the client's response of the upstream's; `converters.conversion.Conversion` fits. Nothing here may
+    raise."""
+
+    stream: bool
+    """What the client asked for: pieces as they come, or `whole` after the end."""
+
+    losses: Losses
+
+    @property
+    def progress(self) -> int:
+        """Grows with all that says something; comments and pings do not."""
+
+    @property
+    def fault(self) -> Fault | None:
+        """Why it failed, once it has."""
+
+    @property
+    def failed(self) -> bool:
+        """It has failed, and its end was told where it could be: what still comes from the upstream is not needed."""
+
+    @property
+    def usage(self) -> Json | None: ...
+
+    @property
+    def surprise(self) -> str:
+        """A mistake of ours, and where."""
+
+    @property
+    def blames_reasoning(self) -> bool:
+        """The upstream refused the request for the thread's earlier reasoning."""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """What the client reads now: nothing before there is content to tell."""
+
+    def close(self) -> list[bytes]: ...
+
+    def fail(self, fault: Fault) -> list[bytes]:
+        """The end of a response that breaks off; nothing if it had come to its end."""
+
+    def commit(self) -> list[bytes]:
+        """The client waits for content no longer: what is held back for it, and from now on all as it comes."""
+
+    def refused(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """The upstream answered with an error."""
+
+    def whole(self) -> Answer:
+        """The response of a client that reads no stream, or has read nothing of one that failed."""
+
+    def keepalive(self) -> list[bytes]:
+        """What tells a waiting client that there is still somebody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one attempt. Times are in seconds, None is no limit; one runs after the other, see `addons.layer.clock`."""
+
+    connect: float | None = None
+    """Until a connection is there."""
+
+    first_byte: float | None = None
+    """From the request to the first byte of a body."""
+
+    idle: float | None = None
+    """From one byte to the next."""
+
+    progress: float | None = None
+    """From one event that says something to the next."""
+
+    answer: int = 1 << 28
+    """The most bytes of a response, as they come and decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to try: who is asked, and how."""
+
+    endpoint: Target
+    reasoning_stripped: bool = False
+
+
+@dataclass(eq=False)
+class Attempt:
+    """One try at one upstream. The addon that plans it fills in the upper part, the layer the lower one."""
+
+    flow: http.HTTPFlow
+    """Its request names scheme, host and port, and holds no credentials."""
+
+    conversion: ResponseConverter = field(repr=False)
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Headers that exist on the wire only: they replace the flow's own on a copy as it is sent."""
+
+    provider_name: str = "the upstream"
+    model: str = ""
+    """Its name upstream."""
+
+    limits: Limits = Limits()
+    plan: Plan | None = None
+
+    outcome: Outcome | None = None
+    fault: Fault | None = None
+    started: float = 0.0
+    """The times are the system's, in seconds; 0 is not yet."""
+
+    first_byte: float = 0.0
+    ended: float = 0.0
+
+    @property
+    def status(self) -> int | None:
+        """The upstream's."""
+        return self.flow.response.status_code if self.flow.response else None
+
+    @property
+    def usage(self) -> Json | None:
+        """The tokens that the upstream counted, in the form of a Responses answer."""
+        return self.conversion.usage
+
+    @property
+    def losses(self) -> Losses:
+        """What could not be carried over, of the request and of the response."""
+        return self.conversion.losses
+
+
+@dataclass(eq=False)
+class Exchange:
+    """A client's request and the attempts to have it answered.
+
+    Asked what comes next, by the hook `next_attempt`, an addon sets `attempt`, or `flow.response`, or, before the first
+    attempt, `pass_through`. With no word from any, the client reads why the last attempt failed; where there was none,
+    it is refused: what was to be routed goes nowhere else.
+    """
+
+    flow: http.HTTPFlow
+    """The client's. Only its response, comment and metadata are ever set."""
+
+    client: Client = "other"
+    request: ClientRequest | None = field(default=None, repr=False)
+    endpoints: Sequence[Target] = ()
+    """Who can answer, in the order of preference."""
+
+    attempt: Attempt | None = None
+    """What to try next."""
+
+    pass_through: bool = False
+    """The request goes to mitmproxy's own target, just as it is."""
+
+    quiet: float = 15.0
+    """How many seconds the client may read nothing, once it has read something, before it gets a keep-alive."""
+
+    head_patience: float | None = None
+    """How many seconds the client waits for the head of a response, while its content lets itself be waited for."""
+
+    attempts: list[Attempt] = field(default_factory=list)
+    """All that were tried, the last one last."""
+
+    outcome: Outcome | None = None
+    fault: Fault | None = None
+    """Why the last attempt failed, or why there was none."""
+
+    started: float = field(default_factory=time.time)
+    ended: float = 0.0
+
+    @property
+    def last_attempt(self) -> Attempt | None:
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def status(self) -> int | None:
+        """What the client was told; None where it read nothing."""
+        return self.flow.response.status_code if self.flow.response else None
+
+    @property
+    def model(self) -> str:
+        """What the client asked for; empty where that could not be read."""
+        raw = self.request.raw if self.request else {}
+        return model if isinstance(model := raw.get("model"), str) else ""
+
+    @property
+    def provider_name(self) -> str:
+        """Who was asked last; empty where nobody was."""
+        return self.attempts[-1].provider_name if self.attempts else ""
+
+    @property
+    def usage(self) -> Json | None:
+        return self.attempts[-1].usage if self.attempts else None
+
+    @property
+    def losses(self) -> Losses:
+        return self.attempts[-1].losses if self.attempts else Losses()

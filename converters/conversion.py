@@ -1,0 +1,87 @@
+"""One attempt's conversion, its request and its response: the only door that addons use.
+
+    request = ClientRequest(load(body))                      # raises RequestError
+    conversion = open_conversion(request, spec)              # raises RequestError: nothing was sent yet
+    POST to the upstream's base + conversion.path: conversion.headers, conversion.body
+    client <- conversion.feed(bytes from upstream) ... conversion.close()
+
+`feed`, `close` and `fail` never raise (`boundary.py` sees to that): what goes wrong becomes the stream's one terminal
+event. They say nothing before there is content to tell (`committed`): a response that fails before that can still be
+asked of somebody else, and `whole` is the error that the client is told if it is not. `whole` is also the response of a
+client that asked for no stream, made of the same events.
+"""
+
+from functools import cached_property
+
+from converters.boundary import Conversion
+from converters.errors import RequestError
+from converters.jsontext import Json
+from converters.losses import Losses
+from converters.protocols import RESPONSES, Upstream
+from converters.relayed import RelayedConversion
+from converters.responses import reasoning, relay, wire
+from converters.spec import ConversionSpec
+from converters.translated import TranslatedConversion
+
+__all__ = [
+    "ClientRequest",
+    "Conversion",
+    "ConversionSpec",
+    "Upstream",
+    "load",
+    "model_of",
+    "open_conversion",
+    "passes_as_it_is",
+]
+
+load = wire.load
+
+
+class ClientRequest:
+    """What a client asks, loaded, and validated once for all conversions that need it so."""
+
+    def __init__(self, raw: Json) -> None:
+        self.raw = raw
+
+    @cached_property
+    def model(self) -> str:
+        """Raises RequestError."""
+        return model_of(self.raw)
+
+    @cached_property
+    def validated(self) -> wire.Request:
+        """Raises RequestError."""
+        return wire.read(self.raw)
+
+
+def open_conversion(request: ClientRequest, spec: ConversionSpec, *, event_limit: int | None = None) -> Conversion:
+    """The conversion of one request for one upstream.
+
+    `event_limit`: the most bytes of one event, or of a response that is no stream.
+
+    Raises:
+        RequestError: the request cannot be converted.
+    """
+    losses = Losses()
+    if spec.reasoning_stripped:
+        request = ClientRequest(reasoning.stripped(request.raw, losses))
+    if spec.upstream.protocol == RESPONSES:
+        return RelayedConversion(request.raw, spec, losses, event_limit=event_limit)
+    return TranslatedConversion(request.validated, spec, losses, event_limit=event_limit)
+
+
+def passes_as_it_is(raw: Json) -> bool:
+    """Whether a request holds nothing that OpenAI itself would refuse: it was with another model before."""
+    return not relay.changes(raw)
+
+
+def model_of(raw: Json) -> str:
+    """The model that a request asks for.
+
+    Raises:
+        RequestError: it names none.
+    """
+    model = raw.get("model")
+    if not isinstance(model, str) or not model:
+        raise RequestError("the request names no model", param="model")
+    return model

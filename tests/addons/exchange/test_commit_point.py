@@ -1,0 +1,224 @@
+"""Until there is content to tell the client has read nothing, so whatever fails may be had elsewhere; then never."""
+
+import json
+import time
+
+import pytest
+
+from addons.exchange.addon import Exchanges
+from addons.exchange.exchange import Attempt, Exchange, Plan
+from converters.errors import Fault
+from tests.addons.house import ACME, CODEX, ROUTES, THEIRS, House, Message, question
+from tests.addons.stage import OK, Stage, answer, body, chunk
+
+ANTHROPIC = 5
+TWO = (
+    ROUTES
+    + f"""
+[[routes]]
+models = ["claude"]
+providers = ["third"]
+
+[providers.third]
+protocol = "anthropic"
+base_url = "http://third:{ANTHROPIC}"
+auth = "none"
+"""
+)
+MODELS = {ACME: "m-1", THEIRS: "own-1", ANTHROPIC: "claude"}
+
+
+def record(**event: object) -> bytes:
+    return f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
+
+
+MESSAGE_START = record(type="message_start", message={"id": "msg_1", "model": "m", "usage": {"input_tokens": 3}})
+ROLE = b'data: {"id":"1","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n'
+CREATED = record(type="response.created", response={"id": "resp_1"})
+NOTHING_YET = {ACME: ROLE, ANTHROPIC: MESSAGE_START, THEIRS: CREATED}
+
+SERVED = {
+    ACME: b'data: {"choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
+    ANTHROPIC: record(type="content_block_start", index=0, content_block={"type": "text", "text": ""})
+    + record(type="content_block_delta", index=0, delta={"type": "text_delta", "text": "Hi"})
+    + record(type="message_delta", delta={"stop_reason": "end_turn"})
+    + record(type="message_stop"),
+    THEIRS: record(type="response.output_text.delta", delta="Hi") + record(type="response.completed", response={}),
+}
+ERROR = {
+    ACME: b'data: {"error":{"message":"busy","code":503}}\n\n',
+    ANTHROPIC: record(type="error", error={"type": "overloaded_error", "message": "busy"}),
+    THEIRS: record(type="response.failed", response={"error": {"code": "server_is_overloaded", "message": "busy"}}),
+}
+PORTS = pytest.mark.parametrize("port", MODELS, ids=["chat", "responses", "anthropic"])
+
+
+class Again:
+    """A policy that tries everything once more."""
+
+    def first(self, exchange: Exchange) -> Plan:
+        return Plan(exchange.endpoints[0])
+
+    def after(self, exchange: Exchange, attempt: Attempt, fault: Fault) -> Plan | None:
+        return attempt.plan if len(exchange.attempts) == 1 else None
+
+
+@pytest.fixture
+def house(house: House) -> House:
+    house.routes(TWO)
+    return house
+
+
+def stubborn(house: House) -> None:
+    (exchanges,) = (addon for addon in house.addons if type(addon).__name__ == Exchanges.__name__)
+    exchanges._policy = Again()
+
+
+def fail(stage: Stage, port: int, way: str) -> None:
+    """What comes before any content, in the ways that it may come to nothing."""
+    match way:
+        case "error event first":
+            stage.upstream(answer(ERROR[port]), port)
+        case "error event after the start":
+            stage.upstream(OK + chunk(NOTHING_YET[port]) + chunk(ERROR[port]), port)
+        case "drop after the start":
+            stage.upstream(OK + chunk(NOTHING_YET[port]), port)
+            stage.upstream_closes(port)
+        case "end after the start":
+            stage.upstream(answer(NOTHING_YET[port]), port)
+        case "empty":
+            stage.upstream(answer(), port)
+        case "page":
+            stage.upstream(answer(b"<html><title>Bad gateway</title></html>"), port)
+
+
+WAYS = pytest.mark.parametrize(
+    "way",
+    [
+        *("error event first", "error event after the start", "drop after the start", "end after the start"),
+        *("empty", "page"),
+    ],
+)
+
+
+@PORTS
+@WAYS
+@pytest.mark.parametrize("stream", [True, False])
+def test_what_fails_before_content_leads_to_the_next_attempt(
+    house: House, port: int, way: str, *, stream: bool
+) -> None:
+    stubborn(house)
+    stage = house.asked(question(MODELS[port], stream=stream))
+    fail(stage, port, way if stream or port != THEIRS else "page")
+    assert stage.to_client == b""
+    assert stage.log.count("next_attempt") == 2
+    served = NOTHING_YET[port] + SERVED[port] if stream or port != THEIRS else b'{"output": "Hi"}'
+    stage.upstream(answer(served), port)
+    assert stage.to_client.startswith(b"HTTP/1.1 200")
+    assert b"Hi" in stage.to_client and b"busy" not in stage.to_client
+    assert [flow.marked for flow in stage.flows] == ["", ":x:", ""]
+
+
+@PORTS
+@WAYS
+@pytest.mark.parametrize("headers", [CODEX, {}], ids=["codex", "other"])
+def test_where_no_attempt_follows_the_client_reads_an_error_and_no_stream(
+    house: House, port: int, way: str, headers: dict[str, str]
+) -> None:
+    stage = house.asked(question(MODELS[port]), headers)
+    fail(stage, port, way)
+    told = Message(stage.to_client)
+    if port == THEIRS and way.startswith("error"):  # OpenAI's own words, whose codes Codex knows better than we do
+        assert told.status == 200
+        assert told.body.count(b"event: response.failed") == 1 and b"server_is_overloaded" in told.body
+        return
+    assert told.status >= 400 and told.headers["content-type"] == "application/json"
+    if way.startswith("error"):
+        assert (told.status, told.error["code"]) == (503, "overloaded")
+        assert "busy" in told.error["message"]
+
+
+@PORTS
+@pytest.mark.parametrize("drop", [True, False])
+def test_after_content_a_failure_is_an_end_of_the_stream(house: House, port: int, *, drop: bool) -> None:
+    stubborn(house)
+    stage = house.asked(question(MODELS[port]))
+    stage.upstream(OK + chunk(NOTHING_YET[port] + SERVED[port].partition(b"Hi")[0] + b'Hi"}}]}\n\n'), port)
+    if port != ACME:
+        stage = house.asked(question(MODELS[port]))
+        until = SERVED[port].index(b"\n\n", SERVED[port].index(b"Hi")) + 2
+        stage.upstream(OK + chunk(NOTHING_YET[port] + SERVED[port][:until]), port)
+    assert b"Hi" in stage.to_client
+    if drop:
+        stage.upstream_closes(port)
+    else:
+        stage.upstream(chunk(ERROR[port]), port)
+    assert stage.to_client.count(b"event: response.failed") == 1
+    assert stage.log.count("next_attempt") == 1
+
+
+@PORTS
+def test_the_start_waits_for_content_and_comes_with_it(house: House, port: int) -> None:
+    stage = house.asked(question(MODELS[port]))
+    stage.upstream(OK + chunk(NOTHING_YET[port]), port)
+    stage.wake()
+    assert stage.to_client == b"", "not even a keep-alive"
+    stage.upstream(chunk(SERVED[port]) + b"0\r\n\r\n", port)
+    told = body(stage.to_client)
+    assert told.index(b"response.created") < told.index(b"Hi")
+
+
+@pytest.mark.parametrize(("headers", "reads"), [(CODEX, False), ({}, True)], ids=["codex", "other"])
+def test_only_a_client_that_gives_up_before_long_reads_the_start_without_content(
+    house: House, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch, *, reads: bool
+) -> None:
+    stage = house.asked(question(), headers)
+    stage.upstream(OK + chunk(ROLE), ACME)
+    later = time.monotonic() + 125
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    stage.wake()
+    assert (b"response.created" in stage.to_client) is reads
+    later += 16
+    stage.wake()
+    assert (b"keepalive" in stage.to_client) is reads
+
+
+def test_an_answer_without_anything_said_is_an_answer(house: House) -> None:
+    stage = house.asked(question())
+    stage.upstream(answer(ROLE, b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'))
+    assert b"event: response.completed" in stage.to_client
+
+
+def test_the_request_is_validated_once_for_all_attempts(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    from converters.responses import wire
+
+    read: list[object] = []
+    plain = wire.read
+    monkeypatch.setattr(wire, "read", lambda raw: (read.append(raw), plain(raw))[1])
+    stubborn(house)
+    stage = house.asked(question())
+    fail(stage, ACME, "empty")
+    assert stage.log.count("next_attempt") == 2
+    assert len(read) == 1
+
+
+HEADERS = b"x-request-id: req_1\r\nx-codex-turn-state: t7\r\nx-models-etag: e1\r\nopenai-model: other\r\n"
+
+
+@PORTS
+@pytest.mark.parametrize("kind", ["stream", "whole", "refused", "failed"])
+def test_the_headers_that_codex_reads_are_the_upstreams_own(house: House, port: int, kind: str) -> None:
+    stage = house.asked(question(MODELS[port], stream=kind != "whole"))
+    said = {
+        "stream": answer(NOTHING_YET[port] + SERVED[port]),
+        "whole": answer(b'{"output": []}' if port == THEIRS else NOTHING_YET[port] + SERVED[port]),
+        "refused": b"HTTP/1.1 429 No\r\ncontent-length: 2\r\n\r\n{}",
+        "failed": answer(ERROR[port]),
+    }[kind]
+    first, _, rest = said.partition(b"\r\n")
+    stage.upstream(first + b"\r\n" + HEADERS + rest, port)
+    told = Message(stage.to_client)
+    expected = ("req_1", "t7", "e1")
+    assert tuple(told.headers[name] for name in ("x-request-id", "x-codex-turn-state", "x-models-etag")) == expected
+    assert "openai-model" not in told.headers
+    assert [name for name, _ in told.fields].count("x-request-id") == 1

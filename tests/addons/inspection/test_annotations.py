@@ -1,0 +1,278 @@
+"""Each side says what it is, what came of it, and leads to the other."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from mitmproxy import connection, ctx, exceptions, flowfilter, http
+from mitmproxy.addons.view import View
+from mitmproxy.test import taddons, tflow, tutils
+
+from addons.exchange.exchange import Attempt, Exchange, Outcome, Plan
+from addons.exchange.flow_metadata import EXCHANGE, LOSSES, SIDE, SPEC, TIMES, note_attempt
+from addons.inspection.annotations import FAILED, LOST, Annotations
+from addons.inspection.flow_list import Retention
+from addons.routing.endpoint import Target
+from converters.chat.dialect import ChatDialect
+from converters.conversion import ClientRequest, ConversionSpec, Upstream, open_conversion
+from converters.errors import Fault
+
+RAW: dict[str, Any] = {"model": "alias", "input": "hi", "stream": True}
+LOSSY = {**RAW, "tools": [{"type": "web_search"}]}
+ACME = Target(Upstream("acme", "chat", "model-x", ChatDialect(think_tags=False)), "https://acme/v1", "none")
+
+
+@pytest.fixture
+def view() -> Iterator[View]:
+    with taddons.context(View()) as context:
+        yield context.master.addons.get("view")
+
+
+@pytest.fixture
+def annotations(view: View) -> Annotations:
+    retention = Retention()
+    retention.watch(view)
+    loaded = Annotations(retention.exchange)
+    ctx.master.addons.add(loaded)
+    return loaded
+
+
+def asked(annotations: Annotations, raw: dict[str, Any] = RAW) -> Exchange:
+    """An exchange as it stands when its attempt is sent."""
+    client = tflow.tflow(req=tutils.treq(path=b"/v1/responses"))
+    exchange = Exchange(client, request=ClientRequest(raw))
+    spec = ConversionSpec(ACME.upstream, now=7, client="codex")
+    conversion = open_conversion(exchange.request or ClientRequest(raw), spec)
+    flow = http.HTTPFlow(client.client_conn, connection.Server(address=("acme", 443)))
+    flow.request = tutils.treq(path=b"/v1/chat/completions")
+    note_attempt(client, flow, spec, exchange.model, conversion.losses.total)
+    exchange.attempt = Attempt(flow, conversion, {}, "acme", "model-x", plan=Plan(ACME))
+    annotations.next_attempt(exchange)
+    exchange.attempts.append(exchange.attempt)
+    flow.metadata |= {EXCHANGE: client.id, SIDE: "upstream", TIMES: "120 4500"}
+    return exchange
+
+
+def sides(exchange: Exchange) -> tuple[http.HTTPFlow, http.HTTPFlow]:
+    return exchange.flow, exchange.attempts[-1].flow
+
+
+def answered(annotations: Annotations, exchange: Exchange, *, status: int = 200) -> None:
+    """Both ends of it."""
+    attempt = exchange.attempts[-1]
+    attempt.flow.response = tutils.tresp(status_code=status)
+    attempt.fault = exchange.fault = attempt.conversion.fault
+    attempt.outcome = "refused" if status >= 300 else "failed" if attempt.fault else "answered"
+    annotations.attempt_end(exchange)
+    exchange.flow.response = tutils.tresp(status_code=status)
+    exchange.ended = exchange.flow.request.timestamp_start + 2
+    exchange.outcome = "answered" if attempt.outcome == "answered" else "failed"
+    annotations.exchange_end(exchange)
+
+
+def test_the_comments_say_where_it_went_and_how_long_it_took(annotations: Annotations) -> None:
+    exchange = asked(annotations)
+    client, attempt = sides(exchange)
+    answered(annotations, exchange)
+    short = client.id[:8]
+    assert client.comment == f"{short}: alias -> acme model-x (chat), 200, 2.00 s"
+    assert attempt.comment == f"{short}, attempt 1: acme model-x, first after 0.12 s, last after 4.50 s"
+    assert client.marked == attempt.marked == ""
+
+
+def test_the_log_ends_with_what_came_of_the_exchange(
+    annotations: Annotations, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    exchange = asked(annotations)
+    client, conversion = exchange.flow, exchange.attempts[0].conversion
+    caplog.clear()
+    usage = b'{"prompt_tokens": 9012, "completion_tokens": 345, "prompt_tokens_details": {"cached_tokens": 8000}}'
+    conversion.feed(b'data: {"choices": [], "usage": %b}\n\ndata: [DONE]\n\n' % usage)
+    conversion.close()
+    answered(annotations, exchange)
+    assert caplog.messages == [client.comment]
+    assert ", 2.00 s, 9,012 tokens in (8,000 cached), 345 out" in client.comment
+
+
+def test_losses_are_named_and_marked(annotations: Annotations) -> None:
+    exchange = asked(annotations, LOSSY)
+    client = exchange.flow
+    answered(annotations, exchange)
+    assert client.marked == LOST
+    assert "lost tools[0]: web_search" in client.comment
+
+
+def test_what_cannot_be_read_of_an_answer_is_lost_as_well(annotations: Annotations) -> None:
+    exchange = asked(annotations)
+    client, conversion = exchange.flow, exchange.attempts[0].conversion
+    conversion.feed(b'data: {"choices": [{"delta": {"content": 7}}]}\n\n')
+    answered(annotations, exchange)
+    assert client.marked == LOST
+    assert "lost answer.choices[0].delta.content: a number (not a text)" in client.comment
+    assert client.metadata[LOSSES] == 1
+
+
+def test_a_mistake_of_ours_is_logged_with_its_place_and_without_any_value(
+    annotations: Annotations, caplog: pytest.LogCaptureFixture
+) -> None:
+    exchange = asked(annotations, {**RAW, "metadata": {"no": {"JSON"}}})
+    client, conversion = exchange.flow, exchange.attempts[0].conversion
+    conversion.feed(b'data: {"choices": [{"delta": {"content": "Hi"}}]}\n\n')
+    answered(annotations, exchange)
+    *_, last = caplog.messages
+    assert last.startswith(f"{client.id[:8]}: a mistake of ours: TypeError in jsontext.py:")
+    assert client.marked == FAILED
+
+
+def test_an_answer_that_fails_within_its_stream_is_marked(annotations: Annotations) -> None:
+    exchange = asked(annotations)
+    client, conversion = exchange.flow, exchange.attempts[0].conversion
+    conversion.fail(Fault("cut", "acme broke off"))
+    answered(annotations, exchange)
+    assert client.marked == FAILED
+    assert client.comment.endswith("acme broke off")
+
+
+def test_an_attempt_that_fails_is_marked(annotations: Annotations) -> None:
+    exchange = asked(annotations)
+    attempt = exchange.attempts[0]
+    attempt.outcome, attempt.fault = "failed", Fault("cut", "connection refused")
+    annotations.attempt_end(exchange)
+    assert (attempt.flow.marked, attempt.flow.comment.rpartition(", ")[2]) == (FAILED, "failed: connection refused")
+
+
+def test_an_attempt_that_is_refused_is_marked(annotations: Annotations) -> None:
+    exchange = asked(annotations)
+    answered(annotations, exchange, status=429)
+    assert exchange.attempts[0].flow.comment.endswith("failed: 429")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"), [("killed", "failed: Connection killed."), ("client_left", "failed: client disconnected")]
+)
+def test_who_ended_it_early_is_said(annotations: Annotations, outcome: Outcome, said: str) -> None:
+    exchange = asked(annotations)
+    exchange.outcome = exchange.attempts[0].outcome = outcome
+    annotations.attempt_end(exchange)
+    annotations.exchange_end(exchange)
+    for flow in sides(exchange):
+        assert flow.comment.endswith(said) and flow.marked == FAILED
+
+
+def test_an_exchange_that_asked_nobody_has_nothing_to_annotate(annotations: Annotations) -> None:
+    refused = Exchange(tflow.tflow(resp=True), outcome="refused")
+    annotations.next_attempt(refused)
+    annotations.exchange_end(refused)
+    assert (refused.flow.comment, refused.flow.marked) == ("", "")
+
+
+@pytest.mark.parametrize(("status", "comment"), [(200, ""), (429, "failed: 429")])
+def test_an_attempt_that_is_sent_again_says_what_came_of_it(
+    annotations: Annotations, status: int, comment: str
+) -> None:
+    _, attempt = sides(asked(annotations))
+    attempt.is_replay = "request"
+    annotations.requestheaders(attempt)
+    attempt.response = tutils.tresp(status_code=status)
+    annotations.response(attempt)
+    assert attempt.comment.partition("replayed: acme")[2].removeprefix(", ") == comment
+
+
+def test_what_is_no_exchange_stays_as_it_is(annotations: Annotations) -> None:
+    other = tflow.tflow(resp=True)
+    annotations.response(other)
+    assert (other.comment, other.marked) == ("", "")
+
+
+def test_what_the_attempt_carries_is_enough_to_convert_anew(annotations: Annotations) -> None:
+    exchange = asked(annotations)
+    attempt = exchange.attempts[0]
+    spec = ConversionSpec.from_json(attempt.flow.metadata[SPEC])
+    assert open_conversion(ClientRequest(RAW), spec).body == attempt.conversion.body  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("expression", "client", "attempt"),
+    [
+        ('~meta "side: client"', True, False),
+        ('~meta "provider: acme$"', False, True),
+        ('~meta "provider: other$"', False, False),
+        ('~meta "losses: [1-9]"', True, False),
+        ("~marker :warning:", True, False),
+        ('~comment " -> "', True, False),
+        ('~comment "lost "', True, False),
+        ('~comment "attempt .: acme "', False, True),
+        ('~comment "attempt .: other "', False, False),
+    ],
+)
+def test_filters_find_each_side(annotations: Annotations, expression: str, client: bool, attempt: bool) -> None:
+    exchange = asked(annotations, LOSSY)
+    answered(annotations, exchange)
+    assert [bool(flowfilter.match(expression, flow)) for flow in sides(exchange)] == [client, attempt]
+
+
+def test_each_side_leads_to_the_other(annotations: Annotations, view: View) -> None:
+    exchange = asked(annotations)
+    client, attempt = sides(exchange)
+    view.add([client, attempt])
+    annotations.other(client)
+    assert view.focus.flow is attempt
+    annotations.other(attempt)
+    assert view.focus.flow is client
+
+
+def test_an_exchange_is_listed_with_the_filter_that_shows_it(annotations: Annotations, view: View) -> None:
+    exchange = asked(annotations)
+    client, attempt = sides(exchange)
+    unrelated = tflow.tflow()
+    view.add([client, attempt, unrelated])
+    expression, *comments = annotations.flows(attempt)
+    assert comments == [client.comment, attempt.comment]
+    assert [bool(flowfilter.match(expression, one)) for one in (client, attempt, unrelated)] == [True, True, False]
+
+
+@pytest.mark.parametrize("name", ["exchange.other", "exchange.flows"])
+def test_what_is_no_exchange_leads_nowhere(annotations: Annotations, view: View, name: str) -> None:
+    view.add([tflow.tflow()])
+    with pytest.raises(exceptions.CommandError, match="no part of a converted exchange"):
+        ctx.master.commands.execute(f"{name} @focus")
+
+
+def test_the_other_side_may_be_gone_or_hidden(annotations: Annotations, view: View) -> None:
+    exchange = asked(annotations)
+    client, attempt = sides(exchange)
+    view.add([client])
+    with pytest.raises(exceptions.CommandError, match="not in the list"):
+        annotations.other(client)
+    view.add([attempt])
+    view.set_filter_cmd("~u responses")
+    with pytest.raises(exceptions.CommandError, match="hidden by the filter"):
+        annotations.other(client)
+    assert view.focus.flow is client
+
+
+def test_where_there_is_no_list_the_commands_say_so() -> None:
+    with taddons.context(loaded := Annotations(lambda exchange: ())):
+        client = asked(loaded).flow
+        with pytest.raises(exceptions.CommandError, match="no list of flows"):
+            loaded.other(client)
+
+
+def test_what_is_sent_again_is_told_anew(annotations: Annotations) -> None:
+    exchange = asked(annotations)
+    client, attempt = sides(exchange)
+    answered(annotations, exchange)
+    for one in (client, attempt):
+        one.is_replay, one.marked = "request", FAILED
+        annotations.requestheaders(one)
+        assert one.marked == ""
+    assert client.comment == ""
+    assert attempt.comment == f"{client.id[:8]}, replayed: acme"
+    assert TIMES not in attempt.metadata
+
+
+def test_a_name_with_controls_makes_a_comment_without(annotations: Annotations) -> None:
+    client, attempt = sides(asked(annotations, {**RAW, "model": "a\n\x1b[31m" + "b" * 9_000}))
+    assert r": a\n\x1b[31mbbb" in client.comment and len(client.comment) <= 500
+    assert client.comment.isprintable() and attempt.comment.isprintable()
