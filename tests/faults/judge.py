@@ -16,7 +16,7 @@ class Wrong(Exception):
 def got(answer: Answer, *, stream: bool, relay: bool) -> str:
     """What came of an exchange: `completed`, `incomplete`, `failed`, or an HTTP error's status.
 
-    What a provider says that speaks Responses is handed on: its refusals, whole answers, and what follows an end.
+    What a provider says that speaks Responses is handed on: its refusals and whole answers.
 
     Raises:
         Wrong: it is none of these, or more than one.
@@ -57,11 +57,11 @@ def _streamed(body: bytes, *, relay: bool) -> str:
     ends = [end[1].decode() for record in records if (end := _TERMINAL.search(record))]
     if not ends:
         raise Wrong(f"no terminal event in {len(body)} bytes")
+    if len(ends) > 1:
+        raise Wrong(f"{len(ends)} terminal events")
+    if not _TERMINAL.search(records[-1]):
+        raise Wrong(f"something after {ends[0]}")
     if not relay:
-        if len(ends) > 1:
-            raise Wrong(f"{len(ends)} terminal events")
-        if not _TERMINAL.search(records[-1]):
-            raise Wrong(f"something after {ends[0]}")
         json.loads(records[-1].partition(b"data:")[2])
     return ends[0]
 

@@ -47,7 +47,9 @@ def test_an_end_is_named() -> None:
 def test_what_is_handed_on_is_the_provider_s_own() -> None:
     assert got(answer(b"<html>", 502), stream=True, relay=True) == "502"
     assert got(answer(b"<html>"), stream=False, relay=True) == "as it is"
-    assert got(answer(COMPLETED.replace(b"\n", b"\r") + b"data: {half"), stream=True, relay=True) == "completed"
+    assert got(answer(COMPLETED.replace(b"\n", b"\r")), stream=True, relay=True) == "completed"
+    with pytest.raises(Wrong, match="something after completed"):
+        got(answer(COMPLETED + b"data: {half"), stream=True, relay=True)
 
 
 def test_a_call_that_a_client_would_run_is_seen() -> None:

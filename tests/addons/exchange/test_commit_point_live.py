@@ -1,0 +1,108 @@
+"""Real sockets: what fails before content is tried again, and an addon of a user's own is told what came of it."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from mitmproxy.addons.script import load_script
+
+from addons.exchange.addon import Exchanges
+from addons.exchange.exchange import Attempt, Exchange, Plan
+from converters.errors import Fault
+from tests.addons.house import Message, question
+from tests.addons.running import HELLO, running
+
+ONE_LINE = Path(__file__).parents[2] / "data" / "one_line.py"
+ROLE = b'data: {"id":"1","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n'
+CHUNKED = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def whole(data: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(data), data)
+
+
+class Scripted:
+    """An upstream that answers each request with the next bytes, and closes."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self.answers = list(answers)
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[int]:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        yield server.sockets[0].getsockname()[1]
+        server.close()
+        server.close_clients()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = Message(await reader.readuntil(b"\r\n\r\n"))
+        await reader.readexactly(int(head.headers["content-length"]))
+        writer.write(self.answers.pop(0))
+        await writer.drain()
+        writer.close()
+
+
+class OnceMore:
+    """A policy that tries everything once more."""
+
+    def first(self, exchange: Exchange) -> Plan:
+        return Plan(exchange.endpoints[0])
+
+    def after(self, exchange: Exchange, attempt: Attempt, fault: Fault) -> Plan | None:
+        return attempt.plan if len(exchange.attempts) == 1 else None
+
+
+@asynccontextmanager
+async def asked(tmp_path: Path, *answers: bytes) -> AsyncIterator[tuple[Message, list[str]]]:
+    """What a client reads of a proxy whose upstream answers so, and what came of each attempt."""
+    upstream, routes = Scripted(*answers), tmp_path / "routes.toml"
+    async with upstream.serving() as port:
+        routes.write_text(
+            '[[routes]]\nmodels = ["m-*"]\nproviders = ["acme"]\n\n'
+            f'[providers.acme]\nprotocol = "chat"\nbase_url = "http://127.0.0.1:{port}/v1"\nauth = "none"\n'
+        )
+        async with running("http://127.0.0.1:9", routes) as proxy:
+            exchanges = proxy.master.addons.get("exchanges")
+            assert isinstance(exchanges, Exchanges)
+            exchanges._policy = OnceMore()
+            script = load_script(str(ONE_LINE))
+            assert script is not None
+            proxy.master.addons.add(*script.addons)  # type: ignore[no-untyped-call]
+            told = await proxy.ask("POST", "/v1/responses", question(), {})
+            yield Message(told), [str(flow.metadata.get("transcodex.outcome")) for flow in proxy.flows[1:]]
+
+
+@pytest.mark.parametrize(
+    "failing",
+    [
+        whole(b'data: {"error":{"message":"busy","code":503}}\n\n'),
+        CHUNKED + chunk(ROLE),
+        whole(b""),
+        whole(b"<html><title>Bad gateway</title></html>"),
+    ],
+    ids=["error event first", "drop after the start", "empty", "page"],
+)
+async def test_what_fails_before_content_is_tried_again(
+    failing: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with asked(tmp_path, failing, whole(HELLO)) as (told, outcomes):
+        assert told.status == 200
+        assert told.body.count(b"event: response.created") == told.body.count(b"event: response.completed") == 1
+        assert b"Hello" in told.body and b"response.failed" not in told.body
+        assert outcomes == ["failed", "answered"]
+        (line,) = capsys.readouterr().out.splitlines()
+        assert re.fullmatch(r"m-1 -> acme: answered in \d+\.\d s, 0 tokens", line)
+
+
+async def test_after_content_it_is_an_end_of_the_stream(tmp_path: Path) -> None:
+    words = b'data: {"id":"1","choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\n'
+    async with asked(tmp_path, CHUNKED + chunk(words)) as (told, outcomes):
+        assert (told.status, told.body.count(b"event: response.failed")) == (200, 1)
+        assert outcomes == ["failed"]
