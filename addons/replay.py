@@ -23,21 +23,21 @@ from mitmproxy import ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
 from addons.cases.case import Case, CaseError
-from addons.endpoints.client_auth import Gate
-from addons.endpoints.codex import Surface
-from addons.endpoints.health import Health
+from addons.endpoints.client_auth import ClientAuth
+from addons.endpoints.codex import CodexEndpoints
+from addons.endpoints.health import HealthEndpoint
 from addons.exchange.addon import Exchanges
 from addons.exchange.client_request import wants_compaction
 from addons.inspection.annotations import Annotations
 from addons.inspection.content_view import TurnView
-from addons.inspection.flow_list import Retention
+from addons.inspection.flow_retention import FlowRetention
 from addons.layer import ExchangeLayer
-from addons.playback.library import Miss, Repertoire
-from addons.playback.server import Player
-from addons.routing.config_watcher import RoutesFile
-from addons.routing.endpoint import Target
+from addons.playback.library import CaseLibrary, NoMatchingCase
+from addons.playback.server import PlaybackServer
+from addons.routing.config_watcher import ConfigWatcher
+from addons.routing.endpoint import ProviderEndpoint
 from addons.routing.provider import Provider
-from addons.routing.router import Route, Routes
+from addons.routing.router import Route, Router
 from addons.runtime import startup
 from converters.conversion import ClientRequest
 
@@ -51,10 +51,10 @@ _TIMEOUT_SECONDS = 1.0
 
 
 class Replay:
-    def __init__(self, routes: RoutesFile) -> None:
-        self._routes = routes
-        self._repertoire = Repertoire([])
-        self._player = Player(self._repertoire)
+    def __init__(self, watcher: ConfigWatcher) -> None:
+        self._watcher = watcher
+        self._library = CaseLibrary([])
+        self._playback_server = PlaybackServer(self._library)
 
     @startup.one_line()
     def load(self, loader: Loader) -> None:
@@ -69,53 +69,53 @@ class Replay:
             except CaseError as error:
                 raise exceptions.OptionsError(f"replay: {error}") from error
         if "replay_pace" in updated:
-            self._player.paced = ctx.options.replay_pace
+            self._playback_server.paced = ctx.options.replay_pace
 
     async def running(self) -> None:
-        await self._player.start()
+        await self._playback_server.start()
 
     def done(self) -> None:
-        self._player.stop()
+        self._playback_server.stop()
 
-    def targets(self, request: http.Request, asked: ClientRequest) -> list[Target]:
+    def endpoints_for(self, request: http.Request, client_request: ClientRequest) -> list[ProviderEndpoint]:
         """The endpoint that plays the matching case.
 
         Raises:
             RequestError: no case matches, or this is not a request.
         """
         try:
-            chosen = self._repertoire.find(asked.raw, compact=wants_compaction(request))
-        except Miss as miss:
+            chosen = self._library.find(client_request.raw, compact=wants_compaction(request))
+        except NoMatchingCase as miss:
             logger.warning("replay: %s", miss)
             raise
         logger.info("replay: %s answers", chosen.name)
-        return [self._target(chosen.name, chosen.case)]
+        return [self._endpoint(chosen.name, chosen.case)]
 
-    def _target(self, name: str, case: Case) -> Target:
+    def _endpoint(self, name: str, case: Case) -> ProviderEndpoint:
         fault = case.metadata.fault.kind if case.metadata.fault else None
-        base_url = _UNREACHABLE if fault == "unreachable" else self._player.base_url(name)
+        base_url = _UNREACHABLE if fault == "unreachable" else self._playback_server.base_url(name)
         timeout = _TIMEOUT_SECONDS if fault == "timeout" else None
-        return Target(case.metadata.route.upstream(), base_url, "none", first_byte=timeout, idle=timeout)
+        return ProviderEndpoint(case.metadata.route.upstream(), base_url, "none", first_byte=timeout, idle=timeout)
 
     def _open(self, folder: Path | None) -> None:
-        self._repertoire = self._player.repertoire = Repertoire.of(folder) if folder else Repertoire([])
-        models = tuple(sorted({recorded.case.metadata.model for recorded in self._repertoire}))
+        self._library = self._playback_server.library = CaseLibrary.of(folder) if folder else CaseLibrary([])
+        models = tuple(sorted({recorded.case.metadata.model for recorded in self._library}))
         provider = Provider(protocol="responses", base_url=_UNREACHABLE, auth="none")
         routes = (Route(models=models, providers=("recorded",)),) if models else ()
-        self._routes.current = Routes(routes, {"recorded": provider})
+        self._watcher.current = Router(routes, {"recorded": provider})
 
 
 with startup.one_line():
-    _routes, _retention = RoutesFile(), Retention()
-    _replay = Replay(_routes)
+    _watcher, _retention = ConfigWatcher(), FlowRetention()
+    _replay = Replay(_watcher)
     addons = [
-        Gate(),
-        Health(_routes),
-        Surface(_routes),
+        ClientAuth(),
+        HealthEndpoint(_watcher),
+        CodexEndpoints(_watcher),
         _retention,
         TurnView(),
         ExchangeLayer(),
-        Exchanges(_replay.targets),
+        Exchanges(_replay.endpoints_for),
         Annotations(_retention.exchange),
         _replay,
         startup.Options(),

@@ -66,7 +66,7 @@ def proxies(program: str, settings: list[str], *, recording: bool = False) -> It
 
 def _wait_for_keeper(folder: Path) -> None:
     """What is kept is written by a process that outlives its proxy."""
-    with archive.alone(folder):
+    with archive.locked(folder):
         pass
 
 

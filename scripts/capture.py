@@ -11,7 +11,7 @@ from mitmproxy import exceptions, flow, flowfilter, io
 from addons.exchange.flow_metadata import EXCHANGE
 from addons.recording import capture, recorder
 from addons.recording.recorder import Exchanged, NoCase
-from addons.recording.save_process import Order, save
+from addons.recording.save_process import SaveRequest, save
 from converters.protocols import RESPONSES
 
 FLOWS = Path(__file__).parents[1] / "flows"
@@ -55,9 +55,9 @@ def main() -> None:
     given = arguments()
     try:
         found = exchanges(given.file, flowfilter.parse(given.filter))
-        private = capture.private((), capture.listed(given.redact))
+        private = capture.private_values((), capture.expand_values(given.redact))
         name = given.name or default_name(given.file, found)
-        said = list(save(Order(found, given.into, name, given.pins, private, given.wrong)))
+        said = list(save(SaveRequest(found, given.into, name, given.pins, private, given.wrong)))
     except (OSError, ValueError, exceptions.FlowReadException, exceptions.CommandError) as error:
         sys.exit(f"{given.file}: {error}")
     print("\n".join(said))

@@ -49,7 +49,7 @@ def record(name: str, row: dict[str, Any], protocol: str, flows: list[http.HTTPF
     folder = ROOT / "flows" / protocol / name
     earlier = Case.load(folder) if folder.exists() else None
     recorded = steady(recorder.case_of(found, row["pins"]), earlier)
-    made = redact(recorded, Redactor(capture.private(also=[str(ROOT)]))).case
+    made = redact(recorded, Redactor(capture.private_values(also=[str(ROOT)]))).case
     if earlier is not None and is_same(made, earlier):
         return f"{protocol}/{name}: as it was"
     made.save(folder, replacing=True)

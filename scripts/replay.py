@@ -27,7 +27,7 @@ class Asking:
 
     def __init__(self, case: Case, master: DumpMaster) -> None:
         self.case, self.master = case, master
-        self.question = client.question(case)
+        self.question = client.client_flow(case)
         self.attempt: http.HTTPFlow | None = None
 
     def running(self) -> None:
@@ -56,9 +56,9 @@ def main() -> int:
         case = Case.load(chosen.case)
         with tempfile.TemporaryDirectory() as folder:
             routes = chosen.routes or _written(Path(folder) / "routes.toml", case, chosen)
-            client.check(case, _read(routes, chosen))
+            client.check_served(case, _read(routes, chosen))
             asked = asyncio.run(_ask(case, Path(folder), routes))
-    except (CaseError, Unknown, client.NobodyServes) as error:
+    except (CaseError, Unknown, client.NoProvider) as error:
         print(error, file=sys.stderr)
         return 2
     if asked.attempt is None or asked.attempt.response is None:
@@ -104,7 +104,7 @@ def _known(name: str, recorded: str) -> str:
     return name or recorded
 
 
-def _read(path: Path, chosen: argparse.Namespace) -> config.Routes:
+def _read(path: Path, chosen: argparse.Namespace) -> config.Router:
     try:
         return config.load(path)
     except (OSError, config.ConfigError) as error:

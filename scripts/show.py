@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from addons.cases.case import Case, CaseError, Text
-from addons.inspection.content_view import WIDTH, dialect, timing
+from addons.inspection.content_view import WIDTH, dialect_lines, timing_lines
 from converters.errors import RequestError
 from converters.rendering.readable import readable
 
@@ -52,10 +52,10 @@ def _status(part: str, case: Case) -> str:
 def _about(part: str, case: Case) -> Iterator[str]:
     metadata = case.metadata
     if part == "upstream_request":
-        yield from dialect(metadata.route.dialect)
+        yield from dialect_lines(metadata.route.dialect)
         yield from _losses(case)
     if part == "upstream_response":
-        yield from timing(list(metadata.times))
+        yield from timing_lines(list(metadata.times))
         if metadata.fault:
             yield f"{metadata.fault.kind}: {metadata.fault.message}"
 

@@ -32,9 +32,9 @@ def options(arguments: list[str]) -> argparse.Namespace:
     return known
 
 
-def keys_found(routes: config.Routes) -> list[str]:
+def keys_found(router: config.Router) -> list[str]:
     """The variables by name, never what they hold."""
-    names = dict.fromkeys(name for provider in routes.providers.values() for name in provider.key_env)
+    names = dict.fromkeys(name for provider in router.providers.values() for name in provider.key_env)
     return [name for name in names if api_keys.read([name], os.environ)]
 
 
@@ -61,20 +61,22 @@ def token(known: argparse.Namespace) -> dict[str, str]:
     return {"env_key": variable} if variable else {}
 
 
-def _who_can_answer(routes: config.Routes) -> list[str]:
-    found, offers = keys_found(routes), routes.offers(os.environ)
-    slugs = ", ".join(offer.slug for offer in offers[:8]) + (", ..." if len(offers) > 8 else "")
-    if found or offers or (routes.routes and routes.able(os.environ)):
+def _who_can_answer(router: config.Router) -> list[str]:
+    found, listed_models = keys_found(router), router.listed_models(os.environ)
+    slugs = ", ".join(listed_model.slug for listed_model in listed_models[:8]) + (
+        ", ..." if len(listed_models) > 8 else ""
+    )
+    if found or listed_models or (router.routes and router.usable_providers(os.environ)):
         return [
             f"Keys found: {', '.join(found) or 'none, and none is needed'}",
             f"Models:     {slugs or 'those of your routes, by any name that they match'}",
         ]
-    if routes.routes:
+    if router.routes:
         return ["No key that your routes need is set; routes.show tells which."]
-    width = max(map(len, routes.providers))
-    lacking = [(name, one.key_env) for name, one in routes.providers.items() if one.key_env]
+    width = max(map(len, router.providers))
+    lacking = [(name, one.key_env) for name, one in router.providers.items() if one.key_env]
     rows = [f"    {name:{width}}  {' or '.join(variables)}" for name, variables in lacking]
-    local = [name for name, one in routes.providers.items() if not one.key_env]
+    local = [name for name, one in router.providers.items() if not one.key_env]
     return [
         "No key is set. Set one of these variables and start again:",
         "",
@@ -84,12 +86,15 @@ def _who_can_answer(routes: config.Routes) -> list[str]:
     ]
 
 
-def welcome(known: argparse.Namespace, routes: config.Routes) -> str:
-    port, offers = int(known.listen_port), routes.offers(os.environ)
+def welcome(known: argparse.Namespace, router: config.Router) -> str:
+    port, listed_models = int(known.listen_port), router.listed_models(os.environ)
     # One that needs the proxy shows it best; OpenAI's own speak Responses and are only forwarded.
-    example = next((offer.slug for offer in offers if offer.target.upstream.protocol != "responses"), "MODEL")
+    example = next(
+        (listed_model.slug for listed_model in listed_models if listed_model.endpoint.upstream.protocol != "responses"),
+        "MODEL",
+    )
     lines = [
-        *_who_can_answer(routes),
+        *_who_can_answer(router),
         "",
         f"Codex uses the proxy with this profile, saved as ~/.codex/{codex.PROFILE}.config.toml:",
         "",

@@ -13,7 +13,7 @@ from mitmproxy.test import tflow
 
 from addons.cases.case import Case
 from addons.exchange.flow_metadata import FAULT
-from tests.addons.recorded import WORDS, asking, case, flows
+from tests.addons.example_cases import RESPONSE_CHUNKS, case, flows_of, request_fields
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +33,7 @@ def save(file: Path, saved: Iterable[http.HTTPFlow]) -> None:
 
 
 def recorded(file: Path, *cases: Case) -> None:
-    save(file, (flow for one in cases for flow in flows(one)))
+    save(file, (flow for one in cases for flow in flows_of(one)))
 
 
 def compared(file: Path, *arguments: str) -> tuple[int, str, str]:
@@ -54,7 +54,7 @@ def with_other_answer(one: Case) -> Case:
 
 
 def test_what_is_converted_as_it_was_is_no_difference(file: Path) -> None:
-    recorded(file, case(), case(asking("other")), case(pieces=(b'{"error":{}}',), status=500))
+    recorded(file, case(), case(request_fields("other")), case(pieces=(b'{"error":{}}',), status=500))
     assert compared(file) == (0, "3 exchanges: 3 the same, 0 different\n", "")
 
 
@@ -97,20 +97,20 @@ def test_signs_of_life_are_no_difference(file: Path) -> None:
 
 
 def test_flows_that_are_not_ours_are_counted_as_skipped(file: Path) -> None:
-    save(file, [tflow.tflow(resp=True), *flows(case()), flows(case())[0]])
+    save(file, [tflow.tflow(resp=True), *flows_of(case()), flows_of(case())[0]])
     assert compared(file)[1] == (
         "1 exchanges: 1 the same, 0 different; skipped: 2 not converted, or one side is missing\n"
     )
 
 
 def test_the_sides_may_stand_in_any_order(file: Path) -> None:
-    pairs = [flows(case()) for _ in range(3)]
+    pairs = [flows_of(case()) for _ in range(3)]
     save(file, [client for _, client in pairs] + [attempt for attempt, _ in pairs])
     assert compared(file)[1].startswith("3 exchanges: 3 the same")
 
 
 def test_the_last_attempt_is_the_one_that_was_answered(file: Path) -> None:
-    attempt, client = flows(case())
+    attempt, client = flows_of(case())
     failed = attempt.copy()
     failed.response = None
     save(file, [failed, attempt, client])
@@ -150,8 +150,8 @@ def test_a_file_that_is_none_is_told(file: Path, content: bytes | None) -> None:
 
 
 def test_a_break_is_met_with_the_words_of_then(file: Path) -> None:
-    broken = case(pieces=WORDS[:2], broken="cut")
-    attempt, client = flows(broken)
+    broken = case(pieces=RESPONSE_CHUNKS[:2], broken="cut")
+    attempt, client = flows_of(broken)
     assert broken.metadata.fault is not None
     attempt.error = tflow.terr()
     attempt.error.msg = "acme broke off: reset"
@@ -169,7 +169,7 @@ def test_a_question_that_was_asked_without_thinking_is_converted_so_again(file: 
     call = {"type": "function_call", "call_id": "c", "name": "ls", "arguments": "{}"}
     output = {"type": "function_call_output", "call_id": "c", "output": "x"}
     user = {"type": "message", "role": "user", "content": "hi"}
-    one = case(asking([user, thought, call, output]))
+    one = case(request_fields([user, thought, call, output]))
     without = replace(one, metadata=one.metadata.model_copy(update={"without_thinking": True})).renewed()
     recorded(file, one, without)
     assert compared(file)[:2] == (0, "2 exchanges: 2 the same, 0 different\n")

@@ -40,6 +40,11 @@ RECORDED = "flows/"
 """What somebody said once: any words may stand there that redaction leaves, and tests/test_flows.py looks for others."""
 
 
+PACKAGES = ["runtime", "credentials", "routing", "exchange", "layer", "endpoints", "inspection", "cases", "redaction"]
+PACKAGES += ["recording", "playback"]
+"""Of addons, in such an order that each knows only those before it."""
+
+
 def name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
@@ -89,6 +94,34 @@ def test_addons_use_converters_by_their_doors() -> None:
     addons = [path for path in MODULES if path.is_relative_to(ROOT / "addons")]
     known = [(path, module) for path in addons for module in imports(path) if module.startswith("converters")]
     assert [f"{name(path)}: {module}" for path, module in known if module not in DOORS] == []
+
+
+def test_addons_are_two_scripts_and_a_package_for_each_concern() -> None:
+    addons = ROOT / "addons"
+    assert {path.name for path in addons.glob("*.py")} == {"__init__.py", "route.py", "replay.py"}
+    assert sorted(path.parent.name for path in addons.glob("*/__init__.py")) == sorted(PACKAGES)
+
+
+def test_a_package_of_addons_knows_only_those_below_it() -> None:
+    found = []
+    for number, package in enumerate(PACKAGES):
+        below = {"__version__", *PACKAGES[: number + 1]}
+        for path in (ROOT / "addons" / package).rglob("*.py"):
+            known = [module.split(".")[1] for module in imports(path) if module.startswith("addons.")]
+            found += [f"{name(path)}: {other}" for other in known if other not in below]
+    assert found == []
+
+
+def test_no_folder_uses_what_another_keeps_to_itself() -> None:
+    found = [
+        f"{name(path)}:{node.lineno}: {alias.name}"
+        for path in MODULES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(("addons.", "converters."))
+        for alias in node.names
+        if re.match("_[^_]", alias.name) and room(node.module) != room(".".join(path.relative_to(ROOT).parts))
+    ]
+    assert found == []
 
 
 def room(module: str) -> str:

@@ -12,7 +12,7 @@ from addons.cases.case import Case
 from addons.redaction.detectors import Redactor
 from addons.redaction.redact_case import redact
 from scripts.steady import is_same, steady
-from tests.addons.recorded import asking, case
+from tests.addons.example_cases import case, request_fields
 
 ROOT = Path(__file__).parents[1]
 ONE = "01a1fbbc-a1b0-7632-b9d2-c852b3579a36", "01a1fbbc-a1b0-7632-b9d2-c852b3579a37"
@@ -25,7 +25,7 @@ def session(folder: str, chunk: str, second: int, *ids: str, said: str = "42", s
     if swapped:
         metadata = dict(reversed(metadata.items()))
     text = f"<cwd>/x/{folder}/work</cwd>\nChunk ID: {chunk}\nWall time: 0.{second} seconds\nOutput:\n{said}"
-    one = case(asking(text, client_metadata=metadata), times=(second, second, second))
+    one = case(request_fields(text, client_metadata=metadata), times=(second, second, second))
     headers = {"x-codex-turn-metadata": turn}
     return replace(one, metadata=one.metadata.model_copy(update={"now": second, "client_headers": headers}))
 

@@ -9,7 +9,7 @@ import pytest
 
 from addons.cases.case import Case, pretty
 from scripts.share import share
-from tests.addons.recorded import asking, case
+from tests.addons.example_cases import case, request_fields
 
 INSTRUCTIONS = "You are Codex, a coding agent.\n" + "Be brief, be right, and say what you do not know.\n" * 100
 SKILLS = "A skill is a file.\n" * 30
@@ -21,7 +21,7 @@ def session(text: str, tools: list[Any], folder: str = "/home/user-1/x", codex: 
     items = [
         {"type": "message", "role": role, "content": said} for role, said in (("developer", skills), ("user", text))
     ]
-    one = case(asking(items, instructions=INSTRUCTIONS, tools=tools))
+    one = case(request_fields(items, instructions=INSTRUCTIONS, tools=tools))
     return replace(one, metadata=one.metadata.model_copy(update={"codex": codex}))
 
 

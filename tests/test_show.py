@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from addons.cases.case import Case
-from tests.addons.recorded import WORDS, asking, case
+from tests.addons.example_cases import RESPONSE_CHUNKS, case, request_fields
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "show.py"
 
@@ -34,7 +34,7 @@ def test_a_case_is_shown_from_both_sides(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tools = [{"type": "web_search"}]
-    saved(folder, case(asking("How are you?", tools=tools), times=(3, 5, 9)))
+    saved(folder, case(request_fields("How are you?", tools=tools), times=(3, 5, 9)))
     assert show(monkeypatch, folder) == 0
     head, *parts = capsys.readouterr().out.split("\n--- ")
     assert head.splitlines()[:2] == ["=== chat/hello: A test.", "m-1 -> acme model-x (chat)"]
@@ -59,7 +59,7 @@ def test_what_nobody_answered_and_what_broke_off_is_shown_so(
     saved(folder, case(pieces=(), status=None, broken="unreachable"))
     assert show(monkeypatch, folder) == 0
     assert "upstream_response\nunreachable: acme unreachable\nnobody answered\n" in capsys.readouterr().out
-    cut = saved(folder.with_name("cut"), case(pieces=WORDS[:2], broken="cut"))
+    cut = saved(folder.with_name("cut"), case(pieces=RESPONSE_CHUNKS[:2], broken="cut"))
     assert show(monkeypatch, cut, "--only", "upstream_response") == 0
     said = capsys.readouterr().out
     assert "cut: acme cut" in said and "  Hello" in said

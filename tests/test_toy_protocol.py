@@ -10,12 +10,12 @@ import pytest
 from mitmproxy import contentviews, flow
 
 from addons.cases.case import Case
-from addons.playback.library import Repertoire
+from addons.playback.library import CaseLibrary
 from addons.recording import recorder
 from converters.conversion import load
 from converters.protocols import PROTOCOLS
 from tests import referee, toy
-from tests.addons.running import Running, running
+from tests.addons.live_proxy import LiveProxy, live_proxy
 
 ROUTES = """
 [[routes]]
@@ -52,13 +52,13 @@ async def toys(heads: list[bytes]) -> AsyncIterator[int]:
     server.close()
 
 
-async def asked(tmp_path: Path, heads: list[bytes]) -> tuple[bytes, Running]:
+async def asked(tmp_path: Path, heads: list[bytes]) -> tuple[bytes, LiveProxy]:
     """What the client reads, and the proxy with the flows of it."""
     routes = tmp_path / "routes.toml"
     async with toys(heads) as port:
         routes.write_text(ROUTES.format(port=port))
-        async with running("http://127.0.0.1:9", routes) as proxy:
-            return await proxy.ask("POST", "/v1/responses", QUESTION, {"originator": "codex_exec"}), proxy
+        async with live_proxy("http://127.0.0.1:9", routes) as proxy:
+            return await proxy.send("POST", "/v1/responses", QUESTION, {"originator": "codex_exec"}), proxy
 
 
 async def test_a_folder_and_a_row_are_all_that_a_protocol_needs(tmp_path: Path) -> None:
@@ -86,4 +86,4 @@ async def test_a_folder_and_a_row_are_all_that_a_protocol_needs(tmp_path: Path) 
     for cut in (1, 7, None):
         *_, last = referee.read(case.replay(cut))
         assert last["response"]["output"][0]["content"][0]["text"] == "A bear."
-    assert Repertoire.of(tmp_path / "flows").find(load(QUESTION), compact=False).name == "toy/hello"
+    assert CaseLibrary.of(tmp_path / "flows").find(load(QUESTION), compact=False).name == "toy/hello"

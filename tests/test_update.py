@@ -13,7 +13,7 @@ from mitmproxy import io
 
 from addons.cases.case import Case
 from scripts.share import share
-from tests.addons.recorded import flows
+from tests.addons.example_cases import flows_of
 
 pytestmark = pytest.mark.slow
 
@@ -77,7 +77,7 @@ def copy(tmp_path: Path) -> Iterator[Copy]:
 def recorded(copy: Copy) -> Copy:
     """A call whose arguments a spoilt converter lost, recorded as wrong."""
     with (copy.root / "saved.mitm").open("wb") as file:
-        for flow in flows(Case.load(ROOT / "flows" / KEPT)):
+        for flow in flows_of(Case.load(ROOT / "flows" / KEPT)):
             io.FlowWriter(file).add(flow)
     copy.spoil()
     code, said = copy.run("scripts/capture", "saved.mitm", "--wrong", "--name", NAME, "--pins", "A call has arguments.")

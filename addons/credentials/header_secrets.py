@@ -51,7 +51,7 @@ PATH = ":path"
 """Stands for the URL's path and query among the names of headers."""
 
 
-class Place(NamedTuple):
+class Destination(NamedTuple):
     """Where a secret may be sent: an origin, the names by which requests may address its server, and a base path."""
 
     scheme: str
@@ -72,7 +72,7 @@ class Place(NamedTuple):
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         return cls(parts.scheme, host, port, frozenset({host}), parts.path.rstrip("/"))
 
-    def has(self, request: http.Request, sni: str | None = None) -> bool:
+    def includes(self, request: http.Request, sni: str | None = None) -> bool:
         """Whether the request goes there. `sni`: the server name of its TLS connection, once there is one."""
         path = request.path.partition("?")[0]
         names = _names(request) | ({sni} if sni else set())  # by which servers behind one address are told apart
@@ -94,11 +94,11 @@ class Secret(NamedTuple):
 
     shown: tuple[str, ...]
     real: tuple[str, ...]
-    place: Place | None = None
+    destination: Destination | None = None
 
     @classmethod
-    def of(cls, value: str, place: Place | None = None) -> Self:
-        return cls((_with_placeholder(value),), (value,), place)
+    def of(cls, value: str, destination: Destination | None = None) -> Self:
+        return cls((_with_placeholder(value),), (value,), destination)
 
     def __repr__(self) -> str:
         return f"Secret({self.shown})"
@@ -233,8 +233,10 @@ def _with_placeholder(value: str) -> str:
 
 def keep(flow: http.HTTPFlow, secrets: Secrets) -> None:
     """Adds to the flow's secrets. Those without a destination get that of the flow's request."""
-    current = Place.of(flow.request)
-    placed = {name: secret if secret.place else secret._replace(place=current) for name, secret in secrets.items()}
+    current = Destination.of(flow.request)
+    placed = {
+        name: secret if secret.destination else secret._replace(destination=current) for name, secret in secrets.items()
+    }
     merged = {**of(flow), **placed}
     if (record := _by_flow.get(flow)) is not None:
         record.secrets = merged  # the same record, so that duplicates have them too
@@ -264,9 +266,13 @@ def forget(flow: http.HTTPFlow, names: Iterable[str]) -> None:
         record.secrets = {name: secret for name, secret in record.secrets.items() if name not in removed}
 
 
-def for_this_place(flow: http.HTTPFlow, request: http.Request, sni: str | None = None) -> Secrets:
+def secrets_for(flow: http.HTTPFlow, request: http.Request, sni: str | None = None) -> Secrets:
     """The flow's secrets that may be sent where the request goes."""
-    return {name: secret for name, secret in of(flow).items() if secret.place is None or secret.place.has(request, sni)}
+    return {
+        name: secret
+        for name, secret in of(flow).items()
+        if secret.destination is None or secret.destination.includes(request, sni)
+    }
 
 
 def credential(flow: http.HTTPFlow, name: str) -> str:

@@ -35,7 +35,7 @@ _MAX_POLLS = 100
 _POLL_SECONDS = 0.02
 
 
-class Gate:
+class ClientAuth:
     """Refuses unauthorized requests before any other addon sees them, and sets the default listen address.
 
     The token is read from the variable that `client_token_env` names. A client sends it as `x-transcodex-token` or,

@@ -17,19 +17,19 @@ from urllib.parse import unquote
 import orjson
 from mitmproxy import http
 
-from addons.endpoints.models import catalog
+from addons.endpoints.models import model_list
 from addons.exchange.flow_metadata import is_attempt
 from addons.exchange.request_path import request_path
-from addons.routing.config_watcher import RoutesFile
+from addons.routing.config_watcher import ConfigWatcher
 from converters.jsontext import Json
 
 _MODEL_PREFIX = "/models/"
 _JSON = {"content-type": "application/json"}
 
 
-class Surface:
-    def __init__(self, routes: RoutesFile) -> None:
-        self._routes = routes
+class CodexEndpoints:
+    def __init__(self, watcher: ConfigWatcher) -> None:
+        self._watcher = watcher
 
     def request(self, flow: http.HTTPFlow) -> None:
         if flow.response or flow.request.method != "GET" or is_attempt(flow):
@@ -64,9 +64,9 @@ class Surface:
         With routes it may be empty: if they have globs only, and their providers list no models. The reverse target's
         list would not fit these routes.
         """
-        self._routes.refresh()
-        body = catalog(self._routes.current, os.environ)
-        return body if body["models"] or self._routes.current.routes else None
+        self._watcher.refresh()
+        body = model_list(self._watcher.current, os.environ)
+        return body if body["models"] or self._watcher.current.routes else None
 
     def _refuse_get(self, flow: http.HTTPFlow) -> None:
         wants_websocket = flow.request.headers.get("upgrade", "").lower() == "websocket"

@@ -12,7 +12,7 @@ from mitmproxy import http
 from addons import __version__
 from addons.exchange.exchange import Exchange
 from addons.exchange.flow_metadata import is_attempt
-from addons.routing.config_watcher import RoutesFile
+from addons.routing.config_watcher import ConfigWatcher
 
 try:
     import resource
@@ -22,11 +22,11 @@ except ImportError:  # Windows has none
 _STATM = Path("/proc/self/statm")
 
 
-class Health:
+class HealthEndpoint:
     """Counts what came of exchanges and attempts, and serves the counts; nothing of what was said."""
 
-    def __init__(self, routes: RoutesFile) -> None:
-        self._routes = routes
+    def __init__(self, watcher: ConfigWatcher) -> None:
+        self._watcher = watcher
         self._started = time.monotonic()
         self._exchanges: Counter[str] = Counter()
         self._attempts: Counter[str] = Counter()
@@ -47,8 +47,10 @@ class Health:
             "status": "ok",
             "version": __version__,
             "uptime_seconds": round(time.monotonic() - self._started),
-            "routes": [{"models": route.models, "providers": route.providers} for route in self._routes.current.routes],
-            "providers": self._routes.current.able(os.environ),
+            "routes": [
+                {"models": route.models, "providers": route.providers} for route in self._watcher.current.routes
+            ],
+            "providers": self._watcher.current.usable_providers(os.environ),
             "exchanges": dict(self._exchanges),
             "attempts": dict(self._attempts),
             "memory_mb": _memory_mb(),

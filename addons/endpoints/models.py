@@ -20,7 +20,7 @@ from pathlib import Path
 
 import orjson
 
-from addons.routing.router import Offer, Routes
+from addons.routing.router import ListedModel, Router
 from converters.dialect import Effort
 from converters.jsontext import Json
 
@@ -41,20 +41,25 @@ _EFFORT_DESCRIPTIONS: dict[Effort, str] = {
 }
 
 
-def catalog(routes: Routes, environ: Mapping[str, str]) -> Json:
+def model_list(router: Router, environ: Mapping[str, str]) -> Json:
     """The body for GET /v1/models: all models that can be requested now. Equal routes and keys give equal bytes."""
-    offers = routes.offers(environ)
+    listed_models = router.listed_models(environ)
     data = [
-        {"id": offer.slug, "object": "model", "created": 0, "owned_by": offer.target.upstream.provider_name}
-        for offer in offers
+        {
+            "id": listed_model.slug,
+            "object": "model",
+            "created": 0,
+            "owned_by": listed_model.endpoint.upstream.provider_name,
+        }
+        for listed_model in listed_models
     ]
-    return {"object": "list", "data": data, "models": _within_limit(offers, len(orjson.dumps(data)))}
+    return {"object": "list", "data": data, "models": _within_limit(listed_models, len(orjson.dumps(data)))}
 
 
-def _within_limit(offers: list[Offer], used_bytes: int) -> list[Json]:
+def _within_limit(listed_models: list[ListedModel], used_bytes: int) -> list[Json]:
     models: list[Json] = []
-    for priority, offer in enumerate(offers):
-        entry = _model_info(offer, priority)
+    for priority, listed_model in enumerate(listed_models):
+        entry = _model_info(listed_model, priority)
         used_bytes += len(orjson.dumps(entry)) + 1
         if used_bytes > _MAX_BYTES:
             break
@@ -62,13 +67,13 @@ def _within_limit(offers: list[Offer], used_bytes: int) -> list[Json]:
     return models
 
 
-def _model_info(offer: Offer, priority: int) -> Json:
-    upstream, model = offer.target.upstream, offer.model
-    levels = _levels(offer)
+def _model_info(listed_model: ListedModel, priority: int) -> Json:
+    upstream, model = listed_model.endpoint.upstream, listed_model.model
+    levels = _levels(listed_model)
     window = model.context or _DEFAULT_WINDOW
     entry = {
-        "slug": offer.slug,
-        "display_name": offer.slug,
+        "slug": listed_model.slug,
+        "display_name": listed_model.slug,
         "description": f"{upstream.model} at {upstream.provider_name}",
         "priority": priority,
         "visibility": "list",
@@ -95,11 +100,11 @@ def _model_info(offer: Offer, priority: int) -> Json:
     return entry
 
 
-def _levels(offer: Offer) -> dict[Effort, str]:
+def _levels(listed_model: ListedModel) -> dict[Effort, str]:
     """The reasoning levels for Codex's picker, with their descriptions."""
-    if not offer.model.reasoning:
+    if not listed_model.model.reasoning:
         return {"none": "This model does not think"}
-    choices = offer.target.upstream.dialect.choices()
+    choices = listed_model.endpoint.upstream.dialect.choices()
     return {effort: _EFFORT_DESCRIPTIONS[effort] for effort in choices} or {
         "medium": "As deep as the model itself decides"
     }

@@ -26,7 +26,7 @@ from addons.exchange.exchange import Exchange, Plan
 from addons.exchange.request_path import request_path
 from addons.exchange.retry_policy import RetryPolicy, SameEndpoint
 from addons.routing import config, own_addresses
-from addons.routing.endpoint import Target
+from addons.routing.endpoint import ProviderEndpoint
 from addons.runtime import startup
 from addons.runtime.printable import printable
 from converters.conversion import ClientRequest, ConversionSpec, load, open_conversion
@@ -40,7 +40,7 @@ _HEAD_PATIENCE = 120.0
 """Seconds. Codex waits for the head of a response without limit (seen with 0.169); others give up after five minutes
 (Node) or ten (OpenAI's clients), and not all of that is ours."""
 
-type Choose = Callable[[http.Request, ClientRequest], Sequence[Target]]
+type Choose = Callable[[http.Request, ClientRequest], Sequence[ProviderEndpoint]]
 """Who can answer a client's request, in the order of preference; nobody: nobody that is known here.
 
 Raises RequestError or config.KeyProblem, which the client is told.
@@ -114,25 +114,25 @@ class Exchanges:
         """Whatever asks no model passes, but for what is said to one that is served here, by another way."""
         request = exchange.flow.request
         is_below = is_below_responses(request)
-        asked = _loaded(request) if is_below else _loaded_elsewhere(request)
-        targets = self._choose(request, asked) if "model" in asked.raw else ()
+        client_request = _loaded(request) if is_below else _loaded_elsewhere(request)
+        endpoints = self._choose(request, client_request) if "model" in client_request.raw else ()
         # The reverse target may be the model's own provider, which is asked in another of its protocols.
-        if targets and (is_below or targets[0].address != (request.host, request.port)):
-            refused = f"{request.method} {request_path(request)} is not served here for {asked.model}"
+        if endpoints and (is_below or endpoints[0].address != (request.host, request.port)):
+            refused = f"{request.method} {request_path(request)} is not served here for {client_request.model}"
             raise RequestError(printable(f"{refused}, whose answers come from another provider"))
         _pass(exchange)
 
     def _ask(self, exchange: Exchange) -> None:
         request = exchange.flow.request
-        asked = exchange.request = ClientRequest(load(decoded(request, ctx.options.request_limit)))
-        logged_model = printable(asked.model, 100)
-        exchange.endpoints = self._choose(request, asked)
+        client_request = exchange.request = ClientRequest(load(decoded(request, ctx.options.request_limit)))
+        logged_model = printable(client_request.model, 100)
+        exchange.endpoints = self._choose(request, client_request)
         if not exchange.endpoints:
             _pass(exchange)
             logger.info("%s passes through to %s", logged_model, request.host)
-            if (target := upstream_request.reverse_target(request, asked)) is None:
+            if (endpoint := upstream_request.reverse_endpoint(request, client_request)) is None:
                 return
-            exchange.endpoints = [target]
+            exchange.endpoints = [endpoint]
             exchange.pass_through = False
         _attempt(exchange, self._policy.first(exchange))
 

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 from mitmproxy import http
 
-from addons.routing.endpoint import Target
+from addons.routing.endpoint import ProviderEndpoint
 from converters.conversion import ClientRequest
 from converters.errors import Answer, Client, Fault
 from converters.jsontext import Json
@@ -83,7 +83,7 @@ class ResponseConverter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of one attempt. Times are in seconds, None is no limit; one runs after the other, see `addons.layer.clock`."""
+    """Of one attempt. Times are in seconds, None is no limit; see `layer/attempt_clock.py`."""
 
     connect: float | None = None
     """Until a connection is there."""
@@ -105,7 +105,7 @@ class Limits:
 class Plan:
     """What to try: who is asked, and how."""
 
-    endpoint: Target
+    endpoint: ProviderEndpoint
     reasoning_stripped: bool = False
 
 
@@ -165,7 +165,7 @@ class Exchange:
 
     client: Client = "other"
     request: ClientRequest | None = field(default=None, repr=False)
-    endpoints: Sequence[Target] = ()
+    endpoints: Sequence[ProviderEndpoint] = ()
     """Who can answer, in the order of preference."""
 
     attempt: Attempt | None = None

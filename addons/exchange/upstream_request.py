@@ -4,7 +4,7 @@ from mitmproxy import connection, http
 
 from addons.credentials import header_secrets
 from addons.exchange.exchange import Attempt, Exchange, Limits, Plan
-from addons.routing.endpoint import Target
+from addons.routing.endpoint import ProviderEndpoint
 from converters.conversion import ClientRequest, Conversion, Upstream, passes_as_it_is
 from converters.protocols import PROTOCOLS, RESPONSES
 
@@ -17,20 +17,20 @@ _OWN_TO_THE_CLIENT = {
 }
 
 
-def reverse_target(request: http.Request, asked: ClientRequest) -> Target | None:
+def reverse_endpoint(request: http.Request, client_request: ClientRequest) -> ProviderEndpoint | None:
     """The reverse target as a provider, for a request that OpenAI would refuse as it is. None: let it pass."""
-    if passes_as_it_is(asked.raw):
+    if passes_as_it_is(client_request.raw):
         return None
     version = "/v1" if request.path.startswith("/v1/") else "/"
-    upstream = Upstream(request.host, RESPONSES, asked.model, PROTOCOLS[RESPONSES].dialect())
-    return Target(upstream, f"{request.scheme}://{request.host}:{request.port}{version}", "client")
+    upstream = Upstream(request.host, RESPONSES, client_request.model, PROTOCOLS[RESPONSES].dialect())
+    return ProviderEndpoint(upstream, f"{request.scheme}://{request.host}:{request.port}{version}", "client")
 
 
 def attempt(exchange: Exchange, plan: Plan, conversion: Conversion, *, answer_limit: int) -> Attempt:
     """The attempt that carries this conversion out; `answer_limit` is in bytes."""
-    target = plan.endpoint
-    forwarded, own = _forwarded(exchange.flow) if target.own_credentials else ({}, {})
-    shown, secret = target.shown_headers()
+    endpoint = plan.endpoint
+    forwarded, own = _forwarded(exchange.flow) if endpoint.own_credentials else ({}, {})
+    shown, secret = endpoint.shown_headers()
     headers = {
         "user-agent": _USER_AGENT,
         **forwarded,
@@ -41,16 +41,16 @@ def attempt(exchange: Exchange, plan: Plan, conversion: Conversion, *, answer_li
     }
     flow = http.HTTPFlow(exchange.flow.client_conn, connection.Server(address=None))
     fields = [(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in headers.items()]
-    flow.request = http.Request.make("POST", target.url(conversion.path), conversion.body, fields)
+    flow.request = http.Request.make("POST", endpoint.url(conversion.path), conversion.body, fields)
     if own:  # not to be had again when somebody replays the attempt
         header_secrets.keep(flow, {name: header_secrets.Secret.of(value) for name, value in own.items()})
     return Attempt(
         flow,
         conversion,
-        own | secret | target.credentials(),
-        target.upstream.provider_name,
-        target.upstream.model,
-        Limits(target.connect, target.first_byte, target.idle, target.progress, answer_limit),
+        own | secret | endpoint.credentials(),
+        endpoint.upstream.provider_name,
+        endpoint.upstream.model,
+        Limits(endpoint.connect, endpoint.first_byte, endpoint.idle, endpoint.progress, answer_limit),
         plan,
     )
 

@@ -139,7 +139,7 @@ def _jump(here: flow.Flow, there: flow.Flow) -> None:
         ctx.master.addons.get("view").focus.flow = there
     except ValueError as error:
         raise exceptions.CommandError(f"hidden by the filter: {there.comment}") from error
-    mitmweb.lead(here, there)
+    mitmweb.select_other(here, there)
 
 
 def _say(flow: http.HTTPFlow, words: list[str], marker: str) -> None:

@@ -33,7 +33,7 @@ class Turn(Contentview):
     def render_priority(self, data: bytes, metadata: Metadata) -> float:
         """Above JSON's 1 where it fits."""
         if metadata.flow is not None:
-            mitmweb.looked_at(metadata.flow)
+            mitmweb.focus_on(metadata.flow)
         is_ours = metadata.content_type in _TYPES and _is_for_model(metadata.flow)
         return 2 if is_ours and looks_readable(data, metadata.content_type or "") else -1
 
@@ -79,9 +79,9 @@ def _exchange_lines(metadata: Metadata) -> Iterator[str]:
         return
     yield from textwrap.wrap(flow.comment, WIDTH)
     if metadata.http_message is flow.request:
-        yield from dialect(_dialect_flags(flow.metadata.get(SPEC)))
+        yield from dialect_lines(_dialect_flags(flow.metadata.get(SPEC)))
     else:
-        yield from timing(numbers(flow.metadata.get(TIMES)))
+        yield from timing_lines(numbers(flow.metadata.get(TIMES)))
 
 
 def _dialect_flags(route: object) -> object:
@@ -92,14 +92,14 @@ def _dialect_flags(route: object) -> object:
     return fields.get("dialect") if isinstance(fields, dict) else None
 
 
-def dialect(flags: object) -> Iterator[str]:
+def dialect_lines(flags: object) -> Iterator[str]:
     """How the provider departs from its protocol, which explains what the request looks like."""
     if isinstance(flags, dict) and flags:
         text = " · ".join(f"{flag} {jsontext.dumps(value).decode().strip('"')}" for flag, value in flags.items())
         yield from textwrap.wrap(f"dialect: {text}", WIDTH)
 
 
-def timing(times: Sequence[int]) -> Iterator[str]:
+def timing_lines(times: Sequence[int]) -> Iterator[str]:
     """`times` are milliseconds from the attempt's start to each piece of the response."""
     if not times:
         return

@@ -11,14 +11,14 @@ from mitmproxy.addons.view import View
 from mitmproxy.flow import Flow
 
 
-def looked_at(flow: Flow) -> None:
+def focus_on(flow: Flow) -> None:
     """Gives the focus (`@focus` in commands) to the flow whose body is shown; without this it is the first flow."""
     view = _view()
     if view is not None and view.focus.flow is not flow and flow in view:
         view.focus.flow = flow
 
 
-def lead(selected: Flow, other: Flow) -> None:
+def select_other(selected: Flow, other: Flow) -> None:
     """Selects `other` in pages where `selected` is selected. Does nothing outside mitmweb."""
     if _view() is None:
         return

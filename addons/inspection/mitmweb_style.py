@@ -28,7 +28,7 @@ class _AddStyle(OutputTransform):
         return status_code, headers, chunk
 
 
-class PageStyle:
+class MitmwebStyle:
     def running(self) -> None:
         app = getattr(ctx.master, "app", None)  # only mitmweb has one
         if app is not None and _AddStyle not in app.transforms:

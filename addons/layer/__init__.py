@@ -11,10 +11,10 @@ Until the response has content to tell the client has read nothing, not even a s
 
     patches.py            what of mitmproxy is replaced, and whether that fits
     last_resort.py        an end for all that raises
-    stream.py             the attempts: connect, send, read, fail
+    exchange_stream.py    the attempts: connect, send, read, fail
     attempt.py            one attempt's request and body
-    client_side.py        what the client reads, and whether it is still there
-    timers.py             wake-ups; clock.py: the limits of time of an attempt
+    client_stream.py      what the client reads, and whether it is still there
+    timers.py             wake-ups; attempt_clock.py: the limits of time of an attempt
     request_size.py       a request is read to its limit
     credential_stream.py  no flow holds a secret; debug_log.py: no line of `proxy_debug` does
     http1.py              interim responses, trailers and heads without end

@@ -15,7 +15,7 @@ from addons.exchange.error_response import MOST_OF_AN_ERROR, readable
 from addons.exchange.exchange import Attempt, Exchange, Outcome, ResponseConverter
 from addons.exchange.flow_metadata import CHUNKS, EXCHANGE, SIDE, TIMES, as_text, note_end
 from addons.layer import live_bodies
-from addons.layer.clock import Clock
+from addons.layer.attempt_clock import Clock
 from addons.runtime.printable import printable
 from converters.errors import Fault, Kind
 
@@ -49,7 +49,7 @@ class RunningAttempt:
     _sizes: array[int] = field(default_factory=lambda: array("I"))
     _times: array[int] = field(default_factory=lambda: array("I"))  # milliseconds
     _sent: header_secrets.Secrets = field(default_factory=dict, repr=False)
-    _place: header_secrets.Place | None = None
+    _destination: header_secrets.Destination | None = None
     _stream_mask: StreamMask = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,14 +75,14 @@ class RunningAttempt:
         request.headers.setdefault("host", url.hostport(request.scheme, request.host, request.port))
         request.headers["accept-encoding"] = "identity"
         self._sent = header_secrets.hide(request, self.record.credentials)
-        self._place = header_secrets.Place.of(request)
+        self._destination = header_secrets.Destination.of(request)
 
     def on_the_wire(self, *, keep_alive: bool) -> http.Request:
         """The request as it is sent: only here are the credentials, and only if it goes where it was meant to go.
 
         It may have been edited meanwhile.
         """
-        is_at_home = self._place is not None and self._place.has(self.flow.request)
+        is_at_home = self._destination is not None and self._destination.includes(self.flow.request)
         request, _ = header_secrets.restored(self.flow.request, self._sent if is_at_home else {})
         for name in _OF_ONE_HOP:
             request.headers.pop(name, None)

@@ -79,7 +79,7 @@ class CredentialStream(HttpStream):
         if isinstance(event, http_events.RequestHeaders):
             known = header_secrets.of(self.flow)  # an addon may lead a live request elsewhere
             if self.flow.is_replay == "request":
-                known = header_secrets.for_this_place(self.flow, event.request, self.context.server.sni)
+                known = header_secrets.secrets_for(self.flow, event.request, self.context.server.sni)
             event.request, missing = header_secrets.restored(event.request, known)
             if missing:
                 what = f"sent without {', '.join(sorted(missing))}: withheld, and not known for this address"

@@ -21,7 +21,7 @@ from mitmproxy.proxy.layers.http._http1 import Http1Connection
 from mitmproxy.proxy.layers.http._http2 import Http2Connection
 
 from addons.layer import debug_log, hook_dispatch, http1, http2, message_checks, proxy_errors, write_coalescing
-from addons.layer.stream import ExchangeStream
+from addons.layer.exchange_stream import ExchangeStream
 from addons.runtime import dependencies
 
 logger = logging.getLogger(__name__)

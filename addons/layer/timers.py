@@ -9,11 +9,11 @@ from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import GetHttpConnection
 
 from addons.layer.attempt import RunningAttempt
-from addons.layer.client_side import ClientSide
+from addons.layer.client_stream import ClientStream
 from converters.errors import Kind
 
 
-class TimedStream(ClientSide):
+class TimedStream(ClientStream):
     _attempt: RunningAttempt | None = None  # the one in progress
     _connecting: GetHttpConnection | None = None
     _late = False  # connecting took too long

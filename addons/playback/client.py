@@ -17,8 +17,8 @@ from mitmproxy import command, connection, ctx, exceptions, hooks, http, types
 from addons.cases.case import Case, CaseError
 from addons.exchange.exchange import Exchange
 from addons.routing.api_keys import KeyProblem
-from addons.routing.config_watcher import RoutesFile
-from addons.routing.router import Routes
+from addons.routing.config_watcher import ConfigWatcher
+from addons.routing.router import Router
 from addons.runtime.printable import printable
 from converters.response_shape import ResponseShape
 
@@ -30,13 +30,13 @@ _UNUSED_ADDRESS = "http://127.0.0.1:9"
 _MOST_LOGGED_LINES = 60
 
 
-class NobodyServes(ValueError):
+class NoProvider(ValueError):
     """No provider can serve a recorded request; the text says why."""
 
 
-class Resend:
-    def __init__(self, routes: RoutesFile) -> None:
-        self._routes = routes
+class ReplayClient:
+    def __init__(self, watcher: ConfigWatcher) -> None:
+        self._watcher = watcher
         self._cases: WeakKeyDictionary[http.HTTPFlow, Case] = WeakKeyDictionary()
 
     @command.command("replay.send")
@@ -44,11 +44,11 @@ class Resend:
         """Send a recorded request again. The comment and the log say how the response's shape differs."""
         try:
             case = Case.load(Path(folder).expanduser())
-            self._routes.refresh()
-            check(case, self._routes.current)
-        except (CaseError, NobodyServes) as error:
+            self._watcher.refresh()
+            check_served(case, self._watcher.current)
+        except (CaseError, NoProvider) as error:
             raise exceptions.CommandError(str(error)) from error
-        flow = question(case)
+        flow = client_flow(case)
         self._cases[flow] = case
         ctx.master.commands.call("replay.client", [flow])
 
@@ -61,19 +61,19 @@ class Resend:
             logger.info("replay: %s", "\n".join(map(printable, lines[:_MOST_LOGGED_LINES])))
 
 
-def check(case: Case, routes: Routes) -> None:
+def check_served(case: Case, router: Router) -> None:
     """Raises NobodyServes where no route or key serves the case's model."""
     try:
-        targets = routes.targets(case.metadata.model, os.environ)
+        targets = router.endpoints(case.metadata.model, os.environ)
     except KeyProblem as error:
-        raise NobodyServes(str(error)) from error
+        raise NoProvider(str(error)) from error
     if not targets:
-        raise NobodyServes(
+        raise NoProvider(
             f"no provider serves {case.metadata.model}, the model of the case; routes.show lists the routes"
         )
 
 
-def question(case: Case) -> http.HTTPFlow:
+def client_flow(case: Case) -> http.HTTPFlow:
     """The client's side of a case, not sent yet."""
     address = ("127.0.0.1", 0)
     client = connection.Client(peername=address, sockname=address, timestamp_start=time.time())

@@ -29,23 +29,23 @@ _COUNTERS = re.compile(r"(?<=user-)\d+|(?<=name-)\d+|(?<=<key-)\d+|(?<=<redacted
 
 
 @dataclass(eq=False)
-class Recorded:
+class LibraryCase:
     """A case of the library: its path there, and how often it has answered."""
 
     name: str
     case: Case
     fingerprint: RequestFingerprint
-    played: int = field(default=0)
+    times_played: int = field(default=0)
 
 
-class Miss(RequestError):
+class NoMatchingCase(RequestError):
     """No case answers a request; the text has the nearest ones and what differs."""
 
 
-class Repertoire:
+class CaseLibrary:
     """Cases by name, in the order in which they take turns."""
 
-    def __init__(self, recorded: Iterable[Recorded]) -> None:
+    def __init__(self, recorded: Iterable[LibraryCase]) -> None:
         self._recorded = {case.name: case for case in recorded}
 
     @classmethod
@@ -60,14 +60,14 @@ class Repertoire:
             raise CaseError(f"{folder}: holds no case")
         return cls(recorded)
 
-    def __iter__(self) -> Iterator[Recorded]:
+    def __iter__(self) -> Iterator[LibraryCase]:
         return iter(self._recorded.values())
 
     def named(self, name: str) -> Case | None:
         recorded = self._recorded.get(name)
         return recorded.case if recorded else None
 
-    def find(self, raw: Json, *, compact: bool) -> Recorded:
+    def find(self, raw: Json, *, compact: bool) -> LibraryCase:
         """The case that answers, whose turn this was.
 
         Raises:
@@ -78,9 +78,9 @@ class Repertoire:
         candidates = [recorded for recorded in self if recorded.case.metadata.compact == compact]
         matching = [recorded for recorded in candidates if recorded.fingerprint == requested]
         if not matching:
-            raise Miss("\n".join(_miss_lines(requested, candidates, compact)))
-        chosen = min(matching, key=lambda recorded: recorded.played)
-        chosen.played += 1
+            raise NoMatchingCase("\n".join(_miss_lines(requested, candidates, compact)))
+        chosen = min(matching, key=lambda recorded: recorded.times_played)
+        chosen.times_played += 1
         return chosen
 
 
@@ -97,19 +97,19 @@ def _redacted(text: str) -> str:
     return _COUNTERS.sub("N", Redactor().text(text))
 
 
-def _read(folder: Path) -> Iterator[Recorded]:
+def _read(folder: Path) -> Iterator[LibraryCase]:
     for metadata_file in sorted(folder.rglob("case.toml")):
         case_folder = metadata_file.parent
         name = case_folder.relative_to(folder).as_posix() if case_folder != folder else case_folder.name
         try:
             case = Case.load(case_folder)
-            yield Recorded(name, case, fingerprint(conversion.load(case.client_request)))
+            yield LibraryCase(name, case, fingerprint(conversion.load(case.client_request)))
         except (CaseError, RequestError) as error:
             # A case that cannot be read must not keep the others from answering.
             logger.warning("replay: %s is left out: %s", name, error)
 
 
-def _miss_lines(requested: RequestFingerprint, cases: list[Recorded], compact: bool) -> Iterator[str]:
+def _miss_lines(requested: RequestFingerprint, cases: list[LibraryCase], compact: bool) -> Iterator[str]:
     nearest = "; the nearest:" if cases else ", there is none; --set replay=FOLDER names where they are"
     yield f"no recorded case answers this {'compaction' if compact else 'request'}{nearest}"
     by_likeness = sorted(cases, key=lambda recorded: requested.likeness(recorded.fingerprint), reverse=True)

@@ -13,16 +13,16 @@ from urllib.parse import quote, unquote
 
 from addons.cases.case import Case
 from addons.cases.case_metadata import UpstreamFault
-from addons.playback.library import Repertoire
+from addons.playback.library import CaseLibrary
 
 _LARGEST_HEAD_BYTES = 1 << 16
 
 
-class Player:
+class PlaybackServer:
     """`paced`: each chunk is sent at its recorded time; else all are sent at once, with a write for each."""
 
-    def __init__(self, repertoire: Repertoire, *, paced: bool = False) -> None:
-        self.repertoire, self.paced = repertoire, paced
+    def __init__(self, library: CaseLibrary, *, paced: bool = False) -> None:
+        self.library, self.paced = library, paced
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -53,7 +53,7 @@ class Player:
         lengths = [header.partition(":")[2] for header in headers if header.lower().startswith("content-length:")]
         await reader.readexactly(int(lengths[0]) if lengths else 0)
         name = request_line.split(" ")[1].removeprefix("/").partition("/")[0]
-        return self.repertoire.named(unquote(name))
+        return self.library.named(unquote(name))
 
     async def _play(self, case: Case, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Whether the connection goes on; not where the upstream dropped it."""

@@ -30,7 +30,7 @@ class _Entry(NamedTuple):
     size: int
 
 
-def prepare(folder: Path) -> None:
+def prepare_folder(folder: Path) -> None:
     """Makes the folder, which git will ignore, since it will hold somebody's work. Raises OSError where it cannot."""
     folder.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
     with suppress(FileExistsError):
@@ -40,7 +40,7 @@ def prepare(folder: Path) -> None:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Holds the folder's lock, for which it waits: only one process may write."""
     with os.fdopen(os.open(folder / _LOCK, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)), "wb") as lock:
         if sys.platform != "win32":  # it has no flock
@@ -48,7 +48,7 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
-class Shelf:
+class Archive:
     """Cases at `<folder>/<protocol>/<time>-<id>`, in a prepared folder that is locked. All methods block."""
 
     def __init__(self, folder: Path, *, most_bytes: int, most: int) -> None:

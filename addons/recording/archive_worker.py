@@ -3,7 +3,7 @@
 Redacting an exchange costs more than converting it; a thread of the proxy would hold up all other exchanges. Tasks that
 the process has received are done even if the proxy is killed, and only while the proxy is idle.
 
-    proxy -> worker   a pickled `Task` each
+    proxy -> worker   a pickled `ArchiveTask` each
     worker -> proxy   a line of JSON each: the error, "" if there was none; the first line says that it is ready
 
 A worker with many tasks left outlives its proxy; the next proxy's worker waits for it.
@@ -26,9 +26,9 @@ from typing import IO, Any
 if sys.platform == "linux":
     import fcntl
 
-from addons.recording.archive import Shelf, alone, prepare
+from addons.recording.archive import Archive, locked, prepare_folder
 from addons.recording.recorder import Exchanged, NoCase, case_of
-from addons.redaction.detectors import Private, Redactor
+from addons.redaction.detectors import PrivateValues, Redactor
 from addons.redaction.redact_case import Unsafe, redact
 from converters.errors import RequestError
 
@@ -42,15 +42,15 @@ _NICENESS = 19  # exchanges in flight come first
 
 
 @dataclass(frozen=True)
-class Task:
+class ArchiveTask:
     """An exchange of two `BareSide`s, to be archived under a name."""
 
     exchanged: Exchanged
     name: str
-    private: Private
+    private: PrivateValues
 
 
-class Keeper:
+class ArchiveWorker:
     """The worker process as the proxy sees it."""
 
     def __init__(self, folder: Path, *, most_bytes: int, most: int, failed: Callable[[str], None]) -> None:
@@ -63,7 +63,7 @@ class Keeper:
         self._failed = failed
         self._sent = self._done = 0  # tasks; each is counted by one thread
         self._start()
-        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._tasks: queue.SimpleQueue[ArchiveTask | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write, daemon=True)
         self._writer.start()
 
@@ -72,7 +72,7 @@ class Keeper:
         """Tasks that are not yet done."""
         return self._tasks.qsize() + self._sent - self._done
 
-    def put(self, task: Task) -> None:
+    def put(self, task: ArchiveTask) -> None:
         """Does not block."""
         self._tasks.put(task)
 
@@ -87,7 +87,7 @@ class Keeper:
             [sys.executable, "-m", "addons.recording.archive_worker", *self._arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=environment(),
+            env=process_environment(),
             start_new_session=True,  # Ctrl-C is for the proxy; the worker ends when all its tasks are done
         )
         assert self._process.stdin is not None and self._process.stdout is not None
@@ -114,7 +114,7 @@ class Keeper:
             except OSError as error:
                 self._failed(f"{task.name}: not written: {error}")
 
-    def _send(self, task: Task) -> None:
+    def _send(self, task: ArchiveTask) -> None:
         if self._process.poll() is not None:
             self._stop()
             self._sent = self._done = 0
@@ -134,7 +134,7 @@ class Keeper:
             self._process.stdout.close()
 
 
-def environment() -> dict[str, str]:
+def process_environment() -> dict[str, str]:
     """Environment variables with which a process finds our packages."""
     path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
     return os.environ | {"PYTHONPATH": path}
@@ -149,14 +149,14 @@ def _enlarge(pipe: IO[bytes]) -> None:
 def serve(folder: Path, most_bytes: int, most: int, tasks: IO[bytes], results: IO[bytes]) -> None:
     """Does all tasks; this runs in the worker process."""
     try:
-        prepare(folder)
+        prepare_folder(folder)
     except OSError as error:
         _report(results, str(error))
         return
     _report(results, "")
     backlog = _Backlog(tasks)
-    with alone(folder):
-        archive = Shelf(folder, most_bytes=most_bytes, most=most)
+    with locked(folder):
+        archive = Archive(folder, most_bytes=most_bytes, most=most)
         while (task := backlog.next()) is not None:
             _report(results, _archive(archive, task))
 
@@ -169,7 +169,7 @@ class _Backlog:
 
     def __init__(self, tasks: IO[bytes]) -> None:
         self._tasks = tasks
-        self._waiting: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[ArchiveTask | None] = queue.SimpleQueue()
         self._last_received = 0.0
         self._ended = threading.Event()
         threading.Thread(target=self._read, daemon=True).start()
@@ -181,7 +181,7 @@ class _Backlog:
         self._ended.set()
         self._waiting.put(None)
 
-    def next(self) -> Task | None:
+    def next(self) -> ArchiveTask | None:
         """None at the end. Waits until the proxy is idle, since a busy one needs the processor."""
         task = self._waiting.get()
         while (
@@ -193,17 +193,17 @@ class _Backlog:
         return task
 
 
-def _next(tasks: IO[bytes]) -> Task | None:
+def _next(tasks: IO[bytes]) -> ArchiveTask | None:
     """None at the end, or where a killed proxy wrote only a part of a task."""
     try:
         task: Any = pickle.load(tasks)
     except (EOFError, pickle.UnpicklingError):
         return None
-    assert isinstance(task, Task)
+    assert isinstance(task, ArchiveTask)
     return task
 
 
-def _archive(archive: Shelf, task: Task) -> str:
+def _archive(archive: Archive, task: ArchiveTask) -> str:
     """The error, "" if there was none."""
     try:
         archive.put(redact(case_of(task.exchanged), Redactor(task.private)).case, task.name)
@@ -222,7 +222,7 @@ def _report(results: IO[bytes], problem: str) -> None:
 
 if __name__ == "__main__":
     os.nice(_NICENESS)
-    # Imported by its name, by which pickle finds `Task`: here the module is __main__.
+    # Imported by its name, by which pickle finds `ArchiveTask`: here the module is __main__.
     from addons.recording import archive_worker
 
     archive_worker.serve(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.stdin.buffer, sys.stdout.buffer)

@@ -25,10 +25,10 @@ from mitmproxy.log import ALERT
 from addons.credentials import header_secrets
 from addons.exchange.exchange import Exchange
 from addons.recording import recorder
-from addons.recording.archive_worker import Keeper, Task
+from addons.recording.archive_worker import ArchiveTask, ArchiveWorker
 from addons.recording.recorder import BareSide, Exchanged, NoCase
-from addons.recording.save_process import Order, save_elsewhere
-from addons.redaction.detectors import SHORTEST_SECRET, Private, secrets_of
+from addons.recording.save_process import SaveRequest, save_in_process
+from addons.redaction.detectors import SHORTEST_SECRET, PrivateValues, secrets_in_environment
 from addons.runtime import startup
 from addons.runtime.printable import printable
 
@@ -44,8 +44,8 @@ class Capture:
     def __init__(self, keys: Callable[[], Iterable[str]] = tuple) -> None:
         """`keys` gives all credentials that the proxy may use at the moment."""
         self._keys = keys
-        self._archive_worker: Keeper | None = None
-        self._cached_private = -math.inf, Private()
+        self._archive_worker: ArchiveWorker | None = None
+        self._cached_private = -math.inf, PrivateValues()
         """Since when it is known, and the values."""
         self.saving: set[asyncio.Task[list[str]]] = set()
         """Commands that are not done; each results in lines that say what was written."""
@@ -64,7 +64,7 @@ class Capture:
     def configure(self, updated: set[str]) -> None:
         if "redact" in updated:
             self._redact_option()
-            self._cached_private = -math.inf, Private()
+            self._cached_private = -math.inf, PrivateValues()
         for most in updated & {"capture_all_mb", "capture_all_count"}:
             if getattr(ctx.options, most) < 1:
                 raise exceptions.OptionsError(f"{most}: must be at least 1")
@@ -81,7 +81,7 @@ class Capture:
         try:
             most = ctx.options.capture_all_count
             most_bytes = ctx.options.capture_all_mb << 20
-            self._archive_worker = Keeper(folder, most_bytes=most_bytes, most=most, failed=_log_failure)
+            self._archive_worker = ArchiveWorker(folder, most_bytes=most_bytes, most=most, failed=_log_failure)
         except OSError as error:
             raise exceptions.OptionsError(f"capture_all: {error}") from error
 
@@ -102,7 +102,7 @@ class Capture:
         client, attempt = exchange.flow, exchange.attempts[-1].flow
         exchanged = Exchanged(BareSide.of(client).without_answer(), BareSide.of(attempt))
         private = _with_client_credentials(self._recent_private(), [client, attempt])
-        self._archive_worker.put(Task(exchanged, _archive_name(client), private))
+        self._archive_worker.put(ArchiveTask(exchanged, _archive_name(client), private))
 
     # --- by command ---
 
@@ -125,15 +125,17 @@ class Capture:
             if isinstance(exchange, Exchanged)
             for side in (exchange.client, exchange.attempt)
         ]
-        order = Order(found, self._folder(), name, pins, _with_client_credentials(self._private(), sides), wrong)
-        order.check()
-        saving = asyncio.get_running_loop().create_task(self._save_and_log(order))
+        save_request = SaveRequest(
+            found, self._folder(), name, pins, _with_client_credentials(self._private(), sides), wrong
+        )
+        save_request.check()
+        saving = asyncio.get_running_loop().create_task(self._save_and_log(save_request))
         self.saving.add(saving)
         saving.add_done_callback(self.saving.discard)
-        return [f"{order.plain_name}: being redacted; the event log says where it is written, or why not"]
+        return [f"{save_request.plain_name}: being redacted; the event log says where it is written, or why not"]
 
-    async def _save_and_log(self, order: Order) -> list[str]:
-        lines = await save_elsewhere(order)
+    async def _save_and_log(self, save_request: SaveRequest) -> list[str]:
+        lines = await save_in_process(save_request)
         logger.log(ALERT, "%s", "\n".join(map(printable, lines)))
         return lines
 
@@ -145,10 +147,10 @@ class Capture:
     def _folder(self) -> Path:
         return Path(ctx.options.capture_dir or "flows").expanduser().absolute()
 
-    def _private(self) -> Private:
-        return private(self._keys(), self._redact_option())
+    def _private(self) -> PrivateValues:
+        return private_values(self._keys(), self._redact_option())
 
-    def _recent_private(self) -> Private:
+    def _recent_private(self) -> PrivateValues:
         """As `_private`, cached: the values rarely change, and reading them takes a while."""
         since, values = self._cached_private
         if time.monotonic() - since > _PRIVATE_VALUES_TTL_SECONDS:
@@ -158,17 +160,19 @@ class Capture:
 
     def _redact_option(self) -> list[str]:
         try:
-            return listed(ctx.options.redact)
+            return expand_values(ctx.options.redact)
         except (OSError, UnicodeDecodeError) as error:
             raise exceptions.OptionsError(f"redact: {error}") from error
 
 
-def private(keys: Iterable[str] = (), also: Iterable[str] = ()) -> Private:
+def private_values(keys: Iterable[str] = (), also: Iterable[str] = ()) -> PrivateValues:
     """The private values of this machine and its user."""
-    return Private((*secrets_of(os.environ), *keys), tuple(also), _machine_and_user_names(), (str(Path.home()),))
+    return PrivateValues(
+        (*secrets_in_environment(os.environ), *keys), tuple(also), _machine_and_user_names(), (str(Path.home()),)
+    )
 
 
-def _with_client_credentials(private: Private, sides: Iterable[object]) -> Private:
+def _with_client_credentials(private: PrivateValues, sides: Iterable[object]) -> PrivateValues:
     """Adds what the clients of these flows sent as credentials, which an upstream may have repeated."""
     flows = [side for side in sides if isinstance(side, http.HTTPFlow)]
     sent = {value for flow in flows for value in header_secrets.values(flow) if len(value) >= SHORTEST_SECRET}
@@ -183,7 +187,7 @@ def _machine_and_user_names() -> tuple[str, ...]:
     return tuple(names)
 
 
-def listed(values: Iterable[str]) -> list[str]:
+def expand_values(values: Iterable[str]) -> list[str]:
     """The values, with the lines of a file in place of `@file`.
 
     Raises:

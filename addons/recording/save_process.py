@@ -1,6 +1,6 @@
 """Redacts exchanges and writes them as cases in a process of its own: redacting takes about a second per megabyte.
 
-proxy -> process   a pickled `Order`
+proxy -> process   a pickled `SaveRequest`
 process -> proxy   a line of JSON for each case: where it was written, or why not
 """
 
@@ -18,7 +18,7 @@ from mitmproxy import exceptions
 
 from addons.recording import archive_worker, recorder
 from addons.recording.recorder import BareSide, Exchanged, NoCase
-from addons.redaction.detectors import Private, Redactor
+from addons.redaction.detectors import PrivateValues, Redactor
 from addons.redaction.redact_case import Redacted, Unsafe, redact
 from converters.errors import RequestError
 from converters.protocols import PROTOCOLS
@@ -30,7 +30,7 @@ _NEXT_STEP_IF_WRONG = "it fails until the converter is corrected and scripts/upd
 
 
 @dataclass(frozen=True)
-class Order:
+class SaveRequest:
     """Exchanges to be saved. `wrong`: they were converted wrongly, and their cases fail until that is corrected."""
 
     found: Sequence[Exchanged | NoCase]
@@ -38,7 +38,7 @@ class Order:
     name: str
     """PROTOCOL/BEHAVIOUR, with ! to replace a case."""
     pins: str
-    private: Private
+    private: PrivateValues
     wrong: bool = False
 
     @property
@@ -65,25 +65,25 @@ class Order:
             raise exceptions.CommandError("there is no exchange among these flows")
 
 
-def save(order: Order) -> Iterator[str]:
+def save(save_request: SaveRequest) -> Iterator[str]:
     """Writes a case for each exchange, and says where, or why not.
 
     Raises:
         exceptions.CommandError: see `Order.check`.
     """
-    order.check()
-    for number, exchange in enumerate(order.found, 1):
-        numbered = order.plain_name if len(order.found) == 1 else f"{order.plain_name}-{number}"
+    save_request.check()
+    for number, exchange in enumerate(save_request.found, 1):
+        numbered = save_request.plain_name if len(save_request.found) == 1 else f"{save_request.plain_name}-{number}"
         try:
-            redacted = _redacted(exchange, order)
-            redacted.case.save(order.folder / numbered, replacing=order.name.endswith("!"))
+            redacted = _redacted(exchange, save_request)
+            redacted.case.save(save_request.folder / numbered, replacing=save_request.name.endswith("!"))
         except FileExistsError:
-            yield f"{numbered}: not written: the case exists; {order.plain_name}! replaces it"
+            yield f"{numbered}: not written: the case exists; {save_request.plain_name}! replaces it"
         except (NoCase, Unsafe, RequestError, OSError) as error:
             yield f"{numbered}: not written: {error}"
         else:
-            next_step = [_NEXT_STEP_IF_WRONG] if order.wrong else []
-            where = _display_path(order.folder / numbered)
+            next_step = [_NEXT_STEP_IF_WRONG] if save_request.wrong else []
+            where = _display_path(save_request.folder / numbered)
             yield "; ".join([f"{numbered}: written to {where}", *redacted.remarks, *next_step])
 
 
@@ -92,31 +92,34 @@ def _display_path(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def _redacted(exchange: Exchanged | NoCase, order: Order) -> Redacted:
+def _redacted(exchange: Exchanged | NoCase, save_request: SaveRequest) -> Redacted:
     if isinstance(exchange, NoCase):
         raise exchange
-    case = recorder.case_of(exchange, order.pins.strip())
-    if case.metadata.route.protocol != order.protocol:
+    case = recorder.case_of(exchange, save_request.pins.strip())
+    if case.metadata.route.protocol != save_request.protocol:
         raise NoCase(f"its provider speaks {case.metadata.route.protocol}, which its name must begin with")
     return redact(
-        replace(case, metadata=case.metadata.model_copy(update={"wrong": order.wrong})), Redactor(order.private)
+        replace(case, metadata=case.metadata.model_copy(update={"wrong": save_request.wrong})),
+        Redactor(save_request.private),
     )
 
 
-async def save_elsewhere(order: Order) -> list[str]:
+async def save_in_process(save_request: SaveRequest) -> list[str]:
     """As `save`, in a process that goes on if this one ends."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "addons.recording.save_process"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        env=archive_worker.environment(),
+        env=archive_worker.process_environment(),
         start_new_session=True,  # Ctrl-C is for the proxy
     )
-    bare_order = replace(order, found=list(map(_bare, order.found)))
-    output, _ = await process.communicate(pickle.dumps(bare_order))
+    bare_request = replace(save_request, found=list(map(_bare, save_request.found)))
+    output, _ = await process.communicate(pickle.dumps(bare_request))
     lines: list[str] = [json.loads(line) for line in output.splitlines()]
     if process.returncode:
-        lines.append(f"{order.plain_name}: not written: the process that writes it failed, its error stands above")
+        lines.append(
+            f"{save_request.plain_name}: not written: the process that writes it failed, its error stands above"
+        )
     return lines
 
 
@@ -128,14 +131,14 @@ def _bare(exchange: Exchanged | NoCase) -> Exchanged | NoCase:
 
 def main() -> None:
     """Runs in the process."""
-    order: Order = pickle.load(sys.stdin.buffer)
-    for line in save(order):
+    save_request: SaveRequest = pickle.load(sys.stdin.buffer)
+    for line in save(save_request):
         print(json.dumps(line), flush=True)
 
 
 if __name__ == "__main__":
     os.nice(_NICENESS)
-    # Imported by its name, by which pickle finds `Order`: here the module is __main__.
+    # Imported by its name, by which pickle finds `SaveRequest`: here the module is __main__.
     from addons.recording import save_process
 
     save_process.main()

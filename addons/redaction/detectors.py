@@ -55,7 +55,7 @@ class Span(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Private:
+class PrivateValues:
     """Private values of this machine, which no pattern knows. `listed` are those that the user named."""
 
     secrets: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ class Private:
     homes: tuple[str, ...] = ()
 
 
-def secrets_of(environ: Mapping[str, str]) -> Iterator[str]:
+def secrets_in_environment(environ: Mapping[str, str]) -> Iterator[str]:
     """The values of variables that are named like secrets."""
     for name, value in environ.items():
         if _SECRET_NAME.search(name) and len(value.strip()) >= SHORTEST_SECRET:
@@ -212,8 +212,8 @@ _DETECTORS = (
 class Redactor:
     """Replaces private values of one case by placeholders, which it numbers."""
 
-    def __init__(self, private: Private | None = None) -> None:
-        self._detectors = [*_detectors_of(private or Private()), *_DETECTORS]
+    def __init__(self, private: PrivateValues | None = None) -> None:
+        self._detectors = [*_detectors_of(private or PrivateValues()), *_DETECTORS]
         self._placeholders: dict[tuple[str, str], str] = {}
         """(format, value) -> placeholder."""
         self._counts: dict[str, int] = {}
@@ -222,11 +222,11 @@ class Redactor:
         """The text with placeholders."""
         parts, at = [], 0
         for span in self.spans(text):
-            parts += [text[at : span.start], self.instead(span)]
+            parts += [text[at : span.start], self.placeholder_for(span)]
             at = span.end
         return "".join([*parts, text[at:]])
 
-    def instead(self, span: Span) -> str:
+    def placeholder_for(self, span: Span) -> str:
         """The placeholder, numbered at first use; the same for a value and for its JSON-escaped form."""
         key = (span.placeholder, _unescaped(span.found))
         if key not in self._placeholders:
@@ -264,7 +264,7 @@ def _overlap(span: Span, other: Span) -> bool:
     return span.start < other.end and other.start < span.end
 
 
-def _detectors_of(private: Private) -> Iterator[_Detector]:
+def _detectors_of(private: PrivateValues) -> Iterator[_Detector]:
     yield from _exact_values("listed value", "<redacted-{}>", private.listed)
     yield from _exact_values("secret of the environment", "<key-{}>", private.secrets)
     homes = [home for home in private.homes if home.strip("/") and home != _IMPERSONAL_HOME]

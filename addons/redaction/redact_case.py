@@ -14,7 +14,7 @@ from typing import Any
 from addons.cases.case import Case, Text, pretty
 from addons.cases.case_metadata import CaseMetadata
 from addons.redaction.detectors import Redactor
-from addons.redaction.sse import JsonPath, Pieces, json_or_none
+from addons.redaction.sse import JsonPath, StreamTexts, json_or_none
 from converters import jsontext, seal
 
 _SEAL = re.compile(re.escape(seal.PREFIX) + r"(\w+)\.[\w-]*")
@@ -50,35 +50,35 @@ def redact(case: Case, redactor: Redactor) -> Redacted:
         Unsafe: something private remained.
         RequestError: today's code refuses the request.
     """
-    scrubber = Scrubber(redactor)
-    request = scrubber.document(case.client_request)
-    response, chunks = scrubber.body(case.upstream_response, case.metadata.chunks)
-    metadata = _metadata(case.metadata, scrubber).model_copy(update={"chunks": chunks})
+    document_redactor = DocumentRedactor(redactor)
+    request = document_redactor.document(case.client_request)
+    response, chunks = document_redactor.body(case.upstream_response, case.metadata.chunks)
+    metadata = _metadata(case.metadata, document_redactor).model_copy(update={"chunks": chunks})
     recorded = replace(
         case,
         metadata=metadata,
         client_request=request,
-        upstream_request=scrubber.document(case.upstream_request),
+        upstream_request=document_redactor.document(case.upstream_request),
         upstream_response=response,
     )
     renewed = recorded.renewed()
     if places := [place for name, data in renewed.files().items() for place in leaks(name, data, redactor)]:
         raise Unsafe(places)
-    return Redacted(renewed, _differences(recorded, renewed, scrubber))
+    return Redacted(renewed, _differences(recorded, renewed, document_redactor))
 
 
 def leaks(name: str, data: bytes, redactor: Redactor) -> Iterator[str]:
     """Where a file holds what is private: `upstream_response.sse, event 12: key`."""
     text = data.decode("utf-8", "replace")
     if name.endswith(".sse"):
-        yield from (f"{name}, {found}" for found in Pieces.of_stream(text).finds(redactor))
+        yield from (f"{name}, {found}" for found in StreamTexts.parse(text).matches(redactor))
     else:
         for number, line in enumerate(text.splitlines(), 1):
             yield from (f"{name}:{number}: {span.kind}" for span in redactor.spans(line))
     yield from (f"{name}, in a seal: {span.kind}" for sealed in _sealed(text) for span in redactor.spans(sealed))
 
 
-class Scrubber:
+class DocumentRedactor:
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
 
@@ -110,17 +110,17 @@ class Scrubber:
             return None, chunks
         text = body.data.decode("utf-8", "surrogateescape")
         if body.form == "sse":
-            lines = list(self._lines(Pieces.of_stream(text)))
+            lines = list(self._lines(StreamTexts.parse(text)))
         else:
             lines = [(text, self._rewritten("", text, json_or_none(text), self.value))]
         pairs = [(_bytes(old), _bytes(new)) for old, new in lines]
-        return Text(body.form, b"".join(new for _, new in pairs)), tuple(moved(chunks, pairs))
+        return Text(body.form, b"".join(new for _, new in pairs)), tuple(moved_chunks(chunks, pairs))
 
-    def _lines(self, pieces: Pieces) -> Iterator[tuple[str, str]]:
+    def _lines(self, texts: StreamTexts) -> Iterator[tuple[str, str]]:
         """Each line as it was, and redacted."""
-        affected = pieces.affected(self._redactor)
-        edits = pieces.edits(self._redactor, affected)
-        for number, line in enumerate(pieces.lines):
+        affected = texts.affected(self._redactor)
+        edits = texts.edits(self._redactor, affected)
+        for number, line in enumerate(texts.lines):
             edited = edits.get(number, {})
             new = line.raw
             if edited or line.words & affected or seal.PREFIX in line.raw:
@@ -152,7 +152,7 @@ class Scrubber:
         return found[0] if payload is None else seal.wrap(found[1], self.value(payload))
 
 
-def moved(chunks: Iterable[int], pairs: list[tuple[bytes, bytes]]) -> Iterator[int]:
+def moved_chunks(chunks: Iterable[int], pairs: list[tuple[bytes, bytes]]) -> Iterator[int]:
     """The sizes of the chunks after the old line of each (old, new) pair became the new one."""
     cut = number = old_start = new_start = 0  # `number` counts the pairs, which start at these offsets
     new_cut = 0
@@ -204,13 +204,13 @@ def _sealed(text: str) -> Iterator[str]:
         yield json.dumps(seal.unwrap(found[1], found[0]), ensure_ascii=False)
 
 
-def _metadata(metadata: CaseMetadata, scrubber: Scrubber) -> CaseMetadata:
+def _metadata(metadata: CaseMetadata, document_redactor: DocumentRedactor) -> CaseMetadata:
     """Keeps only allowed headers, and redacts their values like any other text."""
     headers = {
         "client_headers": _allowed_headers(metadata.client_headers, _CLIENT_HEADERS),
         "upstream_headers": _allowed_headers(metadata.upstream_headers, _UPSTREAM_HEADERS),
     }
-    return CaseMetadata.model_validate(scrubber.value(metadata.model_copy(update=headers).model_dump()))
+    return CaseMetadata.model_validate(document_redactor.value(metadata.model_copy(update=headers).model_dump()))
 
 
 def _allowed_headers(headers: dict[str, str], allowed: set[str]) -> dict[str, str]:
@@ -219,9 +219,9 @@ def _allowed_headers(headers: dict[str, str], allowed: set[str]) -> dict[str, st
     return kept | ({"user-agent": kept["user-agent"].split(" ")[0]} if kept.get("user-agent") else {})
 
 
-def _differences(recorded: Case, renewed: Case, scrubber: Scrubber) -> list[str]:
+def _differences(recorded: Case, renewed: Case, document_redactor: DocumentRedactor) -> list[str]:
     """Streams are compared by their last event: keep-alives and where deltas are cut make no difference."""
-    client_response = scrubber.value(_final_event(recorded.client_response))
+    client_response = document_redactor.value(_final_event(recorded.client_response))
     pairs = {
         "upstream_request": (
             json_or_none(recorded.upstream_request.decode()),

@@ -47,14 +47,14 @@ class _Leaf:
 
 
 @dataclass
-class Pieces:
+class StreamTexts:
     """A stream's lines, and the texts that are spread over them."""
 
     lines: list[Line]
     _texts: dict[JsonPath, list[_Leaf]] = field(default_factory=dict)
 
     @classmethod
-    def of_stream(cls, text: str) -> Self:
+    def parse(cls, text: str) -> Self:
         pieces = cls(list(_lines(text)))
         for number, line in enumerate(pieces.lines):
             if line.value is None:
@@ -78,7 +78,7 @@ class Pieces:
                         edited.setdefault(leaf.line, {})[leaf.path] = text
         return edited
 
-    def finds(self, redactor: Redactor) -> Iterator[str]:
+    def matches(self, redactor: Redactor) -> Iterator[str]:
         """Each match by its event, counted from 1: `event 12: key`, `event 3 to 5: key`."""
         affected = self.affected(redactor)
         for line in self.lines:
@@ -172,7 +172,7 @@ def _redacted_strings(leaves: list[_Leaf], spans: list[Span], redactor: Redactor
             if _overlaps(span, start, end):
                 parts.append(leaf.text[at - start : max(span.start, start) - start])
                 parts.append(
-                    _placeholder_part(redactor.instead(span), span, max(span.start, start), min(span.end, end))
+                    _placeholder_part(redactor.placeholder_for(span), span, max(span.start, start), min(span.end, end))
                 )
                 at = min(span.end, end)
         yield "".join([*parts, leaf.text[at - start :]])

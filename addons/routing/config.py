@@ -21,18 +21,18 @@ from addons.routing import config_errors
 from addons.routing.api_keys import KeyProblem
 from addons.routing.config_errors import ConfigError
 from addons.routing.provider import Provider, checked_name
-from addons.routing.report import oddities
-from addons.routing.router import Route, Routes
+from addons.routing.report import warnings
+from addons.routing.router import Route, Router
 from converters.protocols import PROTOCOLS
 
-__all__ = ["ConfigError", "KeyProblem", "Routes", "check", "load", "parse"]
+__all__ = ["ConfigError", "KeyProblem", "Router", "check", "load", "parse"]
 
 type Tables = dict[str, Any]
 
 _SHIPPED = Path(__file__).with_name("providers.toml")
 
 
-def load(path: Path | None) -> Routes:
+def load(path: Path | None) -> Router:
     """The router of a routes file and the shipped providers; without a file, of the shipped providers alone.
 
     Raises:
@@ -50,7 +50,7 @@ def load(path: Path | None) -> Routes:
     return parse(text)
 
 
-def parse(text: str) -> Routes:
+def parse(text: str) -> Router:
     """As `load`, for the text of a file."""
     tables = _toml(text)
     config_errors.refuse_unknown(tables, ("routes", "providers"))
@@ -60,7 +60,7 @@ def parse(text: str) -> Routes:
     own_first = sorted(providers, key=lambda name: name in _shipped())
     routes = [_route(f"routes[{i}]", table, providers) for i, table in enumerate(_section(tables, "routes", []))]
     declared = {name: tuple(table.get("models", ())) for name, table in own_tables.items()}
-    return Routes(tuple(routes), {name: providers[name] for name in own_first}, declared)
+    return Router(tuple(routes), {name: providers[name] for name in own_first}, declared)
 
 
 def check(path: Path | None) -> list[str]:
@@ -71,7 +71,7 @@ def check(path: Path | None) -> list[str]:
         return error.lines
     except OSError as error:
         return [f"{path}: cannot be read ({type(error).__name__})"]
-    return [f"{path or 'no routes file'}: good, with {len(router.routes)} routes", *oddities(router)]
+    return [f"{path or 'no routes file'}: good, with {len(router.routes)} routes", *warnings(router)]
 
 
 def _toml(text: str) -> Tables:

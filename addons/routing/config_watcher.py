@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 type _FileVersion = tuple[int, int, int] | None
 
 
-class RoutesFile:
+class ConfigWatcher:
     """`current` is the router in force; without a file, that of the shipped providers."""
 
     def __init__(self) -> None:

@@ -19,10 +19,10 @@ _VERSION = re.compile(r"/v\d+[a-z0-9]*(?=/|$)")
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ProviderEndpoint:
     """`keys` are all that are set, in the order of the provider's variables.
 
-    The time limits are in seconds, see `addons.layer.clock`; the defaults allow for slow models that reason for long.
+    The time limits are in seconds, see `layer/attempt_clock.py`; by default slow models may reason for long.
     """
 
     upstream: Upstream

@@ -30,7 +30,7 @@ from pydantic import (
 )
 
 from addons.routing import api_keys
-from addons.routing.endpoint import CONNECT, FIRST_BYTE, IDLE, PROGRESS, Auth, Target, normalised
+from addons.routing.endpoint import CONNECT, FIRST_BYTE, IDLE, PROGRESS, Auth, ProviderEndpoint, normalised
 from converters.dialect import Dialect, Effort
 from converters.protocols import PROTOCOLS, Upstream
 
@@ -122,7 +122,7 @@ class Variant(Table):
 
 
 class Provider(Table):
-    """A company's API, or a server of one's own. `connect` to `progress` are time limits, see `Target`."""
+    """A company's API, or a server of one's own. `connect` to `progress` are time limits, see `ProviderEndpoint`."""
 
     protocol: str
     base_url: Annotated[str, AfterValidator(normalised)]
@@ -181,14 +181,14 @@ class Provider(Table):
         """What is known of a model, by its name here or else by the name that the client requests."""
         return self.models.get(model) or self.models.get(requested)
 
-    def target(self, provider: str, model: str, environ: Mapping[str, str], requested: str = "") -> Target:
+    def endpoint(self, provider: str, model: str, environ: Mapping[str, str], requested: str = "") -> ProviderEndpoint:
         """Where to send a request for this model, which the client calls `requested`.
 
         Raises:
             KeyProblem: see `api_keys.read`.
         """
         protocol, auth, dialect = self._protocol_of(model, self.known(model, requested))
-        return Target(
+        return ProviderEndpoint(
             upstream=Upstream(provider_name=provider, protocol=protocol, model=model, dialect=dialect),
             base_url=self.base_url,
             auth=auth,

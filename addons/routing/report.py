@@ -10,17 +10,17 @@ from urllib.parse import urlsplit
 from addons.routing import api_keys
 from addons.routing.api_keys import KeyProblem
 from addons.routing.provider import Provider, matches
-from addons.routing.router import Route, Routes
+from addons.routing.router import Route, Router
 
 
-def oddities(routes: Routes) -> list[str]:
+def warnings(router: Router) -> list[str]:
     """What is valid and hardly intended: models that cannot be requested, credentials sent unencrypted."""
-    return [*_unreachable_globs(routes.routes), *_unrouted_models(routes), *_unencrypted(routes)]
+    return [*_unreachable_globs(router.routes), *_unrouted_models(router), *_unencrypted(router)]
 
 
-def show(routes: Routes, environ: Mapping[str, str]) -> list[str]:
+def describe(router: Router, environ: Mapping[str, str]) -> list[str]:
     """A line for each route and provider: models -> provider, its address, and whether its key is set."""
-    return list(_routed(routes, environ) if routes.routes else _listed(routes, environ))
+    return list(_routed(router, environ) if router.routes else _listed(router, environ))
 
 
 def _unreachable_globs(routes: tuple[Route, ...]) -> Iterator[str]:
@@ -30,15 +30,15 @@ def _unreachable_globs(routes: tuple[Route, ...]) -> Iterator[str]:
                 yield f"routes[{i}].models[{j}]: never reached, a route before it takes all of '{glob}'"
 
 
-def _unrouted_models(routes: Routes) -> Iterator[str]:
-    for name, models in routes.declared.items() if routes.routes else ():
-        unrouted = [model for model in models if not any(route.reaches(name, model) for route in routes.routes)]
+def _unrouted_models(router: Router) -> Iterator[str]:
+    for name, models in router.declared.items() if router.routes else ():
+        unrouted = [model for model in models if not any(route.reaches(name, model) for route in router.routes)]
         if unrouted:
             yield f"providers.{name}.models: no route leads to {', '.join(unrouted)}"
 
 
-def _unencrypted(routes: Routes) -> Iterator[str]:
-    for name, provider in routes.providers.items():
+def _unencrypted(router: Router) -> Iterator[str]:
+    for name, provider in router.providers.items():
         parts = urlsplit(provider.base_url)
         if parts.scheme == "http" and not _is_local_network(parts.hostname or "") and provider.sends_credentials():
             yield f"providers.{name}.base_url: credentials would travel unencrypted; use https"
@@ -51,18 +51,18 @@ def _is_local_network(host: str) -> bool:
         return host == "localhost" or "." not in host or host.endswith((".local", ".internal", ".lan"))
 
 
-def _routed(routes: Routes, environ: Mapping[str, str]) -> Iterator[str]:
-    for route in routes.routes:
+def _routed(router: Router, environ: Mapping[str, str]) -> Iterator[str]:
+    for route in router.routes:
         for name in route.providers:
             upstream_name = route.model.get(name) if isinstance(route.model, dict) else route.model
             provider = f"{name} as {upstream_name}" if upstream_name else name
-            yield f"{', '.join(route.models)} -> {provider}: {_address_and_key(routes.providers[name], environ)}"
+            yield f"{', '.join(route.models)} -> {provider}: {_address_and_key(router.providers[name], environ)}"
 
 
-def _listed(routes: Routes, environ: Mapping[str, str]) -> Iterator[str]:
+def _listed(router: Router, environ: Mapping[str, str]) -> Iterator[str]:
     """A line for each provider that can be used; one for all the others, with the variables they need."""
     without_key = []
-    for name, provider in routes.providers.items():
+    for name, provider in router.providers.items():
         key = _key_state(provider, environ)
         if key.endswith(_MISSING):
             without_key.append(f"{name} ({key.removesuffix(_MISSING)})")

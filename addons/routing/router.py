@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from addons.routing.api_keys import KeyProblem, MissingKey
-from addons.routing.endpoint import Target
+from addons.routing.endpoint import ProviderEndpoint
 from addons.routing.provider import Globs, Model, Names, Provider, Table, checked_name, matches
 from converters.errors import RequestError
 
@@ -47,15 +47,15 @@ class Route(Table):
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class ListedModel:
     """A model that clients can request now: its name for them, who serves it, and what is known of it."""
 
     slug: str
-    target: Target
+    endpoint: ProviderEndpoint
     model: Model
 
 
-class Routes:
+class Router:
     """The routes in order, and all providers by name in order of preference.
 
     `declared`: provider -> the models that the user's own file lists for it.
@@ -71,7 +71,7 @@ class Routes:
         self.providers = dict(providers)
         self.declared = dict(declared or {})
 
-    def targets(self, model: str, environ: Mapping[str, str]) -> list[Target]:
+    def endpoints(self, model: str, environ: Mapping[str, str]) -> list[ProviderEndpoint]:
         """Who can serve this model, in order of preference; empty if nobody can.
 
         The first matching route alone decides. If there are no routes at all, the first provider that lists the model
@@ -104,50 +104,52 @@ class Routes:
             )
         raise MissingKey({name: provider.key_env for name, provider in known.items()})
 
-    def offers(self, environ: Mapping[str, str]) -> list[Offer]:
+    def listed_models(self, environ: Mapping[str, str]) -> list[ListedModel]:
         """All models that can be requested by name now, in order; for a glob, those that its first provider lists."""
         names = self._routed_names(environ) if self.routes else self._provider_names(environ)
-        return [offer for name in dict.fromkeys(names) if (offer := self._offer(name, environ))]
+        return [listed_model for name in dict.fromkeys(names) if (listed_model := self._listed_model(name, environ))]
 
-    def able(self, environ: Mapping[str, str]) -> list[str]:
+    def usable_providers(self, environ: Mapping[str, str]) -> list[str]:
         """The providers with a key among those of the routes; without routes, among those that list models."""
         routed = dict.fromkeys(name for route in self.routes for name in route.providers)
         candidates = routed or [name for name, provider in self.providers.items() if provider.models]
         return [name for name in candidates if _is_usable(self.providers[name], environ)]
 
-    def _by_route(self, route: Route, model: str, environ: Mapping[str, str]) -> list[Target]:
+    def _by_route(self, route: Route, model: str, environ: Mapping[str, str]) -> list[ProviderEndpoint]:
         usable = {name: self.providers[name] for name in route.providers if self.providers[name].has_key(environ)}
         if not usable:
             raise MissingKey({name: self.providers[name].key_env for name in route.providers})
         return [
-            provider.target(name, route.upstream_name(name, provider, model), environ, model)
+            provider.endpoint(name, route.upstream_name(name, provider, model), environ, model)
             for name, provider in usable.items()
         ]
 
-    def _by_list(self, model: str, environ: Mapping[str, str]) -> list[Target]:
+    def _by_list(self, model: str, environ: Mapping[str, str]) -> list[ProviderEndpoint]:
         if self.routes:
             return []
         for name, provider in self.providers.items():
             if model in provider.models and provider.has_key(environ):
-                return [provider.target(name, model, environ)]
+                return [provider.endpoint(name, model, environ)]
         return []
 
-    def _by_prefix(self, model: str, environ: Mapping[str, str]) -> list[Target]:
+    def _by_prefix(self, model: str, environ: Mapping[str, str]) -> list[ProviderEndpoint]:
         name = model.partition("/")[0]
         provider = self.providers.get(name)
         if provider is None or not _has_prefix(model, name) or not provider.has_key(environ):
             return []
-        return [provider.target(name, provider.upstream_name(name, model), environ)]
+        return [provider.endpoint(name, provider.upstream_name(name, model), environ)]
 
-    def _offer(self, name: str, environ: Mapping[str, str]) -> Offer | None:
+    def _listed_model(self, name: str, environ: Mapping[str, str]) -> ListedModel | None:
         try:
-            targets = self.targets(name, environ)
+            endpoints = self.endpoints(name, environ)
         except KeyProblem:
             return None
-        if not targets:
+        if not endpoints:
             return None
-        upstream = targets[0].upstream
-        return Offer(name, targets[0], self.providers[upstream.provider_name].known(upstream.model, name) or Model())
+        upstream = endpoints[0].upstream
+        return ListedModel(
+            name, endpoints[0], self.providers[upstream.provider_name].known(upstream.model, name) or Model()
+        )
 
     def _routed_names(self, environ: Mapping[str, str]) -> Iterator[str]:
         for route in self.routes:

@@ -35,7 +35,7 @@ def _freeze() -> None:
     gc.freeze()
 
 
-class Memory:
+class GarbageCollection:
     def __init__(self) -> None:
         self._running: WeakSet[http.HTTPFlow] = WeakSet()
         self._has_garbage = False

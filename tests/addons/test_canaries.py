@@ -13,8 +13,8 @@ from mitmproxy import http
 from mitmproxy.proxy.layers import http as internals
 
 from addons.exchange.flow_metadata import SIDE
-from tests.addons.house import CODEX, question
-from tests.addons.running import TIMEOUT_SECONDS, Echo, Running, running
+from tests.addons.live_proxy import TIMEOUT_SECONDS, EchoUpstream, LiveProxy, live_proxy
+from tests.addons.proxy_under_test import CODEX, request_body
 
 KEY, PASS = "canary-key-0123456789", "canary/pass+0123456789"
 OURS = (KEY, PASS)
@@ -92,18 +92,18 @@ def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> It
 
 @pytest.mark.slow
 async def test_nobody_finds_a_canary(tmp_path: Path, log: pytest.LogCaptureFixture) -> None:
-    echo, saved, all_of_them = Echo(), tmp_path / "saved.mitm", tmp_path / "all"
+    echo, saved, all_of_them = EchoUpstream(), tmp_path / "saved.mitm", tmp_path / "all"
     (tmp_path / "routes.toml").write_text("")
     settings = {"save_stream_file": str(saved), "capture_all": str(all_of_them), "proxy_debug": True}
     settings["capture_dir"] = str(tmp_path / "cases")
     async with echo.serving() as port:
         (tmp_path / "routes.toml").write_text(routes(f"http://127.0.0.1:{port}"))
-        async with running(f"http://127.0.0.1:{port}", tmp_path / "routes.toml", **settings) as proxy:
+        async with live_proxy(f"http://127.0.0.1:{port}", tmp_path / "routes.toml", **settings) as proxy:
             told = await exchanges(proxy)
-            passed = await proxy.ask("POST", f"/v1/files?api_key={THEIRS[3]}&x=1", b"", CLIENT)
-            refused = await proxy.ask("POST", "/v1/responses", b"no JSON", CLIENT)
+            passed = await proxy.send("POST", f"/v1/files?api_key={THEIRS[3]}&x=1", b"", CLIENT)
+            refused = await proxy.send("POST", "/v1/responses", b"no JSON", CLIENT)
             live = [str(one.get_state()) + repr(one) + one.comment for one in proxy.flows]
-            heard = list(echo.heads)
+            requests = list(echo.heads)
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 while proxy.master.addons.get("capture")._archive_worker.outstanding:
                     await asyncio.sleep(0.05)
@@ -111,7 +111,7 @@ async def test_nobody_finds_a_canary(tmp_path: Path, log: pytest.LogCaptureFixtu
             for one in [*proxy.flows, *(one.copy() for one in proxy.flows[::7])]:
                 await proxy.replay(one)
             again = [str(one.get_state()) for one in proxy.flows]
-            health = await proxy.ask("GET", "/health", b"", CLIENT)
+            health = await proxy.send("GET", "/health", b"", CLIENT)
             shown = proxy.command("routes.show")
             proxy.command("capture.save", proxy.flows[:2], "chat/canary", "No canary is in it.")
             await asyncio.gather(*proxy.master.addons.get("capture").saving)
@@ -131,21 +131,21 @@ async def test_nobody_finds_a_canary(tmp_path: Path, log: pytest.LogCaptureFixtu
         *texts(tmp_path / "cases"),
     ):
         assert found(where) == []
-    check_wire(heard)
+    check_wire(requests)
     check_wire(echo.heads)
     assert not any("withheld" in one for one in echo.heads)
     assert len(list(all_of_them.glob("*/*/case.toml"))) > len(ENDINGS)
 
 
-async def exchanges(proxy: Running) -> dict[str, bytes]:
+async def exchanges(proxy: LiveProxy) -> dict[str, bytes]:
     """What a client reads, by the model's name: streamed and whole."""
     told = {}
     for provider in PROVIDERS:
         for ending in ENDINGS:
             for stream in (True, False) if ending == "ok" else (True,):
                 model = f"{provider}-{ending}"
-                body = question(model, stream=stream)
-                told[f"{model}-{stream}"] = await proxy.ask("POST", f"/v1/responses?key={THEIRS[3]}", body, CLIENT)
+                body = request_body(model, stream=stream)
+                told[f"{model}-{stream}"] = await proxy.send("POST", f"/v1/responses?key={THEIRS[3]}", body, CLIENT)
     return told
 
 
@@ -170,16 +170,16 @@ def texts(folder: Path) -> list[bytes]:
 async def test_a_name_that_somebody_chose_writes_no_line_of_its_own(
     tmp_path: Path, log: pytest.LogCaptureFixture
 ) -> None:
-    echo = Echo()
+    echo = EchoUpstream()
     names = ["chat-\nINFO forged \x1b[31m\x9b0m\u202e", "other-\r\n\x1b]0;title\x07", "chat-" + "x" * 5000]
     tools: list[dict[str, Any]] = [{"type": "custom-\n\x1b[2J"}]
     log.set_level(logging.INFO)
     async with echo.serving() as port:
         (tmp_path / "routes.toml").write_text(routes(f"http://127.0.0.1:{port}"))
-        async with running(f"http://127.0.0.1:{port}", tmp_path / "routes.toml") as proxy:
+        async with live_proxy(f"http://127.0.0.1:{port}", tmp_path / "routes.toml") as proxy:
             for name in names:
-                body = json.dumps({**json.loads(question(name)), "tools": tools}).encode()
-                await proxy.ask("POST", "/v1/responses", body, CLIENT)
+                body = json.dumps({**json.loads(request_body(name)), "tools": tools}).encode()
+                await proxy.send("POST", "/v1/responses", body, CLIENT)
             comments = [one.comment for one in proxy.flows]
     ours = [one.getMessage() for one in log.records if "script" in one.name or one.name.startswith("addons")]
     assert any("forged" in one for one in ours) and any("title" in one for one in ours)

@@ -11,9 +11,9 @@ from mitmproxy.addons.script import load_script
 from mitmproxy.proxy.layers import http as internals
 from mitmproxy.test import taddons
 
-from tests.addons.house import CODEX, Message, question, request
-from tests.addons.recorded import REFUSAL, asking, case
-from tests.addons.stage import Stage
+from tests.addons.example_cases import REFUSAL, case, request_fields
+from tests.addons.layer_harness import LayerHarness
+from tests.addons.proxy_under_test import CODEX, HttpMessage, raw_request, request_body
 
 SCRIPT = Path(__file__).parents[2] / "addons" / "replay.py"
 
@@ -36,10 +36,10 @@ class Replaying:
     def open(self, folder: Path) -> None:
         self.context.options.update(replay=str(folder))
 
-    def asked(self, body: bytes) -> Stage:
-        stage = Stage(self)
-        stage.says(request("POST", "/v1/responses", body, CODEX))
-        return stage
+    def post(self, body: bytes) -> LayerHarness:
+        harness = LayerHarness(self)
+        harness.client_sends(raw_request("POST", "/v1/responses", body, CODEX))
+        return harness
 
 
 @pytest.fixture
@@ -52,9 +52,9 @@ def plain() -> Iterator[None]:
 @pytest.fixture
 async def replaying(plain: None, tmp_path: Path) -> AsyncIterator[Replaying]:
     case().save(tmp_path / "chat" / "hello")
-    case(asking("slow?"), pieces=(REFUSAL,), status=429).save(tmp_path / "chat" / "refused")
-    case(asking("there?"), pieces=(), status=None, broken="unreachable").save(tmp_path / "chat" / "unreachable")
-    case(asking("well?"), pieces=(), status=None, broken="timeout").save(tmp_path / "chat" / "silent")
+    case(request_fields("slow?"), pieces=(REFUSAL,), status=429).save(tmp_path / "chat" / "refused")
+    case(request_fields("there?"), pieces=(), status=None, broken="unreachable").save(tmp_path / "chat" / "unreachable")
+    case(request_fields("well?"), pieces=(), status=None, broken="timeout").save(tmp_path / "chat" / "silent")
     with taddons.context() as context:
         replaying = Replaying(context)
         replaying.open(tmp_path)
@@ -64,7 +64,7 @@ async def replaying(plain: None, tmp_path: Path) -> AsyncIterator[Replaying]:
 
 
 async def test_a_known_question_is_asked_of_its_case_converted_along_its_route(replaying: Replaying) -> None:
-    attempt = replaying.asked(question()).flow("upstream")
+    attempt = replaying.post(request_body()).flow("upstream")
     assert (attempt.request.host, attempt.request.path) == ("127.0.0.1", "/chat%2Fhello/chat/completions")
     assert attempt.comment.endswith("acme model-x")
     assert attempt.metadata["transcodex.route"].count('"think_tags":false') == 1
@@ -74,8 +74,8 @@ async def test_a_question_that_nobody_recorded_is_told_with_the_nearest(
     replaying: Replaying, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    stage = replaying.asked(question(input="hi there"))
-    told = Message(stage.to_client)
+    harness = replaying.post(request_body(input="hi there"))
+    told = HttpMessage(harness.to_client)
     assert (told.status, told.error["code"]) == (400, "invalid_prompt")
     assert "chat/hello" in told.error["message"]
     assert "+user: hi there" in told.error["message"]
@@ -83,18 +83,18 @@ async def test_a_question_that_nobody_recorded_is_told_with_the_nearest(
 
 
 async def test_who_was_out_of_reach_is_so_again(replaying: Replaying) -> None:
-    assert replaying.asked(question(input="there?")).flow("upstream").request.port == 1
+    assert replaying.post(request_body(input="there?")).flow("upstream").request.port == 1
 
 
 async def test_who_fell_silent_is_given_up_soon(replaying: Replaying) -> None:
-    stage = replaying.asked(question(input="well?"))
-    assert max(command.delay for command in stage.wakeups) <= 1
+    harness = replaying.post(request_body(input="well?"))
+    assert max(command.delay for command in harness.wakeups) <= 1
 
 
 async def test_the_recorded_models_are_offered(replaying: Replaying) -> None:
-    stage = Stage(replaying)
-    stage.says(request("GET", "/v1/models"))
-    assert [model["id"] for model in Message(stage.to_client).json["data"]] == ["m-1"]
+    harness = LayerHarness(replaying)
+    harness.client_sends(raw_request("GET", "/v1/models"))
+    assert [model["id"] for model in HttpMessage(harness.to_client).json["data"]] == ["m-1"]
 
 
 async def test_a_folder_without_cases_is_an_options_error(replaying: Replaying, tmp_path: Path) -> None:

@@ -5,22 +5,22 @@ import pytest
 
 from addons.cases.case import Case, CaseError, Text, pretty
 from addons.cases.case_metadata import ClientResponseHead
-from tests.addons.recorded import REFUSAL, WORDS, asking, case
+from tests.addons.example_cases import REFUSAL, RESPONSE_CHUNKS, case, request_fields
 
 
 def test_a_case_that_was_saved_is_the_same_when_loaded(tmp_path: Path) -> None:
-    one = case(asking("Grüße 😀"), times=(1, 20, 300))
+    one = case(request_fields("Grüße 😀"), times=(1, 20, 300))
     one.save(tmp_path / "chat" / "hello")
     assert Case.load(tmp_path / "chat" / "hello") == one
 
 
 def test_files_are_text_for_people(tmp_path: Path) -> None:
-    files = case(asking("Grüße")).files()
+    files = case(request_fields("Grüße")).files()
     assert list(files) == [
         *("case.toml", "client_request.json", "upstream_request.json", "upstream_response.sse", "client_response.sse"),
     ]
     assert files["client_request.json"].decode() == '{\n  "model": "m-1",\n  "input": "Grüße",\n  "stream": true\n}\n'
-    assert files["upstream_response.sse"] == b"".join(WORDS)
+    assert files["upstream_response.sse"] == b"".join(RESPONSE_CHUNKS)
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_where_the_answer_is_cut_makes_no_difference(cut: int | None) -> None:
 
 
 def test_an_answer_comes_in_the_recorded_pieces() -> None:
-    assert list(case().pieces()) == list(WORDS)
-    assert next(iter(case().pieces(4))) == WORDS[0][:4]
+    assert list(case().pieces()) == list(RESPONSE_CHUNKS)
+    assert next(iter(case().pieces(4))) == RESPONSE_CHUNKS[0][:4]
 
 
 def test_a_refusal_is_what_the_client_is_told() -> None:
@@ -70,11 +70,11 @@ def test_a_refusal_is_what_the_client_is_told() -> None:
 
 
 def test_a_client_without_a_stream_gets_json() -> None:
-    assert case(asking(stream=False)).client_response.form == "json"
+    assert case(request_fields(stream=False)).client_response.form == "json"
 
 
 def test_an_answer_that_breaks_off_after_its_first_word_ends_the_stream() -> None:
-    one = case(pieces=WORDS[:1], broken="cut")
+    one = case(pieces=RESPONSE_CHUNKS[:1], broken="cut")
     assert one.dropped
     assert one.client_response.form == "sse"
     assert b"response.failed" in one.client_response.data

@@ -3,7 +3,7 @@ import tomllib
 import pytest
 
 from addons.cases.case_metadata import CaseMetadata
-from tests.addons.recorded import case
+from tests.addons.example_cases import case
 
 
 def test_what_was_written_is_read_again() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from addons.cases.case import Case, CaseError
 from addons.cases.shared_texts import SharedTextError, SharedTexts
-from tests.addons.recorded import asking, case
+from tests.addons.example_cases import case, request_fields
 
 INSTRUCTIONS = 'You are Codex.\nBe brief; say "no" when it is no. 😀'
 TOOL = {"type": "function", "name": "shell", "parameters": {"type": "object", "properties": {"command": []}}}
@@ -162,7 +162,7 @@ def test_what_cannot_be_read_is_told_by_its_name(
 
 
 def test_a_case_is_folded_on_its_way_to_disk_and_whole_in_memory(texts: SharedTexts, tmp_path: Path) -> None:
-    one = case(asking(instructions=INSTRUCTIONS, tools=[TOOL]))
+    one = case(request_fields(instructions=INSTRUCTIONS, tools=[TOOL]))
     one.save(tmp_path / "flows" / "chat" / "one")
     stored = (tmp_path / "flows/chat/one/client_request.json").read_text()
     assert json.loads(stored)["instructions"] == "<shared codex-1/you-are-codex.md>"
@@ -171,7 +171,7 @@ def test_a_case_is_folded_on_its_way_to_disk_and_whole_in_memory(texts: SharedTe
 
 
 def test_elsewhere_a_case_holds_all_of_itself(texts: SharedTexts, tmp_path: Path) -> None:
-    one = case(asking("What is <shared codex-1/shell.json> for?", instructions=INSTRUCTIONS))
+    one = case(request_fields("What is <shared codex-1/shell.json> for?", instructions=INSTRUCTIONS))
     one.save(tmp_path / "mine" / "chat" / "one")
     stored = (tmp_path / "mine/chat/one/client_request.json").read_text()
     assert json.loads(stored)["instructions"] == INSTRUCTIONS
@@ -179,7 +179,7 @@ def test_elsewhere_a_case_holds_all_of_itself(texts: SharedTexts, tmp_path: Path
 
 
 def test_a_case_that_was_taken_out_of_its_folder_says_what_it_lacks(texts: SharedTexts, tmp_path: Path) -> None:
-    case(asking(instructions=INSTRUCTIONS)).save(tmp_path / "flows" / "chat" / "one")
+    case(request_fields(instructions=INSTRUCTIONS)).save(tmp_path / "flows" / "chat" / "one")
     (tmp_path / "mine").mkdir()
     (tmp_path / "flows" / "chat").rename(tmp_path / "mine" / "chat")
     with pytest.raises(CaseError, match=r"client_request\.json: <shared codex-1/you-are-codex.md> cannot be read"):

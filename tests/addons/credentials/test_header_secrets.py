@@ -7,7 +7,7 @@ from mitmproxy import http
 from mitmproxy.test import tflow
 
 from addons.credentials import header_secrets
-from addons.credentials.header_secrets import Place, Secret
+from addons.credentials.header_secrets import Destination, Secret
 from addons.credentials.masking import Mask
 
 SECRET_HEADERS = (
@@ -41,7 +41,7 @@ def flow_of(message: http.Request) -> http.HTTPFlow:
 
 def sent(flow: http.HTTPFlow) -> http.Request:
     """What a replay of the flow sends."""
-    return header_secrets.restored(flow.request, header_secrets.for_this_place(flow, flow.request))[0]
+    return header_secrets.restored(flow.request, header_secrets.secrets_for(flow, flow.request))[0]
 
 
 @pytest.mark.parametrize("name", SECRET_HEADERS)
@@ -199,19 +199,19 @@ def test_a_forgotten_secret_is_not_sent() -> None:
     ],
 )
 def test_a_providers_destination_is_its_base_url_and_all_below(address: str, is_below: bool) -> None:
-    assert Place.at("https://api.example/v1").has(request(address)) == is_below
+    assert Destination.at("https://api.example/v1").includes(request(address)) == is_below
 
 
 def test_a_providers_destination_goes_by_its_own_name() -> None:
     message = request("https://api.example/v1/chat")
     message.headers["host"] = "evil.example"
-    assert not Place.at("https://api.example/v1").has(message)
+    assert not Destination.at("https://api.example/v1").includes(message)
     message.headers["host"] = "api.example:443"
-    assert Place.at("https://api.example/v1").has(message)
-    assert Place.at("https://api.example/v1").has(message, "api.example")
-    assert not Place.at("https://api.example/v1").has(message, "evil.example")
+    assert Destination.at("https://api.example/v1").includes(message)
+    assert Destination.at("https://api.example/v1").includes(message, "api.example")
+    assert not Destination.at("https://api.example/v1").includes(message, "evil.example")
     message.authority = "evil.example"
-    assert not Place.at("https://api.example/v1").has(message)
+    assert not Destination.at("https://api.example/v1").includes(message)
 
 
 def test_what_response_headers_repeat_is_masked_and_can_be_restored() -> None:

@@ -9,22 +9,22 @@ import pytest
 
 from addons import __version__
 from addons.endpoints import health
-from addons.routing.config_watcher import RoutesFile
-from tests.addons.house import ACME, HELLO, KEY, House, Message, question
-from tests.addons.stage import refusal
+from addons.routing.config_watcher import ConfigWatcher
+from tests.addons.layer_harness import refusal
+from tests.addons.proxy_under_test import ACME, HELLO, KEY, HttpMessage, ProxyUnderTest, request_body
 
 
-def report(house: House) -> dict[str, Any]:
-    stage = house.get("/health")
-    assert stage.to_upstream == {}
-    response = Message(stage.to_client)
+def report(proxy_under_test: ProxyUnderTest) -> dict[str, Any]:
+    harness = proxy_under_test.get("/health")
+    assert harness.to_upstream == {}
+    response = HttpMessage(harness.to_client)
     assert (response.status, response.headers["content-type"]) == (200, "application/json")
     report: dict[str, Any] = response.json
     return report
 
 
-def test_the_report_has_version_routes_and_memory(house: House) -> None:
-    response = report(house)
+def test_the_report_has_version_routes_and_memory(proxy_under_test: ProxyUnderTest) -> None:
+    response = report(proxy_under_test)
     assert response["status"] == "ok"
     assert response["version"] == __version__
     assert isinstance(response["uptime_seconds"], int)
@@ -36,58 +36,60 @@ def test_the_report_has_version_routes_and_memory(house: House) -> None:
     assert response["providers"] == ["acme", "theirs"]
 
 
-def test_without_routes_the_providers_with_a_key_are_listed(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    house.set(routes="")
+def test_without_routes_the_providers_with_a_key_are_listed(
+    proxy_under_test: ProxyUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy_under_test.set(routes="")
     monkeypatch.setenv("DEEPSEEK_API_KEY", "k")
-    response = report(house)
+    response = report(proxy_under_test)
     assert (response["routes"], response["providers"]) == ([], ["deepseek", "deepseek-anthropic"])
 
 
-def counts(house: House) -> tuple[dict[str, int], dict[str, int]]:
-    told = report(house)
+def counts(proxy_under_test: ProxyUnderTest) -> tuple[dict[str, int], dict[str, int]]:
+    told = report(proxy_under_test)
     return told["exchanges"], told["attempts"]
 
 
-def test_exchanges_and_attempts_are_counted_apart(house: House) -> None:
-    stage = house.asked(question())
-    stage.upstream(HELLO)
-    assert counts(house) == ({"answered": 1}, {"answered": 1})
+def test_exchanges_and_attempts_are_counted_apart(proxy_under_test: ProxyUnderTest) -> None:
+    harness = proxy_under_test.post(request_body())
+    harness.upstream_sends(HELLO)
+    assert counts(proxy_under_test) == ({"answered": 1}, {"answered": 1})
 
 
-def test_a_refusal_counts_on_each_side_as_what_it_is_there(house: House) -> None:
-    house.asked(question()).upstream(refusal(401))
-    assert counts(house) == ({"failed": 1}, {"refused": 1})
+def test_a_refusal_counts_on_each_side_as_what_it_is_there(proxy_under_test: ProxyUnderTest) -> None:
+    proxy_under_test.post(request_body()).upstream_sends(refusal(401))
+    assert counts(proxy_under_test) == ({"failed": 1}, {"refused": 1})
 
 
-def test_who_left_and_who_was_out_of_reach_are_told_apart(house: House) -> None:
-    house.asked(question(), refused=[ACME])
-    house.asked(question()).leaves()
-    assert counts(house) == ({"failed": 1, "client_left": 1}, {"failed": 1, "client_left": 1})
+def test_who_left_and_who_was_out_of_reach_are_told_apart(proxy_under_test: ProxyUnderTest) -> None:
+    proxy_under_test.post(request_body(), refused=[ACME])
+    proxy_under_test.post(request_body()).client_disconnects()
+    assert counts(proxy_under_test) == ({"failed": 1, "client_left": 1}, {"failed": 1, "client_left": 1})
 
 
-def test_what_passes_through_and_its_own_reports_do_not_count(house: House) -> None:
-    report(house)
-    house.get("/v1/files")
-    assert counts(house) == ({}, {})
+def test_what_passes_through_and_its_own_reports_do_not_count(proxy_under_test: ProxyUnderTest) -> None:
+    report(proxy_under_test)
+    proxy_under_test.get("/v1/files")
+    assert counts(proxy_under_test) == ({}, {})
 
 
-def test_a_request_that_nobody_could_be_asked_counts_as_refused(house: House) -> None:
-    house.asked(b"no JSON")
-    assert counts(house) == ({"refused": 1}, {})
+def test_a_request_that_nobody_could_be_asked_counts_as_refused(proxy_under_test: ProxyUnderTest) -> None:
+    proxy_under_test.post(b"no JSON")
+    assert counts(proxy_under_test) == ({"refused": 1}, {})
 
 
-def test_the_report_holds_no_secret(house: House) -> None:
-    house.asked(question()).upstream(HELLO)
-    assert KEY not in str(report(house))
+def test_the_report_holds_no_secret(proxy_under_test: ProxyUnderTest) -> None:
+    proxy_under_test.post(request_body()).upstream_sends(HELLO)
+    assert KEY not in str(report(proxy_under_test))
 
 
 @pytest.mark.parametrize("path", ["/v1/health", "/healthz"])
-def test_other_paths_pass_through(house: House, path: str) -> None:
-    assert house.get(path).to_upstream
+def test_other_paths_pass_through(proxy_under_test: ProxyUnderTest, path: str) -> None:
+    assert proxy_under_test.get(path).to_upstream
 
 
-def test_a_query_is_ignored(house: House) -> None:
-    assert house.get("/health?verbose=1").to_upstream == {}
+def test_a_query_is_ignored(proxy_under_test: ProxyUnderTest) -> None:
+    assert proxy_under_test.get("/health?verbose=1").to_upstream == {}
 
 
 def test_without_proc_the_peak_memory_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,5 +103,5 @@ def test_without_the_resource_module_memory_is_left_out(monkeypatch: pytest.Monk
     assert spec is not None and spec.loader is not None
     elsewhere = util.module_from_spec(spec)
     spec.loader.exec_module(elsewhere)
-    report = elsewhere.Health(RoutesFile()).report()
+    report = elsewhere.HealthEndpoint(ConfigWatcher()).report()
     assert (report["status"], report["memory_mb"]) == ("ok", None)

@@ -19,7 +19,7 @@ CODEX_MAX_BYTES = 1 << 20
 
 
 def listed(text: str = "", environ: dict[str, str] = ALL_KEYS) -> list[Json]:
-    listed: list[Json] = models.catalog(config.parse(text), environ)["models"]
+    listed: list[Json] = models.model_list(config.parse(text), environ)["models"]
     return listed
 
 
@@ -33,14 +33,14 @@ def routed(provider: str, table: str = "") -> str:
 
 
 def test_one_body_serves_all_clients() -> None:
-    body = models.catalog(config.load(None), {"DEEPSEEK_API_KEY": "k"})
+    body = models.model_list(config.load(None), {"DEEPSEEK_API_KEY": "k"})
     assert body["object"] == "list"
     assert body["data"][0] == {"id": "deepseek-v4-pro", "object": "model", "created": 0, "owned_by": "deepseek"}
     assert [model["id"] for model in body["data"]] == [model["slug"] for model in body["models"]]
 
 
 def test_without_any_key_the_list_is_empty() -> None:
-    assert models.catalog(config.load(None), {}) == {"object": "list", "data": [], "models": []}
+    assert models.model_list(config.load(None), {}) == {"object": "list", "data": [], "models": []}
 
 
 def test_every_entry_has_what_codex_requires() -> None:
@@ -49,27 +49,27 @@ def test_every_entry_has_what_codex_requires() -> None:
 
 
 def test_with_all_keys_the_body_is_within_codexs_limit() -> None:
-    body = orjson.dumps(models.catalog(config.load(None), ALL_KEYS))
+    body = orjson.dumps(models.model_list(config.load(None), ALL_KEYS))
     assert len(listed()) > 100 and len(body) < CODEX_MAX_BYTES
 
 
 def test_of_too_many_models_the_last_are_in_data_alone() -> None:
     rows = "\n".join(f'"m{i}" = {{}}' for i in range(1000))
     text = f'[providers.x]\nprotocol = "chat"\nbase_url = "https://h"\n[providers.x.models]\n{rows}'
-    body = models.catalog(config.parse(text), {})
+    body = models.model_list(config.parse(text), {})
     assert (len(body["data"]), body["models"][0]["slug"]) == (1000, "m0")
     assert 100 < len(body["models"]) < 1000
     assert len(orjson.dumps(body)) < CODEX_MAX_BYTES
 
 
 def test_the_same_routes_and_keys_give_the_same_bytes() -> None:
-    bodies = {orjson.dumps(models.catalog(config.load(None), ALL_KEYS)) for _ in range(3)}
+    bodies = {orjson.dumps(models.model_list(config.load(None), ALL_KEYS)) for _ in range(3)}
     assert len(bodies) == 1
 
 
 def test_the_list_holds_no_key() -> None:
     environ = dict.fromkeys(ALL_KEYS, "hidden")
-    assert b"hidden" not in orjson.dumps(models.catalog(config.load(None), environ))
+    assert b"hidden" not in orjson.dumps(models.model_list(config.load(None), environ))
 
 
 def test_the_first_model_of_the_first_route_is_codexs_default() -> None:

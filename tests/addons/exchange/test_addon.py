@@ -12,30 +12,30 @@ from mitmproxy.test import taddons
 
 from addons.exchange.addon import Choose, Exchanges
 from addons.layer import ExchangeLayer
-from addons.routing.endpoint import Target
+from addons.routing.endpoint import ProviderEndpoint
 from converters.chat.dialect import ChatDialect
 from converters.conversion import ClientRequest, Upstream
 from converters.errors import RequestError
 from converters.responses.dialect import ResponsesDialect
-from tests.addons.house import CODEX, HELLO, TARGET, Message, question, request
-from tests.addons.stage import Stage, chunk
+from tests.addons.layer_harness import LayerHarness, chunk
+from tests.addons.proxy_under_test import CODEX, HELLO, TARGET, HttpMessage, raw_request, request_body
 
-THEIRS = Target(Upstream("theirs", "responses", "model-x", ResponsesDialect()), "http://acme:1/v1", "none")
-ACME = Target(Upstream("acme", "chat", "model-x", ChatDialect()), "http://acme:1/v1", "none")
+THEIRS = ProviderEndpoint(Upstream("theirs", "responses", "model-x", ResponsesDialect()), "http://acme:1/v1", "none")
+ACME = ProviderEndpoint(Upstream("acme", "chat", "model-x", ChatDialect()), "http://acme:1/v1", "none")
 
 
 class Asked:
     def __init__(self, context: taddons.context) -> None:
         self.context = context
 
-    def __call__(self, choose: Choose, headers: dict[str, str] = CODEX, **options: int) -> Stage:
-        """A stage whose client has asked, with a chooser of the test."""
+    def __call__(self, choose: Choose, headers: dict[str, str] = CODEX, **options: int) -> LayerHarness:
+        """A harness whose client has asked, with a chooser of the test."""
         exchanges = Exchanges(choose)
         self.context.master.addons.add(Proxyserver(), ExchangeLayer(), exchanges)
         self.context.options.update(**options)
-        stage = Stage(exchanges)
-        stage.says(request("POST", "/v1/responses", question(), headers))
-        return stage
+        harness = LayerHarness(exchanges)
+        harness.client_sends(raw_request("POST", "/v1/responses", request_body(), headers))
+        return harness
 
 
 @pytest.fixture
@@ -47,22 +47,22 @@ def asked() -> Iterator[Asked]:
 
 
 def test_the_chosen_upstream_is_asked_and_its_answer_converted(asked: Asked) -> None:
-    stage = asked(lambda request, asked: [ACME])
-    assert Message(stage.to_upstream[1]).json["model"] == "model-x"
-    stage.upstream(HELLO)
-    assert b'"text":"Hello"' in stage.to_client
+    harness = asked(lambda request, asked: [ACME])
+    assert HttpMessage(harness.to_upstream[1]).json["model"] == "model-x"
+    harness.upstream_sends(HELLO)
+    assert b'"text":"Hello"' in harness.to_client
 
 
 def test_without_a_choice_the_question_passes_as_it_is(asked: Asked) -> None:
-    stage = asked(lambda request, asked: [])
-    assert Message(stage.to_upstream[TARGET]).body == question()
+    harness = asked(lambda request, asked: [])
+    assert HttpMessage(harness.to_upstream[TARGET]).body == request_body()
 
 
 def test_who_has_nobody_says_why_and_the_client_reads_it(asked: Asked) -> None:
-    def refuse(request: http.Request, asked: ClientRequest) -> list[Target]:
+    def refuse(request: http.Request, asked: ClientRequest) -> list[ProviderEndpoint]:
         raise RequestError(f"nobody for {asked.model}")
 
-    told = Message(asked(refuse).to_client)
+    told = HttpMessage(asked(refuse).to_client)
     assert (told.status, told.error["message"]) == (400, "nobody for m-1")
 
 
@@ -70,64 +70,64 @@ def test_who_has_nobody_says_why_and_the_client_reads_it(asked: Asked) -> None:
 
 STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 HELLO_SO_FAR = b'data: {"id":"1","model":"m","choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\n'
-PROTOCOLS = pytest.mark.parametrize("target", [ACME, THEIRS], ids=["chat", "responses"])
+PROTOCOLS = pytest.mark.parametrize("endpoint", [ACME, THEIRS], ids=["chat", "responses"])
 
 
-def pour(stage: Stage, piece: bytes, count: int) -> int:
+def pour(harness: LayerHarness, piece: bytes, count: int) -> int:
     """Sends the piece so often, or until the upstream is closed; how often."""
     for number in range(count):
-        if "close 1" in stage.log:
+        if "close 1" in harness.log:
             return number
-        stage.upstream(chunk(piece))
+        harness.upstream_sends(chunk(piece))
     return count
 
 
 @PROTOCOLS
-def test_an_event_without_end_is_cut_off(asked: Asked, target: Target) -> None:
-    stage = asked(lambda request, asked: [target], event_limit=1)
-    stage.upstream(STREAM + chunk(b"data: "))
-    assert pour(stage, b"x" * 65536, 40) <= 18
-    told = Message(stage.to_client)
+def test_an_event_without_end_is_cut_off(asked: Asked, endpoint: ProviderEndpoint) -> None:
+    harness = asked(lambda request, asked: [endpoint], event_limit=1)
+    harness.upstream_sends(STREAM + chunk(b"data: "))
+    assert pour(harness, b"x" * 65536, 40) <= 18
+    told = HttpMessage(harness.to_client)
     assert (told.status, told.error["code"]) == (400, "invalid_prompt")
     assert "more than 1 MiB (option event_limit)" in told.error["message"]
-    assert stage.streams == []
+    assert harness.streams == []
 
 
 def test_json_without_end_is_cut_off(asked: Asked) -> None:
-    stage = asked(lambda request, asked: [ACME], event_limit=1)
-    stage.upstream(STREAM + chunk(b'{"x": "'))
-    assert pour(stage, b"x" * 65536, 40) <= 18
-    assert b"an answer that is no stream of more than 1 MiB" in stage.to_client
+    harness = asked(lambda request, asked: [ACME], event_limit=1)
+    harness.upstream_sends(STREAM + chunk(b'{"x": "'))
+    assert pour(harness, b"x" * 65536, 40) <= 18
+    assert b"an answer that is no stream of more than 1 MiB" in harness.to_client
 
 
 @PROTOCOLS
 @pytest.mark.parametrize("begun", [False, True])
-def test_an_answer_without_end_is_cut_off(asked: Asked, target: Target, begun: bool) -> None:
-    stage = asked(lambda request, asked: [target], answer_limit=1)
-    stage.upstream(STREAM + (chunk(HELLO_SO_FAR) if begun else b""))
+def test_an_answer_without_end_is_cut_off(asked: Asked, endpoint: ProviderEndpoint, begun: bool) -> None:
+    harness = asked(lambda request, asked: [endpoint], answer_limit=1)
+    harness.upstream_sends(STREAM + (chunk(HELLO_SO_FAR) if begun else b""))
     words = HELLO_SO_FAR if begun else b": ping\n\n"
-    assert pour(stage, words * (65536 // len(words)), 40) <= 18
-    assert b"more than 1 MiB (options answer_limit and body_size_limit)" in stage.to_client
-    assert b'"code":"invalid_prompt"' in stage.to_client
-    assert len(stage.flow("upstream").response.raw_content or b"") < (1 << 20) + 70_000  # type: ignore[union-attr]
-    assert stage.streams == []
+    assert pour(harness, words * (65536 // len(words)), 40) <= 18
+    assert b"more than 1 MiB (options answer_limit and body_size_limit)" in harness.to_client
+    assert b'"code":"invalid_prompt"' in harness.to_client
+    assert len(harness.flow("upstream").response.raw_content or b"") < (1 << 20) + 70_000  # type: ignore[union-attr]
+    assert harness.streams == []
 
 
 def test_an_answer_that_was_packed_is_measured_as_it_is_read(asked: Asked) -> None:
-    stage = asked(lambda request, asked: [ACME], answer_limit=1)
+    harness = asked(lambda request, asked: [ACME], answer_limit=1)
     packed = gzip.compress(b": ping\n\n" * 1_000_000)
     head = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(packed)
-    stage.upstream(head + packed)
-    assert b"more than 1 MiB (options answer_limit and body_size_limit)" in stage.to_client
+    harness.upstream_sends(head + packed)
+    assert b"more than 1 MiB (options answer_limit and body_size_limit)" in harness.to_client
 
 
 def test_a_question_is_read_to_its_limit(asked: Asked) -> None:
-    stage = asked(lambda request, asked: [ACME], request_limit=1)
-    stage.upstream(HELLO)
-    before = stage.to_client
-    stage.says(b"POST /v1/responses HTTP/1.1\r\nhost: proxy\r\ncontent-length: 500000000\r\n\r\n")
-    assert stage.to_client.removeprefix(before).startswith(b"HTTP/1.1 413")
-    assert b"larger than 1 MiB (options request_limit" in stage.to_client
+    harness = asked(lambda request, asked: [ACME], request_limit=1)
+    harness.upstream_sends(HELLO)
+    before = harness.to_client
+    harness.client_sends(b"POST /v1/responses HTTP/1.1\r\nhost: proxy\r\ncontent-length: 500000000\r\n\r\n")
+    assert harness.to_client.removeprefix(before).startswith(b"HTTP/1.1 413")
+    assert b"larger than 1 MiB (options request_limit" in harness.to_client
 
 
 PROMPT = "what nobody else may read"
@@ -145,16 +145,16 @@ def test_whatever_fails_the_question_goes_nowhere_and_nobody_reads_it(
     code: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def fail(request: http.Request, asked: ClientRequest) -> list[Target]:
+    def fail(request: http.Request, asked: ClientRequest) -> list[ProviderEndpoint]:
         raise error(PROMPT)
 
     with caplog.at_level(logging.DEBUG):
-        stage = asked(fail, headers)
-    told = Message(stage.to_client)
-    assert stage.to_upstream == {}
+        harness = asked(fail, headers)
+    told = HttpMessage(harness.to_client)
+    assert harness.to_upstream == {}
     assert (told.status, told.error["code"]) == (status, code)
     assert f"{error.__name__} in test_addon.py:" in told.error["message"]
-    assert PROMPT not in stage.to_client.decode()
+    assert PROMPT not in harness.to_client.decode()
     assert PROMPT not in caplog.text
     assert error.__name__ in caplog.text
 

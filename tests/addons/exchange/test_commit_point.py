@@ -8,8 +8,8 @@ import pytest
 from addons.exchange.addon import Exchanges
 from addons.exchange.exchange import Attempt, Exchange, Plan
 from converters.errors import Fault
-from tests.addons.house import ACME, CODEX, ROUTES, THEIRS, House, Message, question
-from tests.addons.stage import OK, Stage, answer, body, chunk
+from tests.addons.layer_harness import OK, LayerHarness, body, chunk, chunked_response
+from tests.addons.proxy_under_test import ACME, CODEX, ROUTES, THEIRS, HttpMessage, ProxyUnderTest, request_body
 
 ANTHROPIC = 5
 TWO = (
@@ -64,32 +64,32 @@ class Again:
 
 
 @pytest.fixture
-def house(house: House) -> House:
-    house.routes(TWO)
-    return house
+def proxy_under_test(proxy_under_test: ProxyUnderTest) -> ProxyUnderTest:
+    proxy_under_test.routes(TWO)
+    return proxy_under_test
 
 
-def stubborn(house: House) -> None:
-    (exchanges,) = (addon for addon in house.addons if type(addon).__name__ == Exchanges.__name__)
+def stubborn(proxy_under_test: ProxyUnderTest) -> None:
+    (exchanges,) = (addon for addon in proxy_under_test.addons if type(addon).__name__ == Exchanges.__name__)
     exchanges._policy = Again()
 
 
-def fail(stage: Stage, port: int, way: str) -> None:
+def fail(harness: LayerHarness, port: int, way: str) -> None:
     """What comes before any content, in the ways that it may come to nothing."""
     match way:
         case "error event first":
-            stage.upstream(answer(ERROR[port]), port)
+            harness.upstream_sends(chunked_response(ERROR[port]), port)
         case "error event after the start":
-            stage.upstream(OK + chunk(NOTHING_YET[port]) + chunk(ERROR[port]), port)
+            harness.upstream_sends(OK + chunk(NOTHING_YET[port]) + chunk(ERROR[port]), port)
         case "drop after the start":
-            stage.upstream(OK + chunk(NOTHING_YET[port]), port)
-            stage.upstream_closes(port)
+            harness.upstream_sends(OK + chunk(NOTHING_YET[port]), port)
+            harness.upstream_closes(port)
         case "end after the start":
-            stage.upstream(answer(NOTHING_YET[port]), port)
+            harness.upstream_sends(chunked_response(NOTHING_YET[port]), port)
         case "empty":
-            stage.upstream(answer(), port)
+            harness.upstream_sends(chunked_response(), port)
         case "page":
-            stage.upstream(answer(b"<html><title>Bad gateway</title></html>"), port)
+            harness.upstream_sends(chunked_response(b"<html><title>Bad gateway</title></html>"), port)
 
 
 WAYS = pytest.mark.parametrize(
@@ -105,29 +105,29 @@ WAYS = pytest.mark.parametrize(
 @WAYS
 @pytest.mark.parametrize("stream", [True, False])
 def test_what_fails_before_content_leads_to_the_next_attempt(
-    house: House, port: int, way: str, *, stream: bool
+    proxy_under_test: ProxyUnderTest, port: int, way: str, *, stream: bool
 ) -> None:
-    stubborn(house)
-    stage = house.asked(question(MODELS[port], stream=stream))
-    fail(stage, port, way if stream or port != THEIRS else "page")
-    assert stage.to_client == b""
-    assert stage.log.count("next_attempt") == 2
+    stubborn(proxy_under_test)
+    harness = proxy_under_test.post(request_body(MODELS[port], stream=stream))
+    fail(harness, port, way if stream or port != THEIRS else "page")
+    assert harness.to_client == b""
+    assert harness.log.count("next_attempt") == 2
     served = NOTHING_YET[port] + SERVED[port] if stream or port != THEIRS else b'{"output": "Hi"}'
-    stage.upstream(answer(served), port)
-    assert stage.to_client.startswith(b"HTTP/1.1 200")
-    assert b"Hi" in stage.to_client and b"busy" not in stage.to_client
-    assert [flow.marked for flow in stage.flows] == ["", ":x:", ""]
+    harness.upstream_sends(chunked_response(served), port)
+    assert harness.to_client.startswith(b"HTTP/1.1 200")
+    assert b"Hi" in harness.to_client and b"busy" not in harness.to_client
+    assert [flow.marked for flow in harness.flows] == ["", ":x:", ""]
 
 
 @PORTS
 @WAYS
 @pytest.mark.parametrize("headers", [CODEX, {}], ids=["codex", "other"])
 def test_where_no_attempt_follows_the_client_reads_an_error_and_no_stream(
-    house: House, port: int, way: str, headers: dict[str, str]
+    proxy_under_test: ProxyUnderTest, port: int, way: str, headers: dict[str, str]
 ) -> None:
-    stage = house.asked(question(MODELS[port]), headers)
-    fail(stage, port, way)
-    told = Message(stage.to_client)
+    harness = proxy_under_test.post(request_body(MODELS[port]), headers)
+    fail(harness, port, way)
+    told = HttpMessage(harness.to_client)
     if port == THEIRS and way.startswith("error"):  # OpenAI's own words, whose codes Codex knows better than we do
         assert told.status == 200
         assert told.body.count(b"event: response.failed") == 1 and b"server_is_overloaded" in told.body
@@ -140,65 +140,71 @@ def test_where_no_attempt_follows_the_client_reads_an_error_and_no_stream(
 
 @PORTS
 @pytest.mark.parametrize("drop", [True, False])
-def test_after_content_a_failure_is_an_end_of_the_stream(house: House, port: int, *, drop: bool) -> None:
-    stubborn(house)
-    stage = house.asked(question(MODELS[port]))
-    stage.upstream(OK + chunk(NOTHING_YET[port] + SERVED[port].partition(b"Hi")[0] + b'Hi"}}]}\n\n'), port)
+def test_after_content_a_failure_is_an_end_of_the_stream(
+    proxy_under_test: ProxyUnderTest, port: int, *, drop: bool
+) -> None:
+    stubborn(proxy_under_test)
+    harness = proxy_under_test.post(request_body(MODELS[port]))
+    harness.upstream_sends(OK + chunk(NOTHING_YET[port] + SERVED[port].partition(b"Hi")[0] + b'Hi"}}]}\n\n'), port)
     if port != ACME:
-        stage = house.asked(question(MODELS[port]))
+        harness = proxy_under_test.post(request_body(MODELS[port]))
         until = SERVED[port].index(b"\n\n", SERVED[port].index(b"Hi")) + 2
-        stage.upstream(OK + chunk(NOTHING_YET[port] + SERVED[port][:until]), port)
-    assert b"Hi" in stage.to_client
+        harness.upstream_sends(OK + chunk(NOTHING_YET[port] + SERVED[port][:until]), port)
+    assert b"Hi" in harness.to_client
     if drop:
-        stage.upstream_closes(port)
+        harness.upstream_closes(port)
     else:
-        stage.upstream(chunk(ERROR[port]), port)
-    assert stage.to_client.count(b"event: response.failed") == 1
-    assert stage.log.count("next_attempt") == 1
+        harness.upstream_sends(chunk(ERROR[port]), port)
+    assert harness.to_client.count(b"event: response.failed") == 1
+    assert harness.log.count("next_attempt") == 1
 
 
 @PORTS
-def test_the_start_waits_for_content_and_comes_with_it(house: House, port: int) -> None:
-    stage = house.asked(question(MODELS[port]))
-    stage.upstream(OK + chunk(NOTHING_YET[port]), port)
-    stage.wake()
-    assert stage.to_client == b"", "not even a keep-alive"
-    stage.upstream(chunk(SERVED[port]) + b"0\r\n\r\n", port)
-    told = body(stage.to_client)
+def test_the_start_waits_for_content_and_comes_with_it(proxy_under_test: ProxyUnderTest, port: int) -> None:
+    harness = proxy_under_test.post(request_body(MODELS[port]))
+    harness.upstream_sends(OK + chunk(NOTHING_YET[port]), port)
+    harness.fire_timers()
+    assert harness.to_client == b"", "not even a keep-alive"
+    harness.upstream_sends(chunk(SERVED[port]) + b"0\r\n\r\n", port)
+    told = body(harness.to_client)
     assert told.index(b"response.created") < told.index(b"Hi")
 
 
 @pytest.mark.parametrize(("headers", "reads"), [(CODEX, False), ({}, True)], ids=["codex", "other"])
 def test_only_a_client_that_gives_up_before_long_reads_the_start_without_content(
-    house: House, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch, *, reads: bool
+    proxy_under_test: ProxyUnderTest, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch, *, reads: bool
 ) -> None:
-    stage = house.asked(question(), headers)
-    stage.upstream(OK + chunk(ROLE), ACME)
+    harness = proxy_under_test.post(request_body(), headers)
+    harness.upstream_sends(OK + chunk(ROLE), ACME)
     later = time.monotonic() + 125
     monkeypatch.setattr(time, "monotonic", lambda: later)
-    stage.wake()
-    assert (b"response.created" in stage.to_client) is reads
+    harness.fire_timers()
+    assert (b"response.created" in harness.to_client) is reads
     later += 16
-    stage.wake()
-    assert (b"keepalive" in stage.to_client) is reads
+    harness.fire_timers()
+    assert (b"keepalive" in harness.to_client) is reads
 
 
-def test_an_answer_without_anything_said_is_an_answer(house: House) -> None:
-    stage = house.asked(question())
-    stage.upstream(answer(ROLE, b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'))
-    assert b"event: response.completed" in stage.to_client
+def test_an_answer_without_anything_said_is_an_answer(proxy_under_test: ProxyUnderTest) -> None:
+    harness = proxy_under_test.post(request_body())
+    harness.upstream_sends(
+        chunked_response(ROLE, b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n')
+    )
+    assert b"event: response.completed" in harness.to_client
 
 
-def test_the_request_is_validated_once_for_all_attempts(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_request_is_validated_once_for_all_attempts(
+    proxy_under_test: ProxyUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from converters.responses import wire
 
     read: list[object] = []
     plain = wire.read
     monkeypatch.setattr(wire, "read", lambda raw: (read.append(raw), plain(raw))[1])
-    stubborn(house)
-    stage = house.asked(question())
-    fail(stage, ACME, "empty")
-    assert stage.log.count("next_attempt") == 2
+    stubborn(proxy_under_test)
+    harness = proxy_under_test.post(request_body())
+    fail(harness, ACME, "empty")
+    assert harness.log.count("next_attempt") == 2
     assert len(read) == 1
 
 
@@ -207,17 +213,19 @@ HEADERS = b"x-request-id: req_1\r\nx-codex-turn-state: t7\r\nx-models-etag: e1\r
 
 @PORTS
 @pytest.mark.parametrize("kind", ["stream", "whole", "refused", "failed"])
-def test_the_headers_that_codex_reads_are_the_upstreams_own(house: House, port: int, kind: str) -> None:
-    stage = house.asked(question(MODELS[port], stream=kind != "whole"))
+def test_the_headers_that_codex_reads_are_the_upstreams_own(
+    proxy_under_test: ProxyUnderTest, port: int, kind: str
+) -> None:
+    harness = proxy_under_test.post(request_body(MODELS[port], stream=kind != "whole"))
     said = {
-        "stream": answer(NOTHING_YET[port] + SERVED[port]),
-        "whole": answer(b'{"output": []}' if port == THEIRS else NOTHING_YET[port] + SERVED[port]),
+        "stream": chunked_response(NOTHING_YET[port] + SERVED[port]),
+        "whole": chunked_response(b'{"output": []}' if port == THEIRS else NOTHING_YET[port] + SERVED[port]),
         "refused": b"HTTP/1.1 429 No\r\ncontent-length: 2\r\n\r\n{}",
-        "failed": answer(ERROR[port]),
+        "failed": chunked_response(ERROR[port]),
     }[kind]
     first, _, rest = said.partition(b"\r\n")
-    stage.upstream(first + b"\r\n" + HEADERS + rest, port)
-    told = Message(stage.to_client)
+    harness.upstream_sends(first + b"\r\n" + HEADERS + rest, port)
+    told = HttpMessage(harness.to_client)
     expected = ("req_1", "t7", "e1")
     assert tuple(told.headers[name] for name in ("x-request-id", "x-codex-turn-state", "x-models-etag")) == expected
     assert "openai-model" not in told.headers

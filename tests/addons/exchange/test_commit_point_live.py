@@ -12,8 +12,8 @@ from mitmproxy.addons.script import load_script
 from addons.exchange.addon import Exchanges
 from addons.exchange.exchange import Attempt, Exchange, Plan
 from converters.errors import Fault
-from tests.addons.house import Message, question
-from tests.addons.running import HELLO, running
+from tests.addons.live_proxy import HELLO, live_proxy
+from tests.addons.proxy_under_test import HttpMessage, request_body
 
 ONE_LINE = Path(__file__).parents[2] / "data" / "one_line.py"
 ROLE = b'data: {"id":"1","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n'
@@ -42,7 +42,7 @@ class Scripted:
         server.close_clients()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = Message(await reader.readuntil(b"\r\n\r\n"))
+        head = HttpMessage(await reader.readuntil(b"\r\n\r\n"))
         await reader.readexactly(int(head.headers["content-length"]))
         writer.write(self.answers.pop(0))
         await writer.drain()
@@ -60,7 +60,7 @@ class OnceMore:
 
 
 @asynccontextmanager
-async def asked(tmp_path: Path, *answers: bytes) -> AsyncIterator[tuple[Message, list[str]]]:
+async def asked(tmp_path: Path, *answers: bytes) -> AsyncIterator[tuple[HttpMessage, list[str]]]:
     """What a client reads of a proxy whose upstream answers so, and what came of each attempt."""
     upstream, routes = Scripted(*answers), tmp_path / "routes.toml"
     async with upstream.serving() as port:
@@ -68,15 +68,15 @@ async def asked(tmp_path: Path, *answers: bytes) -> AsyncIterator[tuple[Message,
             '[[routes]]\nmodels = ["m-*"]\nproviders = ["acme"]\n\n'
             f'[providers.acme]\nprotocol = "chat"\nbase_url = "http://127.0.0.1:{port}/v1"\nauth = "none"\n'
         )
-        async with running("http://127.0.0.1:9", routes) as proxy:
+        async with live_proxy("http://127.0.0.1:9", routes) as proxy:
             exchanges = proxy.master.addons.get("exchanges")
             assert isinstance(exchanges, Exchanges)
             exchanges._policy = OnceMore()
             script = load_script(str(ONE_LINE))
             assert script is not None
             proxy.master.addons.add(*script.addons)  # type: ignore[no-untyped-call]
-            told = await proxy.ask("POST", "/v1/responses", question(), {})
-            yield Message(told), [str(flow.metadata.get("transcodex.outcome")) for flow in proxy.flows[1:]]
+            told = await proxy.send("POST", "/v1/responses", request_body(), {})
+            yield HttpMessage(told), [str(flow.metadata.get("transcodex.outcome")) for flow in proxy.flows[1:]]
 
 
 @pytest.mark.parametrize(

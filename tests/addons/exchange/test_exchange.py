@@ -5,11 +5,11 @@ from mitmproxy.test import tflow, tutils
 from addons.exchange.exchange import Attempt, Exchange
 from converters.conversion import ClientRequest
 from converters.losses import Losses
-from tests.addons.stage import Loud
+from tests.addons.layer_harness import UppercaseConverter
 
 
 def test_nothing_that_shows_an_attempt_shows_credentials() -> None:
-    attempt = Attempt(tflow.tflow(), Loud(), {"authorization": "Bearer sk-1"})
+    attempt = Attempt(tflow.tflow(), UppercaseConverter(), {"authorization": "Bearer sk-1"})
     assert "sk-1" not in repr(Exchange(tflow.tflow(), attempt=attempt, attempts=[attempt]))
 
 
@@ -26,7 +26,9 @@ def test_before_anybody_was_asked_there_is_little_to_say() -> None:
 
 
 def test_the_last_attempt_speaks_for_the_exchange() -> None:
-    first, last = (Attempt(tflow.tflow(resp=tutils.tresp()), Loud(), provider_name=name) for name in ("a", "b"))
+    first, last = (
+        Attempt(tflow.tflow(resp=tutils.tresp()), UppercaseConverter(), provider_name=name) for name in ("a", "b")
+    )
     last.conversion.losses = losses = Losses()
     losses.note("tools[0]", "web_search", "nobody has it")
     exchange = Exchange(tflow.tflow(), request=ClientRequest({"model": "m-1"}), attempts=[first, last])

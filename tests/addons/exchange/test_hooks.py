@@ -5,8 +5,8 @@ from mitmproxy import hooks
 
 from addons.exchange.exchange import Exchange
 from addons.exchange.hooks import AttemptEndHook, ExchangeEndHook, NextAttemptHook
-from tests.addons.house import ACME, THEIRS, House, Message, question
-from tests.addons.stage import Stage, answer, refusal
+from tests.addons.layer_harness import LayerHarness, chunked_response, refusal
+from tests.addons.proxy_under_test import ACME, THEIRS, HttpMessage, ProxyUnderTest, request_body
 
 
 class Listening:
@@ -30,9 +30,9 @@ class Listening:
 
 
 @pytest.fixture
-def listening(house: House) -> Listening:
+def listening(proxy_under_test: ProxyUnderTest) -> Listening:
     addon = Listening()
-    house.addons.append(addon)
+    proxy_under_test.addons.append(addon)
     return addon
 
 
@@ -41,11 +41,13 @@ def test_mitmproxy_knows_them_by_name() -> None:
     assert [hooks.all_hooks[name] for name in names] == [NextAttemptHook, AttemptEndHook, ExchangeEndHook]
 
 
-def test_a_converted_answer_says_all_there_is(house: House, listening: Listening) -> None:
+def test_a_converted_answer_says_all_there_is(proxy_under_test: ProxyUnderTest, listening: Listening) -> None:
     ends: list[Exchange] = []
     listening.exchange_end = ends.append  # type: ignore[method-assign]
-    stage = house.asked(question(tools=[{"type": "web_search"}]))
-    stage.upstream(answer(WORDS, b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\n', DONE))
+    harness = proxy_under_test.post(request_body(tools=[{"type": "web_search"}]))
+    harness.upstream_sends(
+        chunked_response(WORDS, b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\n', DONE)
+    )
     assert listening.attempts == [("acme", "m-1", "answered", None, 200)]
     (exchange,) = ends
     assert (exchange.outcome, exchange.status, exchange.provider_name, exchange.losses.total) == (
@@ -72,43 +74,45 @@ RESPONSES_DELTA = b'data: {"type":"response.output_text.delta","delta":"x"}\n\n'
     ],
 )
 def test_a_relayed_answer_says_the_same(
-    house: House, listening: Listening, said: tuple[bytes, ...], outcome: str, kind: str | None
+    proxy_under_test: ProxyUnderTest, listening: Listening, said: tuple[bytes, ...], outcome: str, kind: str | None
 ) -> None:
-    stage = house.asked(question("own-1"))
-    stage.upstream(answer(*said), THEIRS)
+    harness = proxy_under_test.post(request_body("own-1"))
+    harness.upstream_sends(chunked_response(*said), THEIRS)
     assert listening.attempts == [("theirs", "own-1", outcome, kind, 200)]
     assert [end[1:3] for end in listening.exchanges] == [(outcome, kind)]
-    assert stage.flow("client").marked == stage.flow("upstream").marked == (":x:" if kind else "")
+    assert harness.flow("client").marked == harness.flow("upstream").marked == (":x:" if kind else "")
 
 
-def test_a_refusal_is_one_of_the_attempt_and_a_failure_of_the_exchange(house: House, listening: Listening) -> None:
-    house.asked(question()).upstream(refusal(429))
+def test_a_refusal_is_one_of_the_attempt_and_a_failure_of_the_exchange(
+    proxy_under_test: ProxyUnderTest, listening: Listening
+) -> None:
+    proxy_under_test.post(request_body()).upstream_sends(refusal(429))
     assert listening.attempts == [("acme", "m-1", "refused", "rate_limited", 429)]
     assert listening.exchanges == [("m-1", "failed", "rate_limited", 429)]
 
 
-def test_what_asks_nobody_has_an_end_without_attempts(house: House, listening: Listening) -> None:
-    house.asked(b'{"model": "m-1", "input": 7}')
-    house.asked(b"no JSON")
+def test_what_asks_nobody_has_an_end_without_attempts(proxy_under_test: ProxyUnderTest, listening: Listening) -> None:
+    proxy_under_test.post(b'{"model": "m-1", "input": 7}')
+    proxy_under_test.post(b"no JSON")
     assert listening.attempts == []
     assert listening.exchanges == [("m-1", "refused", "bad_request", 400), ("", "refused", "bad_request", 400)]
 
 
-def test_a_request_that_is_too_large_has_an_end_as_well(house: House, listening: Listening) -> None:
-    house.set(request_limit=1)
-    stage = Stage(house)
-    stage.says(b"POST /v1/responses HTTP/1.1\r\nhost: proxy\r\ncontent-length: 500000000\r\n\r\n")
-    assert Message(stage.to_client).status == 413
+def test_a_request_that_is_too_large_has_an_end_as_well(proxy_under_test: ProxyUnderTest, listening: Listening) -> None:
+    proxy_under_test.set(request_limit=1)
+    harness = LayerHarness(proxy_under_test)
+    harness.client_sends(b"POST /v1/responses HTTP/1.1\r\nhost: proxy\r\ncontent-length: 500000000\r\n\r\n")
+    assert HttpMessage(harness.to_client).status == 413
     assert listening.exchanges == [("", "refused", "bad_request", 413)]
 
 
-def test_an_upstream_out_of_reach_has_no_status(house: House, listening: Listening) -> None:
-    house.asked(question(), refused=[ACME])
+def test_an_upstream_out_of_reach_has_no_status(proxy_under_test: ProxyUnderTest, listening: Listening) -> None:
+    proxy_under_test.post(request_body(), refused=[ACME])
     assert listening.attempts == [("acme", "m-1", "failed", "unreachable", None)]
     assert listening.exchanges == [("m-1", "failed", "unreachable", 502)]
 
 
-def test_what_passes_through_is_no_exchange(house: House, listening: Listening) -> None:
-    house.asked(question("gpt-nobody")).upstream(answer(b"{}"), 80)
-    house.get("/v1/files")
+def test_what_passes_through_is_no_exchange(proxy_under_test: ProxyUnderTest, listening: Listening) -> None:
+    proxy_under_test.post(request_body("gpt-nobody")).upstream_sends(chunked_response(b"{}"), 80)
+    proxy_under_test.get("/v1/files")
     assert (listening.attempts, listening.exchanges) == ([], [])

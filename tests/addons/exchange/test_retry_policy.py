@@ -8,13 +8,15 @@ from mitmproxy.test import tflow
 
 from addons.exchange.exchange import Attempt, Exchange, Plan
 from addons.exchange.retry_policy import SameEndpoint
-from addons.routing.endpoint import Target
+from addons.routing.endpoint import ProviderEndpoint
 from converters.chat.dialect import ChatDialect
 from converters.conversion import Upstream
 from converters.errors import Fault
-from tests.addons.stage import Loud
+from tests.addons.layer_harness import UppercaseConverter
 
-FIRST, SECOND = (Target(Upstream(name, "chat", "m", ChatDialect()), f"https://{name}/v1", "none") for name in "ab")
+FIRST, SECOND = (
+    ProviderEndpoint(Upstream(name, "chat", "m", ChatDialect()), f"https://{name}/v1", "none") for name in "ab"
+)
 CUT = Fault("cut", "a broke off")
 
 
@@ -24,7 +26,7 @@ def tried(*, kept: bool = True, answered: bool = False, attempts: int = 1) -> Ex
     for _ in range(attempts):
         flow: http.HTTPFlow = tflow.tflow(resp=answered)
         flow.server_conn.timestamp_start = flow.request.timestamp_start - 5 if kept else flow.request.timestamp_start
-        exchange.attempts.append(Attempt(flow, Loud(), plan=Plan(FIRST)))
+        exchange.attempts.append(Attempt(flow, UppercaseConverter(), plan=Plan(FIRST)))
     return exchange
 
 

@@ -11,15 +11,15 @@ from mitmproxy.test import taddons, tflow, tutils
 from addons.exchange.exchange import Attempt, Exchange, Outcome, Plan
 from addons.exchange.flow_metadata import EXCHANGE, LOSSES, SIDE, SPEC, TIMES, note_attempt
 from addons.inspection.annotations import FAILED, LOST, Annotations
-from addons.inspection.flow_list import Retention
-from addons.routing.endpoint import Target
+from addons.inspection.flow_retention import FlowRetention
+from addons.routing.endpoint import ProviderEndpoint
 from converters.chat.dialect import ChatDialect
 from converters.conversion import ClientRequest, ConversionSpec, Upstream, open_conversion
 from converters.errors import Fault
 
 RAW: dict[str, Any] = {"model": "alias", "input": "hi", "stream": True}
 LOSSY = {**RAW, "tools": [{"type": "web_search"}]}
-ACME = Target(Upstream("acme", "chat", "model-x", ChatDialect(think_tags=False)), "https://acme/v1", "none")
+ACME = ProviderEndpoint(Upstream("acme", "chat", "model-x", ChatDialect(think_tags=False)), "https://acme/v1", "none")
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def view() -> Iterator[View]:
 
 @pytest.fixture
 def annotations(view: View) -> Annotations:
-    retention = Retention()
+    retention = FlowRetention()
     retention.watch(view)
     loaded = Annotations(retention.exchange)
     ctx.master.addons.add(loaded)

@@ -64,7 +64,7 @@ def test_a_flow_that_is_not_in_the_list_takes_no_focus() -> None:
 def test_a_page_is_led_from_one_flow_to_another_and_keeps_its_filter(page: Page) -> None:
     selected, other = two_flows()
     with taddons.context(View(), Webaddon()):
-        mitmweb.lead(selected, other)
+        mitmweb.select_other(selected, other)
     assert page.messages == [
         ("flows/filterUpdate", {"name": "search", "matching_flow_ids": [selected.id, other.id]}),
         ("flows/remove", selected.id),
@@ -75,5 +75,5 @@ def test_a_page_is_led_from_one_flow_to_another_and_keeps_its_filter(page: Page)
 
 def test_elsewhere_no_page_is_told_anything(page: Page) -> None:
     with taddons.context(View()):
-        mitmweb.lead(*two_flows())
+        mitmweb.select_other(*two_flows())
     assert page.messages == []

@@ -10,15 +10,15 @@ from tornado.httpclient import AsyncHTTPClient
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 
-from addons.inspection.mitmweb_style import STYLE, PageStyle
+from addons.inspection.mitmweb_style import STYLE, MitmwebStyle
 
 
 async def page_of(master: object) -> tuple[str, int]:
     """The page as a browser gets it from mitmweb's application, and its Content-Length."""
     application = web.Application(master, debug=False)  # type: ignore[arg-type]
     master.app = application  # type: ignore[attr-defined]
-    PageStyle().running()
-    PageStyle().running()  # as a script that is loaded again
+    MitmwebStyle().running()
+    MitmwebStyle().running()  # as a script that is loaded again
     socket, port = bind_unused_port()
     server = HTTPServer(application)
     server.add_socket(socket)
@@ -40,4 +40,4 @@ async def test_the_page_has_our_styles_once_and_at_its_right_length() -> None:
 
 def test_programs_without_a_page_are_left_alone() -> None:
     with taddons.context():
-        PageStyle().running()
+        MitmwebStyle().running()

@@ -9,11 +9,13 @@ from addons.exchange.exchange import Exchange
 from addons.exchange.flow_metadata import EXCHANGE, SIDE
 from addons.layer.attempt import RunningAttempt, TooLarge
 from converters.errors import Fault
-from tests.addons.stage import Loud, attempt, planned
+from tests.addons.layer_harness import UppercaseConverter, attempt, planned
 
 
 def make(**settings: object) -> RunningAttempt:
-    return RunningAttempt(planned(attempt(), Loud(), **{"credentials": {}, **settings}), Exchange(attempt()), -1)
+    return RunningAttempt(
+        planned(attempt(), UppercaseConverter(), **{"credentials": {}, **settings}), Exchange(attempt()), -1
+    )
 
 
 def started(**settings: object) -> RunningAttempt:

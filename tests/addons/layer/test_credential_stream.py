@@ -5,7 +5,7 @@ import gzip
 import pytest
 from mitmproxy import http
 
-from tests.addons.stage import Planned, Stage, attempt
+from tests.addons.layer_harness import LayerHarness, ScriptedAddon, attempt
 
 SECRETS = (b"Bearer sk-own", b"session=1", b"acc-7", b"id=2")
 ASKED = (
@@ -16,7 +16,7 @@ ANSWERED = b"HTTP/1.1 200 OK\r\nset-cookie: id=2\r\ncontent-length: 2\r\n\r\nok"
 TARGET = 80
 
 
-class Curious(Planned):
+class Curious(ScriptedAddon):
     """Notes the headers of each flow at each of its hooks."""
 
     def __init__(self, *steps: http.HTTPFlow) -> None:
@@ -31,25 +31,25 @@ class Curious(Planned):
 
 def test_what_passes_through_has_its_secrets_on_the_wire_alone() -> None:
     curious = Curious()
-    stage = Stage(curious)
-    stage.says(ASKED)
-    stage.upstream(ANSWERED, TARGET)
+    harness = LayerHarness(curious)
+    harness.client_sends(ASKED)
+    harness.upstream_sends(ANSWERED, TARGET)
     for secret in SECRETS[:3]:
-        assert secret in stage.to_upstream[TARGET]
-    assert SECRETS[3] in stage.to_client
+        assert secret in harness.to_upstream[TARGET]
+    assert SECRETS[3] in harness.to_client
     assert b"<withheld>" in curious.seen
-    assert b"<withheld>" not in stage.to_upstream[TARGET] + stage.to_client
+    assert b"<withheld>" not in harness.to_upstream[TARGET] + harness.to_client
     assert not [secret for secret in SECRETS if secret.removeprefix(b"Bearer ") in curious.seen]
 
 
 def test_an_attempt_gets_none_of_the_clients_secrets_and_gives_no_cookie() -> None:
     curious = Curious(attempt())
-    stage = Stage(curious)
-    stage.says(ASKED)
-    stage.upstream(ANSWERED)
-    assert not [secret for secret in SECRETS if secret in stage.to_upstream[1] + stage.to_client]
+    harness = LayerHarness(curious)
+    harness.client_sends(ASKED)
+    harness.upstream_sends(ANSWERED)
+    assert not [secret for secret in SECRETS if secret in harness.to_upstream[1] + harness.to_client]
     assert not [secret for secret in SECRETS if secret.removeprefix(b"Bearer ") in curious.seen]
-    assert b"sk-secret" in stage.to_upstream[1]
+    assert b"sk-secret" in harness.to_upstream[1]
 
 
 LONG = "sk-own-0123456789"  # pragma: allowlist secret
@@ -58,18 +58,20 @@ LONG = "sk-own-0123456789"  # pragma: allowlist secret
 @pytest.mark.parametrize("encoding", ["", "gzip"])
 def test_what_passes_through_and_repeats_a_secret_shows_it_to_the_client_alone(encoding: str) -> None:
     curious = Curious()
-    stage = Stage(curious)
-    stage.says(ASKED.replace(b"sk-own", LONG.encode()).replace(b"/responses", b"/models?api_key=q-0123456789"))
+    harness = LayerHarness(curious)
+    harness.client_sends(
+        ASKED.replace(b"sk-own", LONG.encode()).replace(b"/responses", b"/models?api_key=q-0123456789")
+    )
     real = f"you sent {LONG} and q-0123456789".encode()
     body = gzip.compress(real) if encoding else real
     head = f"HTTP/1.1 200 OK\r\nx-said: {LONG}\r\ncontent-encoding: {encoding}\r\ncontent-length: {len(body)}\r\n\r\n"
-    stage.upstream(head.encode() + body, TARGET)
-    assert stage.to_client.endswith(body) and f"content-length: {len(body)}\r\n".encode() in stage.to_client
-    assert f"x-said: {LONG}\r\n".encode() in stage.to_client
-    flow = stage.flow("client")
+    harness.upstream_sends(head.encode() + body, TARGET)
+    assert harness.to_client.endswith(body) and f"content-length: {len(body)}\r\n".encode() in harness.to_client
+    assert f"x-said: {LONG}\r\n".encode() in harness.to_client
+    flow = harness.flow("client")
     assert flow.response and flow.response.content == b"you sent ***************** and ************"
     assert flow.request.path == "/v1/models?api_key=<withheld>"
-    assert b"/v1/models?api_key=q-0123456789 " in stage.to_upstream[TARGET]
+    assert b"/v1/models?api_key=q-0123456789 " in harness.to_upstream[TARGET]
     assert LONG not in str(flow.get_state()) and LONG.encode() not in curious.seen
 
 
@@ -79,10 +81,10 @@ def test_an_answer_that_an_addon_changes_is_told_as_changed() -> None:
             assert flow.response
             flow.response.content = b"changed"
 
-    stage = Stage(Changing())
-    stage.says(ASKED.replace(b"sk-own", LONG.encode()))
-    stage.upstream(f"HTTP/1.1 200 OK\r\ncontent-length: {len(LONG)}\r\n\r\n{LONG}".encode(), TARGET)
-    assert stage.to_client.endswith(b"content-length: 7\r\n\r\nchanged")
+    harness = LayerHarness(Changing())
+    harness.client_sends(ASKED.replace(b"sk-own", LONG.encode()))
+    harness.upstream_sends(f"HTTP/1.1 200 OK\r\ncontent-length: {len(LONG)}\r\n\r\n{LONG}".encode(), TARGET)
+    assert harness.to_client.endswith(b"content-length: 7\r\n\r\nchanged")
 
 
 def test_a_header_that_an_addon_changes_is_sent_as_changed() -> None:
@@ -90,7 +92,7 @@ def test_a_header_that_an_addon_changes_is_sent_as_changed() -> None:
         def request(self, flow: http.HTTPFlow) -> None:
             flow.request.headers["authorization"] = "Bearer other"
 
-    stage = Stage(Changing())
-    stage.says(ASKED)
-    assert b"Bearer other" in stage.to_upstream[TARGET]
-    assert b"session=1" in stage.to_upstream[TARGET]
+    harness = LayerHarness(Changing())
+    harness.client_sends(ASKED)
+    assert b"Bearer other" in harness.to_upstream[TARGET]
+    assert b"session=1" in harness.to_upstream[TARGET]

@@ -2,7 +2,7 @@
 
 from addons.layer.debug_log import without_secrets
 from tests.addons.layer.test_credential_stream import ANSWERED, ASKED, SECRETS, TARGET, Curious
-from tests.addons.stage import Stage, attempt
+from tests.addons.layer_harness import LayerHarness, attempt
 
 
 def test_of_bytes_there_is_only_how_many() -> None:
@@ -16,12 +16,12 @@ def test_of_an_address_there_is_no_secret_parameter() -> None:
 
 
 def test_a_request_with_credentials_can_be_debugged() -> None:
-    for stage in (
-        Stage(Curious(), set_options={"proxy_debug": True}),
-        Stage(Curious(attempt()), set_options={"proxy_debug": True}),
+    for harness in (
+        LayerHarness(Curious(), set_options={"proxy_debug": True}),
+        LayerHarness(Curious(attempt()), set_options={"proxy_debug": True}),
     ):
-        stage.says(ASKED)
-        stage.upstream(ANSWERED, TARGET if TARGET in stage.to_upstream else 1)
-        assert stage.to_client.startswith(b"HTTP/1.1 200 OK")
-        assert len(stage.lines) > 10
-        assert not [secret for secret in SECRETS if secret.decode().removeprefix("Bearer ") in "".join(stage.lines)]
+        harness.client_sends(ASKED)
+        harness.upstream_sends(ANSWERED, TARGET if TARGET in harness.to_upstream else 1)
+        assert harness.to_client.startswith(b"HTTP/1.1 200 OK")
+        assert len(harness.lines) > 10
+        assert not [secret for secret in SECRETS if secret.decode().removeprefix("Bearer ") in "".join(harness.lines)]

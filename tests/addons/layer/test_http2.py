@@ -6,7 +6,7 @@ import h2.events
 import orjson
 from mitmproxy import http
 
-from tests.addons.stage import Planned, Stage, answer, attempt, body, chunk
+from tests.addons.layer_harness import LayerHarness, ScriptedAddon, attempt, body, chunk, chunked_response
 
 REQUEST = [(":method", "POST"), (":scheme", "http"), (":path", "/v1/responses"), (":authority", "proxy")]
 
@@ -45,10 +45,10 @@ class Peer:
 
 
 def test_an_http2_client_reads_its_stream() -> None:
-    stage, codex = Stage(Planned(attempt()), alpn=b"h2"), Peer(client=True)
-    stage.says(codex.ask(1))
-    stage.upstream(answer(b"one"))
-    codex.read(stage.to_client)
+    harness, codex = LayerHarness(ScriptedAddon(attempt()), alpn=b"h2"), Peer(client=True)
+    harness.client_sends(codex.ask(1))
+    harness.upstream_sends(chunked_response(b"one"))
+    codex.read(harness.to_client)
     assert codex.data() == b"ONEEND"
     assert codex.streams(h2.events.StreamEnded) == [1]
     (head,) = [event for event in codex.events if isinstance(event, h2.events.ResponseReceived)]
@@ -56,9 +56,9 @@ def test_an_http2_client_reads_its_stream() -> None:
 
 
 def test_errors_of_mitmproxy_itself_are_json() -> None:
-    stage, codex = Stage(Planned(), refused=[80], alpn=b"h2"), Peer(client=True)
-    stage.says(codex.ask(1))
-    codex.read(stage.to_client)
+    harness, codex = LayerHarness(ScriptedAddon(), refused=[80], alpn=b"h2"), Peer(client=True)
+    harness.client_sends(codex.ask(1))
+    codex.read(harness.to_client)
     (head,) = [event for event in codex.events if isinstance(event, h2.events.ResponseReceived)]
     headers = dict(head.headers or [])
     assert (headers[":status"], headers["content-type"]) == ("502", "application/json")
@@ -67,66 +67,66 @@ def test_errors_of_mitmproxy_itself_are_json() -> None:
 
 
 def test_an_http1_connection_that_cannot_be_used_again_is_closed() -> None:
-    stage, codex = Stage(Planned(attempt()), alpn=b"h2"), Peer(client=True)
-    stage.says(codex.ask(1))
-    assert b"connection: close" in stage.to_upstream[1]
-    stage.upstream(answer(b"one"))
-    assert "close 1" in stage.log
+    harness, codex = LayerHarness(ScriptedAddon(attempt()), alpn=b"h2"), Peer(client=True)
+    harness.client_sends(codex.ask(1))
+    assert b"connection: close" in harness.to_upstream[1]
+    harness.upstream_sends(chunked_response(b"one"))
+    assert "close 1" in harness.log
 
 
 def test_one_stream_that_is_reset_leaves_the_others_alone() -> None:
-    stage, codex = Stage(Planned(attempt(1), attempt(2)), alpn=b"h2"), Peer(client=True)
-    stage.says(codex.ask(1) + codex.ask(3))
+    harness, codex = LayerHarness(ScriptedAddon(attempt(1), attempt(2)), alpn=b"h2"), Peer(client=True)
+    harness.client_sends(codex.ask(1) + codex.ask(3))
     codex.h2.reset_stream(1)
-    stage.says(codex.send())
-    stage.upstream(answer(b"two"), port=2)
-    codex.read(stage.to_client)
-    assert {"close 1", "attempt error", "client error"} < set(stage.log)
+    harness.client_sends(codex.send())
+    harness.upstream_sends(chunked_response(b"two"), port=2)
+    codex.read(harness.to_client)
+    assert {"close 1", "attempt error", "client error"} < set(harness.log)
     assert codex.data() == b"TWOEND"
     assert codex.streams(h2.events.StreamEnded) == [3]
 
 
 def test_two_attempts_on_one_http2_connection_are_two_streams() -> None:
-    stage, acme = Stage(Planned(attempt(), attempt()), upstream_alpn=b"h2"), Peer(client=False)
-    stage.says()
-    acme.read(stage.to_upstream[1])
-    stage.upstream(acme.reply(1, 429, b"slow down"))
-    acme.read(stage.to_upstream[1])
-    stage.upstream(acme.reply(3, 200, b"one"))
+    harness, acme = LayerHarness(ScriptedAddon(attempt(), attempt()), upstream_alpn=b"h2"), Peer(client=False)
+    harness.client_sends()
+    acme.read(harness.to_upstream[1])
+    harness.upstream_sends(acme.reply(1, 429, b"slow down"))
+    acme.read(harness.to_upstream[1])
+    harness.upstream_sends(acme.reply(3, 200, b"one"))
     assert acme.streams(h2.events.RequestReceived) == [1, 3]
-    assert stage.log.count("connect 1") == 1
-    assert body(stage.to_client) == chunk(b"ONE") + chunk(b"END") + b"0\r\n\r\n"
+    assert harness.log.count("connect 1") == 1
+    assert body(harness.to_client) == chunk(b"ONE") + chunk(b"END") + b"0\r\n\r\n"
 
 
 def test_an_http2_upstream_sees_that_the_client_left() -> None:
-    stage, acme = Stage(Planned(attempt()), upstream_alpn=b"h2"), Peer(client=False)
-    stage.says()
-    acme.read(stage.to_upstream[1])
-    stage.leaves()
-    acme.read(stage.to_upstream[1])
+    harness, acme = LayerHarness(ScriptedAddon(attempt()), upstream_alpn=b"h2"), Peer(client=False)
+    harness.client_sends()
+    acme.read(harness.to_upstream[1])
+    harness.client_disconnects()
+    acme.read(harness.to_upstream[1])
     assert acme.streams(h2.events.StreamReset) == [1]
 
 
 def test_an_http2_upstream_that_resets_the_stream_leads_to_the_next_attempt() -> None:
-    addon = Planned(attempt(), http.Response.make(502))
-    stage, acme = Stage(addon, upstream_alpn=b"h2"), Peer(client=False)
-    stage.says()
-    acme.read(stage.to_upstream[1])
+    addon = ScriptedAddon(attempt(), http.Response.make(502))
+    harness, acme = LayerHarness(addon, upstream_alpn=b"h2"), Peer(client=False)
+    harness.client_sends()
+    acme.read(harness.to_upstream[1])
     acme.h2.reset_stream(1)
-    stage.upstream(acme.send())
+    harness.upstream_sends(acme.send())
     assert addon.faults[1] and addon.faults[1].kind == "cut"
-    assert stage.to_client.startswith(b"HTTP/1.1 502")
+    assert harness.to_client.startswith(b"HTTP/1.1 502")
 
 
 def test_trailers_are_kept_with_the_attempt_and_not_passed_on() -> None:
-    stage, acme = Stage(Planned(attempt()), upstream_alpn=b"h2"), Peer(client=False)
-    stage.says()
-    acme.read(stage.to_upstream[1])
+    harness, acme = LayerHarness(ScriptedAddon(attempt()), upstream_alpn=b"h2"), Peer(client=False)
+    harness.client_sends()
+    acme.read(harness.to_upstream[1])
     acme.h2.send_headers(1, [(":status", "200")])
     acme.h2.send_data(1, b"one")
     acme.h2.send_headers(1, [("x-cost", "3")], end_stream=True)
-    stage.upstream(acme.send())
-    kept = stage.flow("upstream").response
+    harness.upstream_sends(acme.send())
+    kept = harness.flow("upstream").response
     assert kept and kept.trailers and kept.trailers["x-cost"] == "3"
-    assert b"x-cost" not in stage.to_client
-    assert stage.hooks("client")[-1] == "response"
+    assert b"x-cost" not in harness.to_client
+    assert harness.hooks("client")[-1] == "response"

@@ -14,8 +14,8 @@ from mitmproxy.tools.dump import DumpMaster
 
 from addons.exchange.exchange import Attempt, Exchange, Limits
 from addons.exchange.flow_metadata import SIDE, WHOLE
-from tests.addons.running import TIMEOUT_SECONDS, listening
-from tests.addons.stage import END, OK, POST, Loud, answer, chunk, refusal
+from tests.addons.layer_harness import END, OK, POST, UppercaseConverter, chunk, chunked_response, refusal
+from tests.addons.live_proxy import TIMEOUT_SECONDS, listening
 
 SECRET = "sk-secret-on-the-wire"  # pragma: allowlist secret
 
@@ -71,7 +71,7 @@ class Router:
         scheme = "https" if tried < self.limits.get("tls", 0) else "http"
         flow.request = http.Request.make("POST", f"{scheme}://127.0.0.1:{self.ports[tried]}/chat", b"question")
         limits = Limits(connect=self.limits.get("connect"), idle=self.limits.get("idle"))
-        exchange.attempt = Attempt(flow, Loud(), {"authorization": f"Bearer {SECRET}"}, limits=limits)
+        exchange.attempt = Attempt(flow, UppercaseConverter(), {"authorization": f"Bearer {SECRET}"}, limits=limits)
         exchange.quiet = self.limits.get("quiet", 15.0)
 
     def response(self, flow: http.HTTPFlow) -> None:
@@ -142,7 +142,7 @@ def refusing() -> Iterator[int]:
 
 
 async def test_two_exchanges_share_one_connection_on_each_side() -> None:
-    upstream = Upstream((answer(b"one"), "stay"), (answer(b"two"), "stay"))
+    upstream = Upstream((chunked_response(b"one"), "stay"), (chunked_response(b"two"), "stay"))
     async with upstreams(upstream) as [port], proxy(Router(port)) as here, client(here) as codex:
         assert await codex.answer() == chunk(b"ONE") + chunk(b"END") + END
         assert await codex.answer() == chunk(b"TWO") + chunk(b"END") + END
@@ -151,7 +151,11 @@ async def test_two_exchanges_share_one_connection_on_each_side() -> None:
 
 
 async def test_all_that_can_fail_fails_before_the_client_reads_a_word(refusing: int) -> None:
-    limited, reset, good = Upstream((refusal(), "stay")), Upstream((OK, "reset")), Upstream((answer(b"one"), "stay"))
+    limited, reset, good = (
+        Upstream((refusal(), "stay")),
+        Upstream((OK, "reset")),
+        Upstream((chunked_response(b"one"), "stay")),
+    )
     async with (
         upstreams(limited, reset, good) as ports,
         proxy(Router(refusing, *ports)) as here,
@@ -175,7 +179,7 @@ def silent() -> Iterator[int]:
 
 
 async def test_a_host_that_is_silent_is_given_up(silent: int) -> None:
-    good = Upstream((answer(b"one"), "stay"))
+    good = Upstream((chunked_response(b"one"), "stay"))
     async with upstreams(good) as [port], proxy(Router(silent, port, connect=0.5)) as here, client(here) as codex:
         assert await codex.answer() == chunk(b"ONE") + chunk(b"END") + END
 
@@ -191,7 +195,7 @@ class Plain(Upstream):
 
 
 async def test_a_tls_handshake_that_fails_can_fail_again() -> None:
-    plain, good = Plain(), Upstream((answer(b"one"), "stay"))
+    plain, good = Plain(), Upstream((chunked_response(b"one"), "stay"))
     async with (
         upstreams(plain, good) as [port, other],
         proxy(Router(port, port, other, tls=2)) as here,
@@ -202,7 +206,7 @@ async def test_a_tls_handshake_that_fails_can_fail_again() -> None:
 
 
 async def test_a_tls_handshake_that_hangs_is_given_up() -> None:
-    deaf, good = Upstream(), Upstream((answer(b"one"), "stay"))
+    deaf, good = Upstream(), Upstream((chunked_response(b"one"), "stay"))
     async with (
         upstreams(deaf, good) as [port, other],
         proxy(Router(port, other, tls=1, connect=0.5)) as here,
@@ -213,7 +217,7 @@ async def test_a_tls_handshake_that_hangs_is_given_up() -> None:
 
 async def test_the_saved_flows_are_both_sides_and_hold_no_credentials(tmp_path: Path) -> None:
     kept = tmp_path / "flows"
-    upstream = Upstream((answer(b"one", b"two"), "stay"), (OK + chunk(b"half"), "reset"))
+    upstream = Upstream((chunked_response(b"one", b"two"), "stay"), (OK + chunk(b"half"), "reset"))
     async with upstreams(upstream) as [port], proxy(Router(port), kept) as here, client(here) as codex:
         await codex.answer()
         await codex.answer()
@@ -234,7 +238,7 @@ async def test_the_saved_flows_are_both_sides_and_hold_no_credentials(tmp_path: 
 
 
 async def test_a_drop_in_mid_answer_is_a_clean_end_and_the_client_asks_again() -> None:
-    upstream = Upstream((OK + chunk(b"one"), "reset"), (answer(b"two"), "stay"))
+    upstream = Upstream((OK + chunk(b"one"), "reset"), (chunked_response(b"two"), "stay"))
     async with upstreams(upstream) as [port]:
         router = Router(port)
         async with proxy(router) as here, client(here) as codex:
@@ -275,14 +279,14 @@ async def test_a_silent_upstream_is_bridged_and_then_given_up() -> None:
 
 async def test_a_saved_question_can_be_replayed(tmp_path: Path) -> None:
     kept = tmp_path / "flows"
-    upstream = Upstream((answer(b"one"), "stay"))
+    upstream = Upstream((chunked_response(b"one"), "stay"))
     async with upstreams(upstream) as [port], proxy(Router(port), kept) as here, client(here) as codex:
         await codex.answer()
     with kept.open("rb") as file:
         (saved,) = [flow for flow in io.FlowReader(file).stream() if flow.metadata[SIDE] == "client"]
     assert isinstance(saved, http.HTTPFlow)
     saved.response = None
-    first, second = Upstream((refusal(), "stay")), Upstream((answer(b"two"), "stay"))
+    first, second = Upstream((refusal(), "stay")), Upstream((chunked_response(b"two"), "stay"))
     async with upstreams(first, second) as ports:
         router = Router(*ports)
         async with replaying(router, saved), asyncio.timeout(TIMEOUT_SECONDS):

@@ -8,50 +8,50 @@ from mitmproxy.test import tflow
 
 from addons.layer import live_bodies
 from tests.addons.layer.conftest import installed
-from tests.addons.stage import Planned, Stage, attempt, begun, chunk
+from tests.addons.layer_harness import LayerHarness, ScriptedAddon, attempt, chunk, harness_after_first_chunk
 
 __all__ = ["installed"]  # each stage needs our stream layer
 
 
 @pytest.fixture
-def stage(installed: None) -> Iterator[Stage]:
+def harness(installed: None) -> Iterator[LayerHarness]:
     """After `one` was received."""
-    yield begun(Planned(attempt()))
+    yield harness_after_first_chunk(ScriptedAddon(attempt()))
 
 
-def body(stage: Stage, side: str) -> bytes | None:
-    response = stage.flow(side).response
+def body(harness: LayerHarness, side: str) -> bytes | None:
+    response = harness.flow(side).response
     return response.raw_content if response else None
 
 
-def test_both_flows_show_what_was_received_so_far(stage: Stage) -> None:
+def test_both_flows_show_what_was_received_so_far(harness: LayerHarness) -> None:
     shown = live_bodies.refresh(None, now=0)
-    assert {id(flow) for flow in shown} >= {id(stage.flow("client")), id(stage.flow("upstream"))}
-    assert (body(stage, "client"), body(stage, "upstream")) == (b"ONE", b"one")
+    assert {id(flow) for flow in shown} >= {id(harness.flow("client")), id(harness.flow("upstream"))}
+    assert (body(harness, "client"), body(harness, "upstream")) == (b"ONE", b"one")
 
 
-def test_the_focused_flow_is_updated_and_others_wait_for_their_end(stage: Stage) -> None:
+def test_the_focused_flow_is_updated_and_others_wait_for_their_end(harness: LayerHarness) -> None:
     live_bodies.refresh(None, now=0)
-    stage.upstream(chunk(b"two"))
-    assert live_bodies.refresh(stage.flow("client"), now=2) == [stage.flow("client")]
-    assert (body(stage, "client"), body(stage, "upstream")) == (b"ONETWO", b"one")
+    harness.upstream_sends(chunk(b"two"))
+    assert live_bodies.refresh(harness.flow("client"), now=2) == [harness.flow("client")]
+    assert (body(harness, "client"), body(harness, "upstream")) == (b"ONETWO", b"one")
 
 
-def test_without_new_bytes_no_flow_changes(stage: Stage) -> None:
+def test_without_new_bytes_no_flow_changes(harness: LayerHarness) -> None:
     live_bodies.refresh(None, now=0)
-    assert live_bodies.refresh(stage.flow("client"), now=2) == []
+    assert live_bodies.refresh(harness.flow("client"), now=2) == []
 
 
-def test_at_its_end_a_flow_has_the_whole_body_and_changes_no_more(stage: Stage) -> None:
+def test_at_its_end_a_flow_has_the_whole_body_and_changes_no_more(harness: LayerHarness) -> None:
     live_bodies.refresh(None, now=0)
-    stage.upstream(chunk(b"two") + b"0\r\n\r\n")
-    assert (body(stage, "client"), body(stage, "upstream")) == (b"ONETWOEND", b"onetwo")
-    assert live_bodies.refresh(stage.flow("client"), now=2) == []
+    harness.upstream_sends(chunk(b"two") + b"0\r\n\r\n")
+    assert (body(harness, "client"), body(harness, "upstream")) == (b"ONETWOEND", b"onetwo")
+    assert live_bodies.refresh(harness.flow("client"), now=2) == []
 
 
-def test_a_client_that_disconnects_ends_the_updates(stage: Stage) -> None:
-    stage.leaves()
-    flows = (stage.flow("client"), stage.flow("upstream"))
+def test_a_client_that_disconnects_ends_the_updates(harness: LayerHarness) -> None:
+    harness.client_disconnects()
+    flows = (harness.flow("client"), harness.flow("upstream"))
     assert not [flow for flow in live_bodies.refresh(None, now=0) if flow in flows]
 
 

@@ -12,7 +12,7 @@ from mitmproxy.proxy.layers.http._http1 import Http1Connection
 
 from addons import layer
 from addons.layer import hook_dispatch, message_checks, write_coalescing
-from addons.layer.stream import ExchangeStream
+from addons.layer.exchange_stream import ExchangeStream
 from addons.runtime.dependencies import dependencies, fits
 
 (WANTED,) = (dependency for dependency in dependencies() if dependency.startswith("mitmproxy"))

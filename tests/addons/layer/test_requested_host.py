@@ -4,17 +4,17 @@ import pytest
 
 from addons.layer import requested_host
 from tests.addons.layer.test_http2 import Peer
-from tests.addons.stage import Planned, Stage
+from tests.addons.layer_harness import LayerHarness, ScriptedAddon
 
-pytestmark = pytest.mark.usefixtures("house")  # for the layer
+pytestmark = pytest.mark.usefixtures("proxy_under_test")  # for the layer
 
 REVERSE = "reverse:http://target:80"
 
 
 def names(raw: bytes, mode: str = REVERSE) -> requested_host.Names | None:
-    stage = Stage(Planned(), mode=mode)
-    stage.says(raw)
-    return requested_host.names(stage.flow("client"))
+    harness = LayerHarness(ScriptedAddon(), mode=mode)
+    harness.client_sends(raw)
+    return requested_host.names(harness.flow("client"))
 
 
 @pytest.mark.parametrize(
@@ -34,17 +34,17 @@ def test_names_are_kept_as_received(raw: bytes, expected: tuple[str, ...]) -> No
 
 @pytest.mark.parametrize("fields", [[], [("host", "whole.example:8080")]])
 def test_http2_names_its_authority(fields: list[tuple[str, str]]) -> None:
-    stage, client = Stage(Planned(), mode=REVERSE, alpn=b"h2"), Peer(client=True)
+    harness, client = LayerHarness(ScriptedAddon(), mode=REVERSE, alpn=b"h2"), Peer(client=True)
     head = [(":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "whole.example:8080"), *fields]
     client.h2.send_headers(1, head, end_stream=True)
-    stage.says(client.send())
-    assert requested_host.names(stage.flow("client")) == (*(value for _, value in fields), "whole.example:8080")
+    harness.client_sends(client.send())
+    assert requested_host.names(harness.flow("client")) == (*(value for _, value in fields), "whole.example:8080")
 
 
 def test_the_flow_has_the_targets_name() -> None:
-    stage = Stage(Planned(), mode=REVERSE)
-    stage.says(b"GET / HTTP/1.1\r\nhost: localhost:8080\r\n\r\n")
-    assert stage.flow("client").request.host_header == "target"
+    harness = LayerHarness(ScriptedAddon(), mode=REVERSE)
+    harness.client_sends(b"GET / HTTP/1.1\r\nhost: localhost:8080\r\n\r\n")
+    assert harness.flow("client").request.host_header == "target"
 
 
 @pytest.mark.parametrize("mode", ["regular", "transparent", "socks5"])

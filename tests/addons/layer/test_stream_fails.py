@@ -4,40 +4,53 @@ import pytest
 from mitmproxy import http
 
 from converters.errors import Fault
-from tests.addons.stage import END, OK, Loud, Planned, Stage, answer, asked, attempt, begun, body, chunk, refusal
+from tests.addons.layer_harness import (
+    END,
+    OK,
+    LayerHarness,
+    ScriptedAddon,
+    UppercaseConverter,
+    attempt,
+    body,
+    chunk,
+    chunked_response,
+    harness_after_first_chunk,
+    harness_after_request,
+    refusal,
+)
 
 # --- failures before anything was read ---
 
 
 def test_a_refused_connection_leads_to_the_next_attempt() -> None:
-    addon = Planned(attempt(1), attempt(2), provider_name="acme")
-    stage = asked(addon, refused=[1])
-    stage.upstream(answer(b"two"), port=2)
-    assert body(stage.to_client) == chunk(b"TWO") + chunk(b"END") + END
+    addon = ScriptedAddon(attempt(1), attempt(2), provider_name="acme")
+    harness = harness_after_request(addon, refused=[1])
+    harness.upstream_sends(chunked_response(b"two"), port=2)
+    assert body(harness.to_client) == chunk(b"TWO") + chunk(b"END") + END
     assert addon.faults == [None, Fault("unreachable", "acme is out of reach: refused")]
-    assert stage.hooks("attempt")[:3] == ["requestheaders", "request", "error"]
-    first = stage.flow("upstream")
+    assert harness.hooks("attempt")[:3] == ["requestheaders", "request", "error"]
+    first = harness.flow("upstream")
     assert first.error and first.error.msg == "acme is out of reach: refused"
     assert first.response is None and not first.live
 
 
 def test_the_same_upstream_can_be_tried_again_after_a_refused_connection() -> None:
-    stage = Stage(Planned(attempt(1), attempt(1)), refused=[1])
-    with stage.holding("attempt error"):
-        stage.says()
-        stage.refused.clear()
-    stage.upstream(answer(b"one"))
-    assert body(stage.to_client) == chunk(b"ONE") + chunk(b"END") + END
+    harness = LayerHarness(ScriptedAddon(attempt(1), attempt(1)), refused=[1])
+    with harness.holding("attempt error"):
+        harness.client_sends()
+        harness.refused.clear()
+    harness.upstream_sends(chunked_response(b"one"))
+    assert body(harness.to_client) == chunk(b"ONE") + chunk(b"END") + END
 
 
 def test_a_refusal_is_read_whole_and_leads_to_the_next_attempt() -> None:
-    addon = Planned(attempt(1), attempt(2))
-    stage = asked(addon)
-    stage.upstream(refusal()[:-4])
+    addon = ScriptedAddon(attempt(1), attempt(2))
+    harness = harness_after_request(addon)
+    harness.upstream_sends(refusal()[:-4])
     assert len(addon.exchanges) == 1
-    stage.upstream(refusal()[-4:])
-    stage.upstream(answer(b"two"), port=2)
-    assert body(stage.to_client) == chunk(b"TWO") + chunk(b"END") + END
+    harness.upstream_sends(refusal()[-4:])
+    harness.upstream_sends(chunked_response(b"two"), port=2)
+    assert body(harness.to_client) == chunk(b"TWO") + chunk(b"END") + END
     exchange = addon.exchanges[1]
     assert addon.faults[1] and addon.faults[1].status
     assert exchange.attempts[0].flow.response and exchange.attempts[0].flow.response.status_code == 429
@@ -46,26 +59,26 @@ def test_a_refusal_is_read_whole_and_leads_to_the_next_attempt() -> None:
 
 
 def test_a_refusing_upstreams_connection_is_used_again() -> None:
-    stage = asked(Planned(attempt(), attempt()))
-    stage.upstream(refusal())
-    stage.upstream(answer(b"one"))
-    assert stage.log.count("connect 1") == 1
-    assert body(stage.to_client) == chunk(b"ONE") + chunk(b"END") + END
+    harness = harness_after_request(ScriptedAddon(attempt(), attempt()))
+    harness.upstream_sends(refusal())
+    harness.upstream_sends(chunked_response(b"one"))
+    assert harness.log.count("connect 1") == 1
+    assert body(harness.to_client) == chunk(b"ONE") + chunk(b"END") + END
 
 
 def test_a_refusal_without_end_is_not_read_to_its_end() -> None:
-    addon = Planned(attempt(), http.Response.make(502))
-    stage = asked(addon)
-    stage.upstream(b"HTTP/1.1 500 No\r\n\r\n" + bytes(2 << 20))
-    assert stage.to_client.startswith(b"HTTP/1.1 502")
-    assert "close 1" in stage.log
+    addon = ScriptedAddon(attempt(), http.Response.make(502))
+    harness = harness_after_request(addon)
+    harness.upstream_sends(b"HTTP/1.1 500 No\r\n\r\n" + bytes(2 << 20))
+    assert harness.to_client.startswith(b"HTTP/1.1 502")
+    assert "close 1" in harness.log
 
 
 def test_a_refusal_that_is_cut_is_still_a_refusal() -> None:
-    addon = Planned(attempt(), http.Response.make(502))
-    stage = asked(addon)
-    stage.upstream(refusal()[:-4])
-    stage.upstream_closes()
+    addon = ScriptedAddon(attempt(), http.Response.make(502))
+    harness = harness_after_request(addon)
+    harness.upstream_sends(refusal()[:-4])
+    harness.upstream_closes()
     exchange = addon.exchanges[1]
     assert addon.faults[1] and addon.faults[1].status
     assert exchange.attempts[0].flow.response and exchange.attempts[0].flow.response.raw_content == b"slow "
@@ -74,39 +87,39 @@ def test_a_refusal_that_is_cut_is_still_a_refusal() -> None:
 
 @pytest.mark.parametrize("before", [b"", b"HTTP/1.1 200 O", OK, OK + chunk(b"-")])
 def test_an_upstream_that_drops_before_the_first_word_leads_to_the_next_attempt(before: bytes) -> None:
-    addon = Planned(attempt(1), attempt(2))
-    stage = asked(addon)
+    addon = ScriptedAddon(attempt(1), attempt(2))
+    harness = harness_after_request(addon)
     if before:
-        stage.upstream(before)
-    stage.upstream_closes()
-    stage.upstream(answer(b"two"), port=2)
-    assert body(stage.to_client) == chunk(b"TWO") + chunk(b"END") + END
+        harness.upstream_sends(before)
+    harness.upstream_closes()
+    harness.upstream_sends(chunked_response(b"two"), port=2)
+    assert body(harness.to_client) == chunk(b"TWO") + chunk(b"END") + END
     assert addon.faults[1] and addon.faults[1].kind == "cut"
-    assert stage.hooks("attempt").count("error") == 1
-    assert stage.hooks("client")[-1] == "response"
+    assert harness.hooks("attempt").count("error") == 1
+    assert harness.hooks("client")[-1] == "response"
 
 
 def test_a_dropped_whole_answer_leads_to_the_next_attempt() -> None:
-    addon = Planned(attempt(1), http.Response.make(502), answer=lambda: Loud(stream=False))
-    stage = asked(addon)
-    stage.upstream(OK + chunk(b"one"))
-    stage.upstream_closes()
-    assert stage.to_client.startswith(b"HTTP/1.1 502")
+    addon = ScriptedAddon(attempt(1), http.Response.make(502), answer=lambda: UppercaseConverter(stream=False))
+    harness = harness_after_request(addon)
+    harness.upstream_sends(OK + chunk(b"one"))
+    harness.upstream_closes()
+    assert harness.to_client.startswith(b"HTTP/1.1 502")
 
 
 def test_another_protocol_is_no_answer() -> None:
-    addon = Planned(attempt(), http.Response.make(502))
-    stage = asked(addon)
-    stage.upstream(b"HTTP/1.1 101 Wait\r\n\r\n")
+    addon = ScriptedAddon(attempt(), http.Response.make(502))
+    harness = harness_after_request(addon)
+    harness.upstream_sends(b"HTTP/1.1 101 Wait\r\n\r\n")
     assert addon.faults[1] and addon.faults[1].kind == "server"
-    assert stage.to_client.startswith(b"HTTP/1.1 502")
-    assert "close 1" in stage.log
+    assert harness.to_client.startswith(b"HTTP/1.1 502")
+    assert "close 1" in harness.log
 
 
 def test_what_is_not_http_is_a_failure() -> None:
-    addon = Planned(attempt(), http.Response.make(502))
-    stage = asked(addon)
-    stage.upstream(b"SSH-2.0-hello\r\n\r\n")
+    addon = ScriptedAddon(attempt(), http.Response.make(502))
+    harness = harness_after_request(addon)
+    harness.upstream_sends(b"SSH-2.0-hello\r\n\r\n")
     assert addon.faults[1] and addon.faults[1].kind == "cut"
 
 
@@ -114,33 +127,33 @@ def test_what_is_not_http_is_a_failure() -> None:
 
 
 def test_an_upstream_that_drops_in_mid_answer_ends_the_stream_cleanly() -> None:
-    addon = Planned(attempt(), attempt(2))
-    stage = begun(addon)
-    stage.upstream_closes()
-    assert body(stage.to_client) == chunk(b"ONE") + chunk(b"FAILED cut") + END
-    upstream, client = stage.flow("upstream"), stage.flow("client")
+    addon = ScriptedAddon(attempt(), attempt(2))
+    harness = harness_after_first_chunk(addon)
+    harness.upstream_closes()
+    assert body(harness.to_client) == chunk(b"ONE") + chunk(b"FAILED cut") + END
+    upstream, client = harness.flow("upstream"), harness.flow("client")
     assert upstream.error and "broke off" in upstream.error.msg
     assert upstream.response and upstream.response.raw_content == b"one"
     assert client.error is None
     assert client.response and client.response.raw_content == b"ONEFAILED cut"
-    assert stage.log[-4:] == ["attempt_end", "attempt error", "exchange_end", "client response"]
+    assert harness.log[-4:] == ["attempt_end", "attempt error", "exchange_end", "client response"]
     assert len(addon.exchanges) == 1
 
 
 def test_the_clients_connection_survives_a_drop_in_mid_answer() -> None:
-    stage = begun(Planned(attempt(), attempt()))
-    stage.upstream_closes()
-    stage.says()
-    stage.upstream(answer(b"two"))
-    assert stage.log.count("connect 1") == 2
-    assert stage.to_client.endswith(chunk(b"TWO") + chunk(b"END") + END)
+    harness = harness_after_first_chunk(ScriptedAddon(attempt(), attempt()))
+    harness.upstream_closes()
+    harness.client_sends()
+    harness.upstream_sends(chunked_response(b"two"))
+    assert harness.log.count("connect 1") == 2
+    assert harness.to_client.endswith(chunk(b"TWO") + chunk(b"END") + END)
 
 
 def test_bytes_that_cannot_be_decoded_in_mid_answer_end_the_stream_cleanly() -> None:
     packer = zlib.compressobj()
     good = packer.compress(b"one") + packer.flush(zlib.Z_SYNC_FLUSH)
-    stage = asked(Planned(attempt()))
-    stage.upstream(OK.replace(b"\r\n\r\n", b"\r\ncontent-encoding: deflate\r\n\r\n") + chunk(good))
-    stage.upstream(chunk(b"\xff" * 20))
-    assert body(stage.to_client) == chunk(b"ONE") + chunk(b"FAILED server") + END
-    assert "close 1" in stage.log
+    harness = harness_after_request(ScriptedAddon(attempt()))
+    harness.upstream_sends(OK.replace(b"\r\n\r\n", b"\r\ncontent-encoding: deflate\r\n\r\n") + chunk(good))
+    harness.upstream_sends(chunk(b"\xff" * 20))
+    assert body(harness.to_client) == chunk(b"ONE") + chunk(b"FAILED server") + END
+    assert "close 1" in harness.log

@@ -10,8 +10,8 @@ from mitmproxy import ctx, http
 from mitmproxy.proxy.layers import http as internals
 
 from addons.layer import via_header
-from tests.addons.house import Message, question, request
-from tests.addons.running import TIMEOUT_SECONDS, running
+from tests.addons.live_proxy import TIMEOUT_SECONDS, live_proxy
+from tests.addons.proxy_under_test import HttpMessage, raw_request, request_body
 
 
 def received(*via: str) -> http.Request:
@@ -64,7 +64,7 @@ def test_other_proxies_names_are_not_sent_upstream() -> None:
 async def proxy(target: str, **settings: str) -> AsyncIterator[int]:
     """The port of a mitmdump with all our addons."""
     plain = internals.HttpStream
-    async with running(target, **settings) as started:
+    async with live_proxy(target, **settings) as started:
         yield started.port
     internals.HttpStream = plain  # type: ignore[misc]
 
@@ -105,13 +105,13 @@ async def running_relay() -> AsyncIterator[tuple[Relay, int]]:
             await started.closed.acquire()
 
 
-async def exchange(port: int, raw: bytes) -> Message:
+async def exchange(port: int, raw: bytes) -> HttpMessage:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(raw)
     async with asyncio.timeout(TIMEOUT_SECONDS):
         head = await reader.readuntil(b"\r\n\r\n")
-        length = int(Message(head).headers["content-length"])
-        response = Message(head + await reader.readexactly(length))
+        length = int(HttpMessage(head).headers["content-length"])
+        response = HttpMessage(head + await reader.readexactly(length))
     writer.close()
     return response
 
@@ -131,7 +131,7 @@ async def test_a_provider_that_is_this_very_proxy_gets_no_request(tmp_path: Path
     async with proxy("http://127.0.0.1:9") as port:
         ctx.options.update(routes=routed_to(tmp_path, port))
         response = await exchange(
-            port, request("POST", "/v1/responses", question(), LOCAL | {"originator": "codex_exec"})
+            port, raw_request("POST", "/v1/responses", request_body(), LOCAL | {"originator": "codex_exec"})
         )
     assert (response.status, response.error["code"]) == (400, "invalid_prompt")
     assert "is this very proxy" in response.error["message"]
@@ -144,7 +144,7 @@ async def test_a_provider_that_is_this_proxy_under_another_name_is_noticed(tmp_p
     ):
         relay.proxy_port = port
         response = await exchange(
-            port, request("POST", "/v1/responses", question(), LOCAL | {"originator": "codex_exec"})
+            port, raw_request("POST", "/v1/responses", request_body(), LOCAL | {"originator": "codex_exec"})
         )
         assert (response.status, relay.connections) == (400, 1)
     assert "came from this very proxy" in response.error["message"]
@@ -153,6 +153,6 @@ async def test_a_provider_that_is_this_proxy_under_another_name_is_noticed(tmp_p
 async def test_a_reverse_target_that_is_this_proxy_does_not_go_round_for_ever() -> None:
     async with running_relay() as (relay, relay_port), proxy(f"http://127.0.0.1:{relay_port}") as port:
         relay.proxy_port = port
-        response = await exchange(port, request("GET", "/v1/files", b"", LOCAL))
+        response = await exchange(port, raw_request("GET", "/v1/files", b"", LOCAL))
         assert (response.status, relay.connections) == (400, 1)
         assert "came from this very proxy" in response.error["message"]

@@ -9,26 +9,36 @@ from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import HttpLayer
 
 from addons.layer import write_coalescing
-from tests.addons.stage import END, OK, Planned, Stage, answer, asked, attempt, begun, chunk
+from tests.addons.layer_harness import (
+    END,
+    OK,
+    LayerHarness,
+    ScriptedAddon,
+    attempt,
+    chunk,
+    chunked_response,
+    harness_after_first_chunk,
+    harness_after_request,
+)
 
 
-class Writes(Stage):
+class Writes(LayerHarness):
     """Notes each write to the client by itself."""
 
-    def _obey(self, command: commands.Command) -> None:
+    def _execute(self, command: commands.Command) -> None:
         if isinstance(command, commands.SendData) and isinstance(command.connection, connection.Client):
             self.writes = [*getattr(self, "writes", []), command.data]
-        super()._obey(command)
+        super()._execute(command)
 
 
 def waiting() -> Writes:
-    """A stage whose attempt waits for an answer."""
-    stage = Writes(Planned(attempt()))
-    stage.says()
-    return stage
+    """A harness whose attempt waits for an answer."""
+    harness = Writes(ScriptedAddon(attempt()))
+    harness.client_sends()
+    return harness
 
 
-class Passing(Planned):
+class Passing(ScriptedAddon):
     """Lets all pass, in pieces."""
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
@@ -37,69 +47,69 @@ class Passing(Planned):
 
 
 def passing() -> Writes:
-    """A stage whose request went mitmproxy's own way."""
-    stage = Writes(Passing())
-    stage.says()
-    return stage
+    """A harness whose request went mitmproxy's own way."""
+    harness = Writes(Passing())
+    harness.client_sends()
+    return harness
 
 
 def test_chunks_of_one_read_are_converted_as_one() -> None:
-    stage = waiting()
-    stage.upstream(OK + chunk(b"one"))
-    before = len(stage.writes)
-    stage.upstream(b"".join(map(chunk, (b"two", b"three", b"four"))))
-    assert stage.writes[before:] == [chunk(b"TWOTHREEFOUR")]
+    harness = waiting()
+    harness.upstream_sends(OK + chunk(b"one"))
+    before = len(harness.writes)
+    harness.upstream_sends(b"".join(map(chunk, (b"two", b"three", b"four"))))
+    assert harness.writes[before:] == [chunk(b"TWOTHREEFOUR")]
 
 
 def test_chunks_of_one_read_pass_in_one_write() -> None:
-    stage = passing()
-    stage.upstream(OK + chunk(b"one"), port=80)
-    before = len(stage.writes)
-    stage.upstream(chunk(b"two") + chunk(b"three"), port=80)
-    assert stage.writes[before:] == [chunk(b"two") + chunk(b"three")]
+    harness = passing()
+    harness.upstream_sends(OK + chunk(b"one"), port=80)
+    before = len(harness.writes)
+    harness.upstream_sends(chunk(b"two") + chunk(b"three"), port=80)
+    assert harness.writes[before:] == [chunk(b"two") + chunk(b"three")]
 
 
 def test_chunks_of_two_reads_are_two_writes() -> None:
-    stage = waiting()
-    stage.upstream(OK + chunk(b"one"))
-    before = len(stage.writes)
-    stage.upstream(chunk(b"two"))
-    stage.upstream(chunk(b"three"))
-    assert stage.writes[before:] == [chunk(b"TWO"), chunk(b"THREE")]
+    harness = waiting()
+    harness.upstream_sends(OK + chunk(b"one"))
+    before = len(harness.writes)
+    harness.upstream_sends(chunk(b"two"))
+    harness.upstream_sends(chunk(b"three"))
+    assert harness.writes[before:] == [chunk(b"TWO"), chunk(b"THREE")]
 
 
 def test_a_large_read_is_not_held_back_to_its_end() -> None:
-    stage = passing()
-    stage.upstream(OK + chunk(b"one"), port=80)
-    before = len(stage.writes)
+    harness = passing()
+    harness.upstream_sends(OK + chunk(b"one"), port=80)
+    before = len(harness.writes)
     pieces = [chunk(b"X" * 1000)] * 64
-    stage.upstream(b"".join(pieces), port=80)
-    assert b"".join(stage.writes[before:]) == b"".join(pieces)
-    assert 2 <= len(stage.writes[before:]) < 10
-    assert max(map(len, stage.writes)) < write_coalescing._MOST_HELD + 2000
+    harness.upstream_sends(b"".join(pieces), port=80)
+    assert b"".join(harness.writes[before:]) == b"".join(pieces)
+    assert 2 <= len(harness.writes[before:]) < 10
+    assert max(map(len, harness.writes)) < write_coalescing._MOST_HELD + 2000
 
 
 def test_a_hook_between_two_writes_keeps_its_place() -> None:
-    stage = asked(Planned(attempt()))
-    with stage.holding("client responseheaders"):
-        stage.upstream(answer(b"one"))
-        assert stage.to_client == b""
-    assert stage.to_client.endswith(chunk(b"ONE") + chunk(b"END") + END)
+    harness = harness_after_request(ScriptedAddon(attempt()))
+    with harness.holding("client responseheaders"):
+        harness.upstream_sends(chunked_response(b"one"))
+        assert harness.to_client == b""
+    assert harness.to_client.endswith(chunk(b"ONE") + chunk(b"END") + END)
 
 
 def test_what_goes_to_two_connections_is_not_mixed() -> None:
-    stage = begun(Planned(attempt(1)))
-    stage.upstream(chunk(b"two") + END)
-    assert stage.to_client.endswith(chunk(b"TWO") + chunk(b"END") + END)
-    assert stage.to_upstream.keys() == {1}
-    assert b"TWO" not in stage.to_upstream[1]
+    harness = harness_after_first_chunk(ScriptedAddon(attempt(1)))
+    harness.upstream_sends(chunk(b"two") + END)
+    assert harness.to_client.endswith(chunk(b"TWO") + chunk(b"END") + END)
+    assert harness.to_upstream.keys() == {1}
+    assert b"TWO" not in harness.to_upstream[1]
 
 
 def test_what_passes_through_is_joined_too() -> None:
-    stage = Writes(Planned())
-    stage.says()
-    stage.upstream(answer(b"one", b"two"), port=80)
-    (written,) = stage.writes
+    harness = Writes(ScriptedAddon())
+    harness.client_sends()
+    harness.upstream_sends(chunked_response(b"one", b"two"), port=80)
+    (written,) = harness.writes
     assert written.startswith(b"HTTP/1.1 200 OK")
     assert b"onetwo" in written
 
@@ -107,7 +117,7 @@ def test_what_passes_through_is_joined_too() -> None:
 class Failing(Writes):
     """A connection whose upstream's end raises at the second chunk."""
 
-    def upstream(self, data: bytes, port: int = 1) -> None:
+    def upstream_sends(self, data: bytes, port: int = 1) -> None:
         server = self._server(port)
         end = self._layer.connections[server]
         read = end.child_layer.read_body  # type: ignore[attr-defined]
@@ -117,34 +127,34 @@ class Failing(Writes):
             raise ZeroDivisionError
 
         end.child_layer.state = broken  # type: ignore[attr-defined]
-        super().upstream(data, port)
+        super().upstream_sends(data, port)
 
 
 def test_what_was_said_before_something_raised_goes_out_and_nobody_waits() -> None:
-    stage = Failing(Passing())
-    stage.says()
-    Stage.upstream(stage, OK + chunk(b"one"), port=80)
+    harness = Failing(Passing())
+    harness.client_sends()
+    LayerHarness.upstream_sends(harness, OK + chunk(b"one"), port=80)
     with pytest.raises(ZeroDivisionError):
-        stage.upstream(chunk(b"two") + chunk(b"three"), port=80)
-    assert stage.to_client.endswith(chunk(b"two"))
-    assert stage.log[-1] == "close client"
+        harness.upstream_sends(chunk(b"two") + chunk(b"three"), port=80)
+    assert harness.to_client.endswith(chunk(b"two"))
+    assert harness.log[-1] == "close client"
 
 
 def test_what_was_not_converted_yet_when_something_raised_is_read_too() -> None:
-    stage = Failing(Planned(attempt()))
-    stage.says()
-    Stage.upstream(stage, OK + chunk(b"one"))
+    harness = Failing(ScriptedAddon(attempt()))
+    harness.client_sends()
+    LayerHarness.upstream_sends(harness, OK + chunk(b"one"))
     with pytest.raises(ZeroDivisionError):
-        stage.upstream(chunk(b"two") + chunk(b"three"))
-    assert stage.to_client.endswith(chunk(b"ONE") + chunk(b"TWO"))
-    assert stage.log[-1] == "close client"
+        harness.upstream_sends(chunk(b"two") + chunk(b"three"))
+    assert harness.to_client.endswith(chunk(b"ONE") + chunk(b"TWO"))
+    assert harness.log[-1] == "close client"
 
 
 def test_without_it_each_piece_is_converted_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(HttpLayer, "_handle_event", write_coalescing._handle_event)
-    stage = waiting()
-    stage.upstream(OK + chunk(b"one") + chunk(b"two"))
-    assert stage.to_client.endswith(chunk(b"ONE") + chunk(b"TWO"))
-    stage.upstream(chunk(b"three") + END)
-    assert stage.to_client.endswith(chunk(b"THREE") + chunk(b"END") + END)
-    assert stage.streams == []
+    harness = waiting()
+    harness.upstream_sends(OK + chunk(b"one") + chunk(b"two"))
+    assert harness.to_client.endswith(chunk(b"ONE") + chunk(b"TWO"))
+    harness.upstream_sends(chunk(b"three") + END)
+    assert harness.to_client.endswith(chunk(b"THREE") + chunk(b"END") + END)
+    assert harness.streams == []

@@ -12,17 +12,17 @@ from mitmproxy.proxy.layers import http as internals
 from mitmproxy.tools.dump import DumpMaster
 
 from addons.cases.case import Case
-from addons.playback.library import Recorded, Repertoire, fingerprint
-from addons.playback.server import Player
+from addons.playback.library import CaseLibrary, LibraryCase, fingerprint
+from addons.playback.server import PlaybackServer
 from converters import conversion
-from tests.addons.house import SCRIPT
-from tests.addons.recorded import REFUSAL, WORDS, asking, case
+from tests.addons.example_cases import REFUSAL, RESPONSE_CHUNKS, case, request_fields
+from tests.addons.proxy_under_test import SCRIPT
 
 TIMEOUT_SECONDS = 10.0  # only a test that fails waits so long
 
 THINKING = (
     b'data: {"id":"1","model":"m","choices":[{"index":0,"delta":{"role":"assistant","reasoning_content":"Hm."}}]}\n\n',
-    *WORDS[1:],
+    *RESPONSE_CHUNKS[1:],
 )
 
 
@@ -31,16 +31,16 @@ class Master:
 
     def __init__(self, folder: Path, answers: Case, **options: str) -> None:
         self.folder, self.options = folder, options
-        self.player = Player(
-            Repertoire([Recorded("now", answers, fingerprint(conversion.load(answers.client_request)))])
+        self.playback_server = PlaybackServer(
+            CaseLibrary([LibraryCase("now", answers, fingerprint(conversion.load(answers.client_request)))])
         )
 
     async def start(self) -> None:
-        await self.player.start()
+        await self.playback_server.start()
         routes = self.folder / "routes.toml"
         routes.write_text(
             '[[routes]]\nmodels = ["*"]\nproviders = ["acme"]\nmodel = "model-x"\n'
-            f'[providers.acme]\nprotocol = "chat"\nbase_url = "{self.player.base_url("now")}"\nauth = "none"\n'
+            f'[providers.acme]\nprotocol = "chat"\nbase_url = "{self.playback_server.base_url("now")}"\nauth = "none"\n'
         )
         self.master = DumpMaster(options.Options(), with_termlog=False, with_dumper=False)
         self.master.options.update(server=False, listen_host="127.0.0.1")
@@ -54,7 +54,7 @@ class Master:
     async def stop(self) -> None:
         self.master.shutdown()  # type: ignore[no-untyped-call]
         await self.running
-        self.player.stop()
+        self.playback_server.stop()
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ async def sent(
 async def test_other_words_have_the_same_shape(
     started: list[Master], tmp_path: Path, log: pytest.LogCaptureFixture
 ) -> None:
-    other = (WORDS[0].replace(b"Hel", b"Bon"), WORDS[1].replace(b"lo", b"jour"), WORDS[2])
+    other = (RESPONSE_CHUNKS[0].replace(b"Hel", b"Bon"), RESPONSE_CHUNKS[1].replace(b"lo", b"jour"), RESPONSE_CHUNKS[2])
     (line,) = await sent(started, tmp_path, log, now=case(pieces=other))
     assert ": m-1 -> acme model-x (chat)" in line
     assert line.endswith(": the same shape")
@@ -132,7 +132,7 @@ async def test_a_folder_that_is_no_case_is_told(started: list[Master], tmp_path:
 
 
 async def test_a_question_that_nobody_serves_is_not_asked(started: list[Master], tmp_path: Path) -> None:
-    case(asking(model="other")).save(tmp_path / "hello")
+    case(request_fields(model="other")).save(tmp_path / "hello")
     master = Master(tmp_path, case())
     started.append(master)
     await master.start()

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from addons.cases.case import Case
-from addons.playback.library import Recorded, Repertoire, fingerprint
-from addons.playback.server import Player
+from addons.playback.library import CaseLibrary, LibraryCase, fingerprint
+from addons.playback.server import PlaybackServer
 from converters import conversion
-from tests.addons.recorded import REFUSAL, WORDS, case
+from tests.addons.example_cases import REFUSAL, RESPONSE_CHUNKS, case
 
 NAME = "chat/hello"
 
@@ -19,14 +19,14 @@ NAME = "chat/hello"
 @asynccontextmanager
 async def playing(recording: Case, *, paced: bool = False) -> AsyncIterator[tuple[str, int]]:
     """The path and the port where this case is served."""
-    player = Player(
-        Repertoire([Recorded(NAME, recording, fingerprint(conversion.load(recording.client_request)))]), paced=paced
+    playback_server = PlaybackServer(
+        CaseLibrary([LibraryCase(NAME, recording, fingerprint(conversion.load(recording.client_request)))]), paced=paced
     )
-    await player.start()
-    url = urlsplit(player.base_url(NAME))
+    await playback_server.start()
+    url = urlsplit(playback_server.base_url(NAME))
     assert url.port is not None
     yield f"{url.path}chat/completions", url.port
-    player.stop()
+    playback_server.stop()
 
 
 async def played(recording: Case, *, paced: bool = False, times: int = 1) -> bytes:
@@ -49,7 +49,7 @@ async def test_an_answer_comes_in_its_recorded_pieces() -> None:
     head, _, body = (await played(case())).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 ")
     assert b"content-type: text/event-stream" in head
-    assert body == chunked(*WORDS) + b"0\r\n\r\n"
+    assert body == chunked(*RESPONSE_CHUNKS) + b"0\r\n\r\n"
 
 
 async def test_a_connection_may_ask_again() -> None:
@@ -63,8 +63,8 @@ async def test_a_refusal_is_one_again() -> None:
 
 
 async def test_an_answer_that_broke_off_breaks_off_there() -> None:
-    answer = await played(case(pieces=WORDS[:2], broken="cut"))
-    assert answer.endswith(chunked(*WORDS[:2]))
+    answer = await played(case(pieces=RESPONSE_CHUNKS[:2], broken="cut"))
+    assert answer.endswith(chunked(*RESPONSE_CHUNKS[:2]))
 
 
 async def test_an_upstream_that_never_answered_does_not() -> None:
@@ -72,11 +72,11 @@ async def test_an_upstream_that_never_answered_does_not() -> None:
 
 
 async def test_an_upstream_that_fell_silent_waits_until_the_proxy_leaves() -> None:
-    silent = case(pieces=WORDS[:1], broken="timeout")
+    silent = case(pieces=RESPONSE_CHUNKS[:1], broken="timeout")
     async with playing(silent) as (path, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(f"POST {path} HTTP/1.1\r\n\r\n".encode())
-        await reader.readuntil(chunked(*WORDS[:1]))
+        await reader.readuntil(chunked(*RESPONSE_CHUNKS[:1]))
         assert not reader.at_eof()
         writer.write_eof()
         assert await asyncio.wait_for(reader.read(), 10) == b""

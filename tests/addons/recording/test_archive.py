@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from addons.cases.case import Case
-from addons.recording.archive import Shelf, alone, prepare
-from tests.addons.recorded import case
+from addons.recording.archive import Archive, locked, prepare_folder
+from tests.addons.example_cases import case
 
 SIZE = sum(map(len, case().files().values()))
 
 
-def archive_in(folder: Path, *, most: int = 100, most_bytes: int = 1 << 30) -> Shelf:
-    prepare(folder)
-    return Shelf(folder, most=most, most_bytes=most_bytes)
+def archive_in(folder: Path, *, most: int = 100, most_bytes: int = 1 << 30) -> Archive:
+    prepare_folder(folder)
+    return Archive(folder, most=most, most_bytes=most_bytes)
 
 
 def name(number: int) -> str:
@@ -106,8 +106,8 @@ def test_a_link_in_the_place_of_its_own_files_is_not_followed(tmp_path: Path) ->
     folder.mkdir()
     (folder / ".lock").symlink_to(precious)
     (folder / ".gitignore").symlink_to(tmp_path / "nothing")
-    prepare(folder)
-    with pytest.raises(OSError), alone(folder):
+    prepare_folder(folder)
+    with pytest.raises(OSError), locked(folder):
         pass
     assert precious.read_text() == "mine" and not (tmp_path / "nothing").exists()
 
@@ -124,9 +124,9 @@ def test_a_gitignore_that_is_there_stays(tmp_path: Path) -> None:
 
 
 def test_a_second_writer_waits_for_the_first(tmp_path: Path) -> None:
-    prepare(tmp_path)
-    code = "import sys; from pathlib import Path; from addons.recording.archive import alone\nwith alone(Path(sys.argv[1])): print(1)"
-    with alone(tmp_path):
+    prepare_folder(tmp_path)
+    code = "import sys; from pathlib import Path; from addons.recording.archive import locked\nwith locked(Path(sys.argv[1])): print(1)"
+    with locked(tmp_path):
         second = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
         with pytest.raises(subprocess.TimeoutExpired):
             second.communicate(timeout=0.5)

@@ -7,23 +7,23 @@ from pathlib import Path
 import pytest
 
 from addons.cases.case import Case
-from addons.recording.archive_worker import Keeper, Task, serve
+from addons.recording.archive_worker import ArchiveTask, ArchiveWorker, serve
 from addons.recording.recorder import BareSide, Exchanged
-from addons.redaction.detectors import Private
-from tests.addons.recorded import asking, case, flows
+from addons.redaction.detectors import PrivateValues
+from tests.addons.example_cases import case, flows_of, request_fields
 
 pytestmark = pytest.mark.slow
 
 NAME = "20261121-093000-000000-abcdefgh"
-ATTEMPT, CLIENT = map(BareSide.of, flows(case(asking("hunter2hunter2"))))
-TASK = Task(Exchanged(CLIENT, ATTEMPT), NAME, Private(secrets=("hunter2hunter2",)))
+ATTEMPT, CLIENT = map(BareSide.of, flows_of(case(request_fields("hunter2hunter2"))))
+TASK = ArchiveTask(Exchanged(CLIENT, ATTEMPT), NAME, PrivateValues(secrets=("hunter2hunter2",)))
 
 
-def archive_worker(folder: Path, failed: list[str] | None = None) -> Keeper:
-    return Keeper(folder, most_bytes=1 << 30, most=100, failed=[].append if failed is None else failed.append)
+def archive_worker(folder: Path, failed: list[str] | None = None) -> ArchiveWorker:
+    return ArchiveWorker(folder, most_bytes=1 << 30, most=100, failed=[].append if failed is None else failed.append)
 
 
-def task_named(name: str) -> Task:
+def task_named(name: str) -> ArchiveTask:
     return replace(TASK, name=name)
 
 

@@ -9,9 +9,9 @@ from mitmproxy.test import taddons
 
 from addons.cases.case import Case
 from addons.exchange.exchange import Attempt, Exchange, Outcome
-from addons.recording.capture import Capture, listed, private
-from tests.addons.recorded import asking, case, flows
-from tests.addons.stage import Loud
+from addons.recording.capture import Capture, expand_values, private_values
+from tests.addons.example_cases import case, flows_of, request_fields
+from tests.addons.layer_harness import UppercaseConverter
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ type Captures = tuple[Capture, taddons.context]
 
 
 def exchange() -> tuple[http.HTTPFlow, http.HTTPFlow]:
-    return flows(case(asking("the key hunter2hunter2")))
+    return flows_of(case(request_fields("the key hunter2hunter2")))
 
 
 async def finished(addon: Capture) -> list[str]:
@@ -86,7 +86,7 @@ async def test_in_mitmweb_the_other_side_is_found_in_the_list(folder: Path) -> N
 
 
 async def run_exchange(addon: Capture, attempt: http.HTTPFlow, client: http.HTTPFlow) -> None:
-    addon.exchange_end(Exchange(client, attempts=[Attempt(attempt, Loud())], outcome="answered"))
+    addon.exchange_end(Exchange(client, attempts=[Attempt(attempt, UppercaseConverter())], outcome="answered"))
 
 
 @pytest.mark.slow
@@ -134,7 +134,7 @@ async def test_an_exchange_that_was_ended_early_is_not_kept(
     addon, context = capture
     context.options.capture_all = str(tmp_path / "all")
     attempt, client = exchange()
-    addon.exchange_end(Exchange(client, attempts=[Attempt(attempt, Loud())], outcome=outcome))
+    addon.exchange_end(Exchange(client, attempts=[Attempt(attempt, UppercaseConverter())], outcome=outcome))
     addon.exchange_end(Exchange(client, outcome="refused"))
     addon.done()
     assert list((tmp_path / "all").rglob("case.toml")) == []
@@ -168,12 +168,12 @@ def test_a_list_of_secrets_that_cannot_be_read_is_told_at_once(capture: Captures
 
 def test_secrets_are_listed_one_by_one_or_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "list").write_text("b\n\n c \n")
-    assert listed(["a", f"@{tmp_path / 'list'}"]) == ["a", "b", "c"]
+    assert expand_values(["a", f"@{tmp_path / 'list'}"]) == ["a", "b", "c"]
 
 
 def test_this_machine_s_secrets_are_private(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_API_KEY", "hunter2hunter2")
-    known = private(["from-a-file"], ["listed"])
+    known = private_values(["from-a-file"], ["listed"])
     assert {"hunter2hunter2", "from-a-file"} <= set(known.secrets)
     assert known.listed == ("listed",)
     assert known.homes == (str(Path.home()),)

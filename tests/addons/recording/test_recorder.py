@@ -9,11 +9,11 @@ from addons.cases.case_metadata import UpstreamFault
 from addons.exchange.flow_metadata import CHUNKS, EXCHANGE, FAULT, SIDE, SPEC, TIMES
 from addons.recording.recorder import Exchanged, NoCase, Side, case_of, exchanges, protocol_of
 from converters.errors import Kind
-from tests.addons.recorded import REFUSAL, WORDS, case, flows
+from tests.addons.example_cases import REFUSAL, RESPONSE_CHUNKS, case, flows_of
 
 
 def exchanged() -> Exchanged:
-    attempt, client = flows(case())
+    attempt, client = flows_of(case())
     return Exchanged(client, attempt)
 
 
@@ -58,17 +58,17 @@ def test_times_are_kept_with_the_pieces() -> None:
 def test_an_answer_is_kept_as_it_is_without_its_encoding() -> None:
     one = exchanged()
     assert one.attempt.response is not None
-    packed = gzip.compress(b"".join(WORDS))
+    packed = gzip.compress(b"".join(RESPONSE_CHUNKS))
     one.attempt.response.headers["content-encoding"] = "gzip"
     one.attempt.response.raw_content = packed
     one.attempt.metadata[CHUNKS] = f"10 {len(packed) - 10}"
     made = case_of(one)
-    assert made.answered == b"".join(WORDS)
+    assert made.answered == b"".join(RESPONSE_CHUNKS)
     assert sum(made.metadata.chunks) == len(made.answered)
 
 
 def test_a_refusal_is_a_case() -> None:
-    attempt, client = flows(case(pieces=(REFUSAL,), status=429))
+    attempt, client = flows_of(case(pieces=(REFUSAL,), status=429))
     assert case_of(Exchanged(client, attempt)).metadata.status == 429
 
 
@@ -113,7 +113,7 @@ def test_what_cannot_become_a_case_says_why() -> None:
 
 
 def test_either_side_leads_to_the_exchange() -> None:
-    attempt, client = flows(case())
+    attempt, client = flows_of(case())
     for chosen in ([client], [attempt], [client, attempt]):
         assert list(exchanges(chosen, [attempt, client])) == [Exchanged(client, attempt)]
 
@@ -122,7 +122,7 @@ def attempts(client: http.HTTPFlow) -> list[http.HTTPFlow]:
     """A first one that failed, and a second."""
     both = []
     for start in (1.0, 2.0):
-        one, _ = flows(case())
+        one, _ = flows_of(case())
         one.metadata[EXCHANGE] = client.id
         one.request.timestamp_start = start
         both.append(one)
@@ -130,7 +130,7 @@ def attempts(client: http.HTTPFlow) -> list[http.HTTPFlow]:
 
 
 def test_of_several_attempts_the_last_is_the_answer_unless_another_is_chosen() -> None:
-    _, client = flows(case())
+    _, client = flows_of(case())
     first, second = attempts(client)
     known = [second, first, client]
     assert list(exchanges([client], known)) == [Exchanged(client, second)]
@@ -138,7 +138,7 @@ def test_of_several_attempts_the_last_is_the_answer_unless_another_is_chosen() -
 
 
 def test_what_is_missing_is_said() -> None:
-    attempt, client = flows(case())
+    attempt, client = flows_of(case())
     [no_client] = exchanges([attempt], [attempt])
     [no_attempt] = exchanges([client], [client])
     del client.metadata[SIDE]
@@ -156,6 +156,6 @@ def test_an_exchange_knows_its_protocol() -> None:
 
 
 def test_what_is_no_exchange_is_left_out_beside_one() -> None:
-    attempt, client = flows(case())
+    attempt, client = flows_of(case())
     health = tflow.tflow(resp=True)
     assert list(exchanges([health, attempt, client], [health, attempt, client])) == [Exchanged(client, attempt)]

@@ -8,28 +8,28 @@ from mitmproxy import exceptions, flow, http
 
 from addons.cases.case import Case
 from addons.recording.recorder import exchanges
-from addons.recording.save_process import Order, save, save_elsewhere
-from addons.redaction.detectors import Private
-from tests.addons.recorded import asking, case, flows
+from addons.recording.save_process import SaveRequest, save, save_in_process
+from addons.redaction.detectors import PrivateValues
+from tests.addons.example_cases import case, flows_of, request_fields
 
-PRIVATE = Private(secrets=("hunter2hunter2",))
+PRIVATE = PrivateValues(secrets=("hunter2hunter2",))
 
 
 def exchange() -> tuple[http.HTTPFlow, http.HTTPFlow]:
-    return flows(case(asking("the key hunter2hunter2")))
+    return flows_of(case(request_fields("the key hunter2hunter2")))
 
 
-def order(
+def save_request(
     chosen: Iterable[flow.Flow], folder: Path, name: str, pins: str = "It pins.", *, wrong: bool = False
-) -> Order:
+) -> SaveRequest:
     chosen = list(chosen)
-    return Order(list(exchanges(chosen, chosen)), folder, name, pins, PRIVATE, wrong)
+    return SaveRequest(list(exchanges(chosen, chosen)), folder, name, pins, PRIVATE, wrong)
 
 
 def save_lines(
     chosen: Iterable[flow.Flow], folder: Path, name: str, pins: str = "It pins.", *, wrong: bool = False
 ) -> list[str]:
-    return list(save(order(chosen, folder, name, pins, wrong=wrong)))
+    return list(save(save_request(chosen, folder, name, pins, wrong=wrong)))
 
 
 def test_an_exchange_becomes_a_case(tmp_path: Path) -> None:
@@ -95,12 +95,12 @@ def test_what_cannot_be_captured_is_said_and_the_others_are_written(tmp_path: Pa
 async def test_another_process_says_and_writes_the_same(tmp_path: Path) -> None:
     _, alone = exchange()
     chosen = [alone, *exchange()]
-    here, there = (order(chosen, tmp_path / where, "chat/one", "Pinned.") for where in ("here", "there"))
-    assert [line.replace("/there/", "/here/") for line in await save_elsewhere(there)] == list(save(here))
+    here, there = (save_request(chosen, tmp_path / where, "chat/one", "Pinned.") for where in ("here", "there"))
+    assert [line.replace("/there/", "/here/") for line in await save_in_process(there)] == list(save(here))
     first, second = (Case.load(tmp_path / where / "chat/one-2") for where in ("here", "there"))
     assert first == second
 
 
 async def test_a_process_that_fails_is_said(tmp_path: Path) -> None:
-    (line,) = await save_elsewhere(order(exchange(), tmp_path, "no name"))
+    (line,) = await save_in_process(save_request(exchange(), tmp_path, "no name"))
     assert line.startswith("no name: not written: ")

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from addons.redaction.detectors import Private, Redactor, secrets_of
+from addons.redaction.detectors import PrivateValues, Redactor, secrets_in_environment
 
 # Put together here, so that no scanner takes this file for a leak.
 SOME = "a1B2c3D4e5F6g7H8i9J0"
@@ -88,7 +88,7 @@ def test_the_same_thing_has_the_same_placeholder_everywhere() -> None:
 
 
 def test_placeholders_are_left_as_they_are() -> None:
-    redactor, again = Redactor(), Redactor(Private(names=("name",), homes=("/home/user",)))
+    redactor, again = Redactor(), Redactor(PrivateValues(names=("name",), homes=("/home/user",)))
     once = redactor.text(f"{KEYS[0]} ann@corp.org /home/ann 8.8.8.8 01a1fbbc-a1b0-7632-b9d2-c852b3579a36 Bearer {SOME}")
     assert again.text(once) == once
 
@@ -100,13 +100,13 @@ def test_secrets_of_the_environment_are_those_that_are_named_so() -> None:
         "PATH": "/usr/bin:/bin",
         "db_password": " swordfish ",
     }
-    assert list(secrets_of(environ)) == ["hunter2hunter2", "swordfish"]
+    assert list(secrets_in_environment(environ)) == ["hunter2hunter2", "swordfish"]
 
 
 @pytest.mark.parametrize("written", [str, lambda v: json.dumps(v)[1:-1], lambda v: json.dumps(json.dumps(v))[1:-1]])
 def test_a_known_secret_is_found_in_any_depth_of_json(written) -> None:  # type: ignore[no-untyped-def]
     secret = 'pä"ss\\word\n1'
-    redactor = Redactor(Private(secrets=(secret,)))
+    redactor = Redactor(PrivateValues(secrets=(secret,)))
     assert (
         redactor.text(f"before {written(secret)} after").replace('\\"', "").replace('"', "") == "before <key-1> after"
     )
@@ -114,16 +114,19 @@ def test_a_known_secret_is_found_in_any_depth_of_json(written) -> None:  # type:
 
 
 def test_of_two_secrets_the_longer_is_found_where_it_begins_with_the_other() -> None:
-    assert Redactor(Private(secrets=("hunter22", "hunter22-more"))).text("hunter22-more hunter22") == "<key-1> <key-2>"
+    assert (
+        Redactor(PrivateValues(secrets=("hunter22", "hunter22-more"))).text("hunter22-more hunter22")
+        == "<key-1> <key-2>"
+    )
 
 
 def test_what_the_user_lists_goes_first() -> None:
-    private = Private(listed=("project-x", "/home/ann/secret"), secrets=("project-x-key",))
+    private = PrivateValues(listed=("project-x", "/home/ann/secret"), secrets=("project-x-key",))
     assert Redactor(private).text("project-x in /home/ann/secret/a") == "<redacted-1> in <redacted-2>/a"
 
 
 def test_names_of_machine_and_user_are_found_as_words() -> None:
-    private = Private(names=("annlee", "bob", "root"), homes=("/srv/homes/annlee", "/root"))
+    private = PrivateValues(names=("annlee", "bob", "root"), homes=("/srv/homes/annlee", "/root"))
     text = "annlee@box /srv/homes/annlee/x annleesa bob root /root/x drwx 2 annlee"
     assert Redactor(private).text(text) == "name-1@box /home/user-1/x annleesa bob root /root/x drwx 2 name-1"
 

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from addons.cases.case import Case, Text
-from addons.redaction.detectors import Private, Redactor
-from addons.redaction.redact_case import Scrubber, Unsafe, leaks, moved, redact
+from addons.redaction.detectors import PrivateValues, Redactor
+from addons.redaction.redact_case import DocumentRedactor, Unsafe, leaks, moved_chunks, redact
 from converters import jsontext, seal
-from tests.addons.recorded import asking, case
+from tests.addons.example_cases import case, request_fields
 
 KEY = "sk-" + "a1B2c3D4e5F6g7H8i9J0"
 OTHER = "ghp_" + "a1B2c3D4e5F6g7H8i9J0"
@@ -22,16 +22,16 @@ LAST = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\nda
 
 
 def answering(*texts: str, question: Any = "hi", **fields: Any) -> Case:
-    return case(asking(question, **fields), pieces=(*map(chunk, texts), LAST))
+    return case(request_fields(question, **fields), pieces=(*map(chunk, texts), LAST))
 
 
 def redacted(original: Case, **private: tuple[str, ...]) -> Case:
-    return redact(original, Redactor(Private(**private))).case
+    return redact(original, Redactor(PrivateValues(**private))).case
 
 
 def body(text: str | bytes, **private: tuple[str, ...]) -> str:
     raw = text.encode() if isinstance(text, str) else text
-    done, _ = Scrubber(Redactor(Private(**private))).body(Text.of(raw), ())
+    done, _ = DocumentRedactor(Redactor(PrivateValues(**private))).body(Text.of(raw), ())
     assert done is not None
     return done.data.decode()
 
@@ -88,7 +88,7 @@ def test_text_that_is_no_json_is_redacted() -> None:
 
 def test_bytes_that_are_no_text_stay() -> None:
     raw = b"\xff\xfe " + KEY.encode()
-    done, _ = Scrubber(Redactor()).body(Text("txt", raw), ())
+    done, _ = DocumentRedactor(Redactor()).body(Text("txt", raw), ())
     assert done is not None and done.data == b"\xff\xfe <key-1>"
 
 
@@ -100,12 +100,12 @@ def test_arguments_that_are_json_within_json_stay_json() -> None:
 
 def test_our_own_seals_are_opened() -> None:
     sealed = seal.wrap("chat", {"text": f"I saw {KEY}", "n": 1})
-    done = Scrubber(Redactor()).value({"encrypted_content": sealed})
+    done = DocumentRedactor(Redactor()).value({"encrypted_content": sealed})
     assert seal.unwrap("chat", done["encrypted_content"]) == {"text": "I saw <key-1>", "n": 1}
 
 
 def test_a_broken_seal_stays_as_it_is() -> None:
-    assert Scrubber(Redactor()).text("tcx1.chat.%%% tcx1.chat.e30x") == "tcx1.chat.%%% tcx1.chat.e30x"
+    assert DocumentRedactor(Redactor()).text("tcx1.chat.%%% tcx1.chat.e30x") == "tcx1.chat.%%% tcx1.chat.e30x"
 
 
 def test_a_leak_in_a_seal_is_noticed() -> None:
@@ -196,7 +196,7 @@ def test_borders_of_chunks_move_with_the_text(chunks: tuple[int, ...], sizes: tu
     old = b"0123456789" + KEY.encode() + b"abc"
     new = b"0123456789" + b"<key-1>" + b"abc"
     assert len(old) == 36
-    assert tuple(moved(chunks, [(old, new)])) == sizes
+    assert tuple(moved_chunks(chunks, [(old, new)])) == sizes
 
 
 def test_chunks_of_an_answer_are_as_long_as_the_answer_afterwards() -> None:

@@ -14,8 +14,8 @@ from converters.protocols import PROTOCOLS
 SHIPPED = config.load(None).providers
 
 
-def dialect(routes: config.Routes, provider: str, model: str) -> ChatDialect | AnthropicDialect:
-    found = routes.providers[provider].target(provider, model, {}).upstream.dialect
+def dialect(router: config.Router, provider: str, model: str) -> ChatDialect | AnthropicDialect:
+    found = router.providers[provider].endpoint(provider, model, {}).upstream.dialect
     assert isinstance(found, ChatDialect | AnthropicDialect)
     return found
 
@@ -23,9 +23,11 @@ def dialect(routes: config.Routes, provider: str, model: str) -> ChatDialect | A
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_provider_serves_each_of_its_models(name: str) -> None:
     provider = SHIPPED[name]
-    targets = [provider.target(name, model, {}) for model in (*provider.models, "unlisted")]
-    assert {target.upstream.protocol for target in targets} <= PROTOCOLS.keys()
-    assert all(type(target.upstream.dialect) is PROTOCOLS[target.upstream.protocol].dialect for target in targets)
+    endpoints = [provider.endpoint(name, model, {}) for model in (*provider.models, "unlisted")]
+    assert {endpoint.upstream.protocol for endpoint in endpoints} <= PROTOCOLS.keys()
+    assert all(
+        type(endpoint.upstream.dialect) is PROTOCOLS[endpoint.upstream.protocol].dialect for endpoint in endpoints
+    )
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -77,45 +79,45 @@ def test_a_file_is_read(tmp_path: Path) -> None:
 
 
 def test_a_users_table_is_merged_over_the_shipped_one() -> None:
-    routes = config.parse('[providers.deepseek]\nbase_url = "https://mirror.example/v1"\nidle = 9')
-    mine, shipped = routes.providers["deepseek"], SHIPPED["deepseek"]
+    router = config.parse('[providers.deepseek]\nbase_url = "https://mirror.example/v1"\nidle = 9')
+    mine, shipped = router.providers["deepseek"], SHIPPED["deepseek"]
     assert (mine.base_url, mine.idle) == ("https://mirror.example/v1", 9)
     assert (mine.key_env, mine.models, mine.dialect) == (shipped.key_env, shipped.models, shipped.dialect)
 
 
 def test_a_users_model_is_added_to_the_shipped_ones() -> None:
-    routes = config.parse('[providers.deepseek.models]\n"new" = { context = 9 }\n"deepseek-v4-pro" = { context = 8 }')
-    models = routes.providers["deepseek"].models
+    router = config.parse('[providers.deepseek.models]\n"new" = { context = 9 }\n"deepseek-v4-pro" = { context = 8 }')
+    models = router.providers["deepseek"].models
     assert (models["new"].context, models["deepseek-v4-pro"].context) == (9, 8)
     assert models.keys() == SHIPPED["deepseek"].models.keys() | {"new"}
 
 
 def test_a_users_flag_applies_to_all_models_and_leaves_the_other_flags() -> None:
-    routes = config.parse('[providers.fireworks.dialect]\nreasoning_back = "none"')
-    kimi = dialect(routes, "fireworks", "accounts/fireworks/models/kimi-k2p7-code")
+    router = config.parse('[providers.fireworks.dialect]\nreasoning_back = "none"')
+    kimi = dialect(router, "fireworks", "accounts/fireworks/models/kimi-k2p7-code")
     assert isinstance(kimi, ChatDialect)
     assert (kimi.reasoning_back, kimi.call_ids, kimi.effort) == ("none", "indexed", "reasoning_effort")
 
 
 def test_a_users_variant_wins_over_the_users_flags() -> None:
-    routes = config.parse(
+    router = config.parse(
         '[providers.fireworks]\ndialect = { reasoning_back = "none" }\n'
         'variants = [{ models = ["*kimi*"], dialect = { reasoning_back = "exact" } }]'
     )
-    kimi = dialect(routes, "fireworks", "accounts/fireworks/models/kimi-k2p7-code")
+    kimi = dialect(router, "fireworks", "accounts/fireworks/models/kimi-k2p7-code")
     assert isinstance(kimi, ChatDialect) and kimi.reasoning_back == "exact"
 
 
 def test_with_another_protocol_the_shipped_dialect_is_dropped() -> None:
-    routes = config.parse(
+    router = config.parse(
         '[providers.moonshot]\nprotocol = "anthropic"\nbase_url = "https://api.moonshot.ai/anthropic"'
     )
-    assert dialect(routes, "moonshot", "kimi-k2.6") == AnthropicDialect(images=True)
+    assert dialect(router, "moonshot", "kimi-k2.6") == AnthropicDialect(images=True)
 
 
 def test_a_local_server_can_be_given_a_key() -> None:
-    routes = config.parse('[providers.vllm]\nkey_env = ["VLLM_API_KEY"]')
-    assert routes.providers["vllm"].target("vllm", "m", {"VLLM_API_KEY": "k"}).keys == ("k",)
+    router = config.parse('[providers.vllm]\nkey_env = ["VLLM_API_KEY"]')
+    assert router.providers["vllm"].endpoint("vllm", "m", {"VLLM_API_KEY": "k"}).keys == ("k",)
 
 
 @pytest.mark.parametrize(

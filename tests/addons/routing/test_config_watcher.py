@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from addons.routing.config import ConfigError
-from addons.routing.config_watcher import RoutesFile
+from addons.routing.config_watcher import ConfigWatcher
 
 GOOD = '[[routes]]\nmodels = ["a-*"]\nproviders = ["ollama"]\n'
 OTHER = '[[routes]]\nmodels = ["b-*"]\nproviders = ["ollama"]\n'
 
 
-def globs(routes: RoutesFile) -> list[str]:
-    return [glob for route in routes.current.routes for glob in route.models]
+def globs(watcher: ConfigWatcher) -> list[str]:
+    return [glob for route in watcher.current.routes for glob in route.models]
 
 
 def save(path: Path, text: str) -> None:
@@ -24,70 +24,70 @@ def save(path: Path, text: str) -> None:
 
 
 @pytest.fixture
-def routes(tmp_path: Path) -> RoutesFile:
+def watcher(tmp_path: Path) -> ConfigWatcher:
     (tmp_path / "routes.toml").write_text(GOOD)
-    watcher = RoutesFile()
+    watcher = ConfigWatcher()
     watcher.open(tmp_path / "routes.toml")
     return watcher
 
 
-def test_a_good_edit_applies(routes: RoutesFile) -> None:
-    assert routes.path
-    save(routes.path, OTHER)
-    routes.refresh()
-    assert globs(routes) == ["b-*"]
+def test_a_good_edit_applies(watcher: ConfigWatcher) -> None:
+    assert watcher.path
+    save(watcher.path, OTHER)
+    watcher.refresh()
+    assert globs(watcher) == ["b-*"]
 
 
 def test_a_bad_edit_is_reported_once_and_the_last_good_routes_stay(
-    routes: RoutesFile, caplog: pytest.LogCaptureFixture
+    watcher: ConfigWatcher, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert routes.path
-    save(routes.path, GOOD.replace("providers", "provders"))
+    assert watcher.path
+    save(watcher.path, GOOD.replace("providers", "provders"))
     with caplog.at_level(logging.ERROR):
-        routes.refresh()
-        routes.refresh()
+        watcher.refresh()
+        watcher.refresh()
     (message,) = [record.getMessage() for record in caplog.records]
     assert "routes[0].provders" in message
-    assert globs(routes) == ["a-*"]
-    save(routes.path, OTHER)
-    routes.refresh()
-    assert globs(routes) == ["b-*"]
+    assert globs(watcher) == ["a-*"]
+    save(watcher.path, OTHER)
+    watcher.refresh()
+    assert globs(watcher) == ["b-*"]
 
 
-def test_the_routes_of_a_deleted_file_stay(routes: RoutesFile) -> None:
-    assert routes.path
-    os.unlink(routes.path)
-    routes.refresh()
-    assert globs(routes) == ["a-*"]
+def test_the_routes_of_a_deleted_file_stay(watcher: ConfigWatcher) -> None:
+    assert watcher.path
+    os.unlink(watcher.path)
+    watcher.refresh()
+    assert globs(watcher) == ["a-*"]
 
 
 def test_a_bad_file_at_the_start_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "routes.toml").write_text("[[routes]]\n")
-    routes = RoutesFile()
+    watcher = ConfigWatcher()
     with pytest.raises(ConfigError, match=r"routes\[0\]"):
-        routes.open(tmp_path / "routes.toml")
-    assert routes.path is None
+        watcher.open(tmp_path / "routes.toml")
+    assert watcher.path is None
 
 
 def test_without_a_file_the_shipped_providers_serve(monkeypatch: pytest.MonkeyPatch) -> None:
-    routes = RoutesFile()
-    assert routes.current.targets("deepseek-v4-pro", {"DEEPSEEK_API_KEY": "k"})
-    assert routes.current.targets("deepseek-v4-pro", {}) == []
+    watcher = ConfigWatcher()
+    assert watcher.current.endpoints("deepseek-v4-pro", {"DEEPSEEK_API_KEY": "k"})
+    assert watcher.current.endpoints("deepseek-v4-pro", {}) == []
 
 
 def test_the_keys_are_those_of_all_its_providers_that_are_set(
-    routes: RoutesFile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    watcher: ConfigWatcher, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert routes.path
+    assert watcher.path
     (tmp_path / "open-to-all").write_text("never-read")
     (tmp_path / "open-to-all").chmod(0o644)
     names = '"FIRST_KEY", "SECOND_KEY", "UNSET_KEY", "OPEN_KEY"'
-    save(routes.path, f'[providers.acme]\nprotocol = "chat"\nbase_url = "https://acme"\nkey_env = [{names}]')
-    routes.refresh()
+    save(watcher.path, f'[providers.acme]\nprotocol = "chat"\nbase_url = "https://acme"\nkey_env = [{names}]')
+    watcher.refresh()
     monkeypatch.setenv("FIRST_KEY", "first-secret")
     monkeypatch.setenv("SECOND_KEY", "second-secret")
     monkeypatch.setenv("OPEN_KEY_FILE", str(tmp_path / "open-to-all"))
-    keys = set(routes.keys())
+    keys = set(watcher.keys())
     assert keys >= {"first-secret", "second-secret"}
     assert "never-read" not in keys
 
@@ -108,43 +108,43 @@ BROKEN = {
 
 @pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN.keys())
 def test_the_last_good_routes_stay_until_a_valid_file_is_saved(
-    routes: RoutesFile, text: str, caplog: pytest.LogCaptureFixture
+    watcher: ConfigWatcher, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert routes.path
-    routes.path.write_text(text)  # in place, as some editors do
-    routes.refresh()
-    assert globs(routes) == ["a-*"]
+    assert watcher.path
+    watcher.path.write_text(text)  # in place, as some editors do
+    watcher.refresh()
+    assert globs(watcher) == ["a-*"]
     assert [record.levelname for record in caplog.records] == ["ERROR"]
-    save(routes.path, OTHER)
-    routes.refresh()
-    assert globs(routes) == ["b-*"]
+    save(watcher.path, OTHER)
+    watcher.refresh()
+    assert globs(watcher) == ["b-*"]
 
 
-def test_a_file_that_is_not_utf8_changes_nothing(routes: RoutesFile) -> None:
-    assert routes.path
-    routes.path.write_bytes(b"\xff\xfe")
-    routes.refresh()
-    assert globs(routes) == ["a-*"]
+def test_a_file_that_is_not_utf8_changes_nothing(watcher: ConfigWatcher) -> None:
+    assert watcher.path
+    watcher.path.write_bytes(b"\xff\xfe")
+    watcher.refresh()
+    assert globs(watcher) == ["a-*"]
 
 
 @pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN.keys())
 def test_each_of_them_is_an_error_at_the_start(text: str, tmp_path: Path) -> None:
     (tmp_path / "routes.toml").write_text(text)
     with pytest.raises(ConfigError):
-        RoutesFile().open(tmp_path / "routes.toml")
+        ConfigWatcher().open(tmp_path / "routes.toml")
 
 
 def test_an_empty_file_is_reported_with_its_path(tmp_path: Path) -> None:
     (tmp_path / "routes.toml").write_text("")
     with pytest.raises(ConfigError, match=r"routes\.toml: is empty"):
-        RoutesFile().open(tmp_path / "routes.toml")
+        ConfigWatcher().open(tmp_path / "routes.toml")
 
 
-def test_secrets_in_a_providers_headers_count_as_keys(routes: RoutesFile) -> None:
-    assert routes.path
+def test_secrets_in_a_providers_headers_count_as_keys(watcher: ConfigWatcher) -> None:
+    assert watcher.path
     headers = '{ X-Gateway-Pass = "hidden", User-Agent = "acme/1" }'
-    save(routes.path, f'[providers.acme]\nprotocol = "chat"\nbase_url = "https://acme"\nheaders = {headers}')
-    routes.refresh()
-    known = set(routes.keys())
+    save(watcher.path, f'[providers.acme]\nprotocol = "chat"\nbase_url = "https://acme"\nheaders = {headers}')
+    watcher.refresh()
+    known = set(watcher.keys())
     assert "hidden" in known and "acme/1" not in known
-    assert "hidden" not in repr(routes.current.providers["acme"])
+    assert "hidden" not in repr(watcher.current.providers["acme"])

@@ -2,15 +2,15 @@
 
 import pytest
 
-from addons.routing.endpoint import Auth, Target, normalised
+from addons.routing.endpoint import Auth, ProviderEndpoint, normalised
 from converters.chat.dialect import ChatDialect
 from converters.protocols import PROTOCOLS, Upstream
 
 UPSTREAM = Upstream(provider_name="x", protocol="chat", model="m", dialect=ChatDialect())
 
 
-def target(base_url: str, auth: Auth = "bearer", keys: tuple[str, ...] = ()) -> Target:
-    return Target(upstream=UPSTREAM, base_url=normalised(base_url), auth=auth, keys=keys)
+def endpoint(base_url: str, auth: Auth = "bearer", keys: tuple[str, ...] = ()) -> ProviderEndpoint:
+    return ProviderEndpoint(upstream=UPSTREAM, base_url=normalised(base_url), auth=auth, keys=keys)
 
 
 @pytest.mark.parametrize(
@@ -52,11 +52,11 @@ def test_a_pasted_url_becomes_a_base_url(pasted: str, base_url: str) -> None:
 def test_every_url_has_exactly_one_version(base: str, path: str, url: str) -> None:
     (protocol,) = (name for name, row in PROTOCOLS.items() if row.is_at(path))
     upstream = Upstream(provider_name="x", protocol=protocol, model="m", dialect=PROTOCOLS[protocol].dialect())
-    assert Target(upstream, normalised(base), "none").url(path) == url
+    assert ProviderEndpoint(upstream, normalised(base), "none").url(path) == url
 
 
 def test_no_version_is_added_to_a_base_url_with_a_slash_at_its_end() -> None:
-    assert Target(UPSTREAM, "https://h/", "client").url("/responses") == "https://h/responses"
+    assert ProviderEndpoint(UPSTREAM, "https://h/", "client").url("/responses") == "https://h/responses"
 
 
 @pytest.mark.parametrize(
@@ -79,22 +79,22 @@ def test_an_invalid_base_url_is_refused(url: str, error: str) -> None:
 
 
 def test_a_key_is_sent_in_the_header_that_the_provider_reads() -> None:
-    assert target("https://h", "bearer", ("k", "l")).credentials() == {"authorization": "Bearer" + " k"}
-    assert target("https://h", "x-api-key", ("k",)).credentials() == {"x-api-key": "k"}
-    assert target("https://h", "bearer", ("k", "l")).credentials("l") == {"authorization": "Bearer" + " l"}
+    assert endpoint("https://h", "bearer", ("k", "l")).credentials() == {"authorization": "Bearer" + " k"}
+    assert endpoint("https://h", "x-api-key", ("k",)).credentials() == {"x-api-key": "k"}
+    assert endpoint("https://h", "bearer", ("k", "l")).credentials("l") == {"authorization": "Bearer" + " l"}
 
 
 @pytest.mark.parametrize("auth", ["none", "client"])
 def test_no_key_is_sent_to_a_provider_without_one(auth: Auth) -> None:
-    assert target("https://h", auth).credentials() == {}
-    assert target("https://h", auth).credentials("k") == {}
+    assert endpoint("https://h", auth).credentials() == {}
+    assert endpoint("https://h", auth).credentials("k") == {}
 
 
 def test_only_auth_client_forwards_the_clients_own_credentials() -> None:
-    assert [target("https://h", auth).own_credentials for auth in ("bearer", "x-api-key", "none", "client")] == [
+    assert [endpoint("https://h", auth).own_credentials for auth in ("bearer", "x-api-key", "none", "client")] == [
         *(False, False, False, True)
     ]
 
 
 def test_no_key_shows_in_a_targets_text() -> None:
-    assert "hidden" not in repr(target("https://h", keys=("hidden",)))
+    assert "hidden" not in repr(endpoint("https://h", keys=("hidden",)))

@@ -15,24 +15,24 @@ def provider(**table: Any) -> Provider:
 
 
 def chat(configured: Provider, model: str) -> ChatDialect:
-    dialect = configured.target("x", model, {}).upstream.dialect
+    dialect = configured.endpoint("x", model, {}).upstream.dialect
     assert isinstance(dialect, ChatDialect)
     return dialect
 
 
 def anthropic(configured: Provider, model: str) -> AnthropicDialect:
-    dialect = configured.target("x", model, {}).upstream.dialect
+    dialect = configured.endpoint("x", model, {}).upstream.dialect
     assert isinstance(dialect, AnthropicDialect)
     return dialect
 
 
 def test_an_endpoint_has_the_values_of_the_table() -> None:
     configured = provider(headers={"User-Agent": "us"}, first_byte=30, idle=60.5)
-    target = configured.target("x", "m", {"K": "k"})
-    assert (target.upstream.provider_name, target.upstream.model, target.upstream.protocol) == ("x", "m", "chat")
-    assert (target.base_url, target.keys, target.headers) == ("https://h/v1", ("k",), {"User-Agent": "us"})
-    assert (target.first_byte, target.idle) == (30, 60.5)
-    assert (target.connect, target.progress) == (15, 1800), "no upstream may keep a client waiting for ever"
+    endpoint = configured.endpoint("x", "m", {"K": "k"})
+    assert (endpoint.upstream.provider_name, endpoint.upstream.model, endpoint.upstream.protocol) == ("x", "m", "chat")
+    assert (endpoint.base_url, endpoint.keys, endpoint.headers) == ("https://h/v1", ("k",), {"User-Agent": "us"})
+    assert (endpoint.first_byte, endpoint.idle) == (30, 60.5)
+    assert (endpoint.connect, endpoint.progress) == (15, 1800), "no upstream may keep a client waiting for ever"
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_an_endpoint_has_the_values_of_the_table() -> None:
     ],
 )
 def test_the_default_auth_follows_from_protocol_and_keys(table: dict[str, Any], auth: str) -> None:
-    assert provider(**table).target("x", "m", {}).auth == auth
+    assert provider(**table).endpoint("x", "m", {}).auth == auth
 
 
 @pytest.mark.parametrize("table", [{"auth": "none"}, {"auth": "client"}, {"key_env": [], "auth": "bearer"}])
@@ -93,7 +93,7 @@ def test_a_variant_with_another_protocol_has_none_of_the_first_ones_flags() -> N
         ],
     )
     assert anthropic(configured, "claude-x").thinking == "budget"
-    assert configured.target("x", "claude-x", {}).auth == "x-api-key"
+    assert configured.endpoint("x", "claude-x", {}).auth == "x-api-key"
     assert chat(configured, "other").effort == "thinking"
 
 

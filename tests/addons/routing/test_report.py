@@ -1,7 +1,7 @@
 """Descriptions of a routes file."""
 
 from addons.routing import config
-from addons.routing.report import oddities, show
+from addons.routing.report import describe, warnings
 
 ROUTES = """
 [[routes]]
@@ -20,7 +20,7 @@ auth = "client"
 
 
 def test_each_route_is_listed_with_its_providers_and_their_keys() -> None:
-    assert show(config.parse(ROUTES), {"OPENROUTER_API_KEY": "hidden"}) == [
+    assert describe(config.parse(ROUTES), {"OPENROUTER_API_KEY": "hidden"}) == [
         "deepseek-*, best -> deepseek: chat at https://api.deepseek.com/v1, DEEPSEEK_API_KEY missing",
         "deepseek-*, best -> openrouter as deepseek/deepseek-v4-pro: chat at https://openrouter.ai/api/v1, "
         "OPENROUTER_API_KEY set",
@@ -30,7 +30,7 @@ def test_each_route_is_listed_with_its_providers_and_their_keys() -> None:
 
 
 def test_without_routes_providers_with_a_key_come_first_and_the_others_in_one_line() -> None:
-    first, *middle, last = show(config.load(None), {"DEEPSEEK_API_KEY": "hidden", "ZAI_API_KEY_FILE": "/nowhere"})
+    first, *middle, last = describe(config.load(None), {"DEEPSEEK_API_KEY": "hidden", "ZAI_API_KEY_FILE": "/nowhere"})
     assert first.startswith("deepseek-v4-pro, ")
     assert first.endswith(", deepseek/* -> deepseek: chat at https://api.deepseek.com/v1, DEEPSEEK_API_KEY set")
     assert any(
@@ -46,7 +46,7 @@ def test_without_routes_providers_with_a_key_come_first_and_the_others_in_one_li
 
 
 def test_a_glob_that_an_earlier_route_covers_is_reported() -> None:
-    assert oddities(config.parse(ROUTES)) == [
+    assert warnings(config.parse(ROUTES)) == [
         "routes[1].models[0]: never reached, a route before it takes all of 'deepseek-v4-pro'"
     ]
 
@@ -57,7 +57,7 @@ def test_unencrypted_credentials_are_reported_but_not_on_the_local_network() -> 
         table.format(f"p{i}", host) for i, host in enumerate(("far.example", "localhost", "10.0.0.2", "gpu"))
     )
     text += '[providers.keyless]\nprotocol = "chat"\nbase_url = "http://far.example/v1"\n'
-    assert oddities(config.parse(text)) == ["providers.p0.base_url: credentials would travel unencrypted; use https"]
+    assert warnings(config.parse(text)) == ["providers.p0.base_url: credentials would travel unencrypted; use https"]
 
 
 def test_models_that_no_route_leads_to_are_reported() -> None:
@@ -67,7 +67,7 @@ def test_models_that_no_route_leads_to_are_reported() -> None:
         + table.format("x", "a1 = {}, 'maker/a2' = {}, renamed = {}, b = {}, c = {}")
         + table.format("y", "a1 = {}")
     )
-    assert oddities(config.parse(text)) == [
+    assert warnings(config.parse(text)) == [
         "providers.x.models: no route leads to b, c",
         "providers.y.models: no route leads to a1",
     ]

@@ -7,7 +7,7 @@ import pytest
 
 from addons.routing import config
 from addons.routing.api_keys import KeyProblem, MissingKey
-from addons.routing.router import Routes
+from addons.routing.router import Router
 from converters.errors import RequestError
 
 DEEPSEEK, OPENROUTER = {"DEEPSEEK_API_KEY": "d"}, {"OPENROUTER_API_KEY": "o"}
@@ -24,12 +24,12 @@ model = "qwen3:8b"
 """
 
 
-def serving(routes: Routes, model: str, environ: dict[str, str]) -> list[tuple[str, str]]:
-    return [(target.upstream.provider_name, target.upstream.model) for target in routes.targets(model, environ)]
+def serving(router: Router, model: str, environ: dict[str, str]) -> list[tuple[str, str]]:
+    return [(endpoint.upstream.provider_name, endpoint.upstream.model) for endpoint in router.endpoints(model, environ)]
 
 
-def slugs(routes: Routes, environ: dict[str, str]) -> list[str]:
-    return [offer.slug for offer in routes.offers(environ)]
+def slugs(router: Router, environ: dict[str, str]) -> list[str]:
+    return [listed_model.slug for listed_model in router.listed_models(environ)]
 
 
 def test_without_routes_a_listed_model_goes_to_a_provider_with_a_key() -> None:
@@ -48,12 +48,12 @@ def test_a_model_without_a_provider_with_a_key_passes_through(model: str) -> Non
 
 
 def test_a_model_may_name_its_provider() -> None:
-    routes = config.load(None)
-    assert serving(routes, "deepseek/deepseek-v4-pro", DEEPSEEK) == [("deepseek", "deepseek-v4-pro")]
-    assert serving(routes, "openrouter/deepseek/deepseek-v4-pro", OPENROUTER) == [
+    router = config.load(None)
+    assert serving(router, "deepseek/deepseek-v4-pro", DEEPSEEK) == [("deepseek", "deepseek-v4-pro")]
+    assert serving(router, "openrouter/deepseek/deepseek-v4-pro", OPENROUTER) == [
         ("openrouter", "deepseek/deepseek-v4-pro")
     ]
-    assert serving(routes, "ollama/qwen3:8b", {}) == [("ollama", "qwen3:8b")]
+    assert serving(router, "ollama/qwen3:8b", {}) == [("ollama", "qwen3:8b")]
 
 
 def test_a_listed_full_name_wins_over_the_provider_prefix() -> None:
@@ -80,11 +80,11 @@ def test_a_routes_providers_are_in_order_each_with_its_own_model_name() -> None:
 
 
 def test_a_table_names_the_model_by_provider() -> None:
-    routes = config.parse(
+    router = config.parse(
         '[[routes]]\nmodels = "best"\nproviders = ["deepseek", "openrouter"]\n'
         'model = { deepseek = "deepseek-v4-pro", openrouter = "z-ai/glm-5.2" }'
     )
-    assert serving(routes, "best", DEEPSEEK | OPENROUTER) == [
+    assert serving(router, "best", DEEPSEEK | OPENROUTER) == [
         ("deepseek", "deepseek-v4-pro"),
         ("openrouter", "z-ai/glm-5.2"),
     ]
@@ -92,29 +92,29 @@ def test_a_table_names_the_model_by_provider() -> None:
 
 def test_a_route_without_any_key_names_the_variables() -> None:
     with pytest.raises(MissingKey, match=r"DEEPSEEK_API_KEY \(for deepseek\) or OPENROUTER_API_KEY"):
-        config.parse(TWO_ROUTES).targets("deepseek-v4-pro", {})
+        config.parse(TWO_ROUTES).endpoints("deepseek-v4-pro", {})
 
 
 def test_with_routes_nothing_is_served_that_they_do_not_name() -> None:
-    routes = config.parse('[[routes]]\nmodels = ["glm-*"]\nproviders = ["zai"]')
-    assert serving(routes, "deepseek-v4-pro", DEEPSEEK) == []
-    assert serving(routes, "deepseek/deepseek-v4-pro", DEEPSEEK) == [("deepseek", "deepseek-v4-pro")]
+    router = config.parse('[[routes]]\nmodels = ["glm-*"]\nproviders = ["zai"]')
+    assert serving(router, "deepseek-v4-pro", DEEPSEEK) == []
+    assert serving(router, "deepseek/deepseek-v4-pro", DEEPSEEK) == [("deepseek", "deepseek-v4-pro")]
 
 
 def test_a_provider_of_ones_own_stands_before_the_shipped() -> None:
-    routes = config.parse(
+    router = config.parse(
         '[providers.mine]\nprotocol = "chat"\nbase_url = "https://h"\nkey_env = "MINE"\n'
         'models = { "deepseek-v4-pro" = {} }'
     )
-    assert serving(routes, "deepseek-v4-pro", {"MINE": "m", **DEEPSEEK}) == [("mine", "deepseek-v4-pro")]
+    assert serving(router, "deepseek-v4-pro", {"MINE": "m", **DEEPSEEK}) == [("mine", "deepseek-v4-pro")]
 
 
 def test_a_provider_that_takes_the_clients_credentials_needs_no_key() -> None:
     text = '[[routes]]\nmodels = "gpt-*"\nproviders = "openai"\n[providers.openai]\nkey_env = []\n'
-    (target,) = config.parse(text + 'auth = "client"').targets("gpt-5.5", {})
-    assert target.own_credentials and target.credentials() == {}
-    (target,) = config.parse(text).targets("gpt-5.5", {"OPENAI_API_KEY": "k"})
-    assert not target.own_credentials and target.credentials() == {}
+    (endpoint,) = config.parse(text + 'auth = "client"').endpoints("gpt-5.5", {})
+    assert endpoint.own_credentials and endpoint.credentials() == {}
+    (endpoint,) = config.parse(text).endpoints("gpt-5.5", {"OPENAI_API_KEY": "k"})
+    assert not endpoint.own_credentials and endpoint.credentials() == {}
 
 
 def test_a_key_file_open_to_others_is_an_error_and_lists_nothing(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_key_file_open_to_others_is_an_error_and_lists_nothing(tmp_path: Path)
     path.chmod(0o644)
     environ = {"DEEPSEEK_API_KEY_FILE": os.fspath(path)}
     with pytest.raises(KeyProblem, match="chmod 600"):
-        config.load(None).targets("deepseek-v4-pro", environ)
+        config.load(None).endpoints("deepseek-v4-pro", environ)
     assert slugs(config.load(None), environ) == []
 
 
@@ -152,26 +152,28 @@ def test_a_similar_host_is_another(host: str) -> None:
 
 
 def test_a_known_model_without_route_is_refused_with_a_suggestion() -> None:
-    routes = config.parse('[[routes]]\nmodels = ["glm-*"]\nproviders = ["zai"]')
+    router = config.parse('[[routes]]\nmodels = ["glm-*"]\nproviders = ["zai"]')
     with pytest.raises(RequestError, match="ask for deepseek/deepseek-v4-pro"):
-        routes.check_pass_through("deepseek-v4-pro", DEEPSEEK, "target")
+        router.check_pass_through("deepseek-v4-pro", DEEPSEEK, "target")
 
 
 def test_every_listed_model_is_served_by_its_endpoint() -> None:
-    routes = config.load(None)
-    environ = {name: "k" for provider in routes.providers.values() for name in provider.key_env}
-    offers = routes.offers(environ)
-    assert len(offers) > 100
-    assert [offer.target for offer in offers] == [routes.targets(offer.slug, environ)[0] for offer in offers]
+    router = config.load(None)
+    environ = {name: "k" for provider in router.providers.values() for name in provider.key_env}
+    listed_models = router.listed_models(environ)
+    assert len(listed_models) > 100
+    assert [listed_model.endpoint for listed_model in listed_models] == [
+        router.endpoints(listed_model.slug, environ)[0] for listed_model in listed_models
+    ]
 
 
 def test_routes_list_their_names_and_the_matches_of_their_globs() -> None:
-    routes = config.parse(
+    router = config.parse(
         '[[routes]]\nmodels = ["best", "kimi-*"]\nproviders = ["moonshot"]\n'
         '[[routes]]\nmodels = ["deepseek-v4-*"]\nproviders = ["deepseek", "openrouter"]'
     )
     environ = {"MOONSHOT_API_KEY": "m", **OPENROUTER}
-    listed = slugs(routes, environ)
+    listed = slugs(router, environ)
     assert listed[:2] == ["best", "kimi-k3"]
     assert listed[-2:] == ["deepseek-v4-pro", "deepseek-v4-flash"]
     assert not {"glm-5.2", "deepseek/deepseek-v4-pro"} & set(listed)

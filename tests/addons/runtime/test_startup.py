@@ -15,7 +15,7 @@ from mitmproxy.addons.script import load_script
 from mitmproxy.test import taddons, tflow
 
 from addons.runtime import startup
-from tests.addons.house import SCRIPT, question, request
+from tests.addons.proxy_under_test import SCRIPT, raw_request, request_body
 
 TIMEOUT_SECONDS = 60  # only a failing test waits so long
 
@@ -187,7 +187,9 @@ def test_nothing_is_served_before_it_ends(tmp_path: Path) -> None:
     def send() -> None:
         while process.poll() is None:
             with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_SECONDS) as client:
-                client.sendall(request("POST", "/v1/responses", question("claude-opus-5"), {"host": "localhost"}))
+                client.sendall(
+                    raw_request("POST", "/v1/responses", request_body("claude-opus-5"), {"host": "localhost"})
+                )
                 responses.append(client.recv(1000))
 
     sender = threading.Thread(target=send)

@@ -16,7 +16,7 @@ from addons.exchange.flow_metadata import CHUNKS, EXCHANGE, PROVIDER, SIDE, SPEC
 from converters import jsontext
 from converters.errors import Kind
 
-WORDS = (
+RESPONSE_CHUNKS = (
     b'data: {"id":"1","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"Hel"}}]}\n\n',
     b'data: {"choices":[{"index":0,"delta":{"content":"lo"}}]}\n\n',
     b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
@@ -26,20 +26,20 @@ WORDS = (
 REFUSAL = b'{"error":{"message":"slow down"}}'
 
 
-def asking(text: Any = "hi", *, model: str = "m-1", **fields: Any) -> dict[str, Any]:
+def request_fields(text: Any = "hi", *, model: str = "m-1", **fields: Any) -> dict[str, Any]:
     return {"model": model, "input": text, "stream": True, **fields}
 
 
 def case(
     raw: dict[str, Any] | None = None,
     *,
-    pieces: tuple[bytes, ...] = WORDS,
+    pieces: tuple[bytes, ...] = RESPONSE_CHUNKS,
     times: tuple[int, ...] = (),
     status: int | None = 200,
     broken: Kind | None = None,
 ) -> Case:
     """A recorded exchange, its goldens made by today's code."""
-    raw = raw or asking()
+    raw = raw or request_fields()
     body = b"".join(pieces)
     metadata = CaseMetadata(
         pins="A test.",
@@ -59,7 +59,7 @@ def case(
     return replace(Case(metadata, question, b"{}", answered, Text.of(b"")), upstream_request=b"{}").renewed()
 
 
-def flows(recorded: Case) -> tuple[http.HTTPFlow, http.HTTPFlow]:
+def flows_of(recorded: Case) -> tuple[http.HTTPFlow, http.HTTPFlow]:
     """Both flows as mitmproxy saves them: the attempt's, which ends first, and the client's."""
     client, attempt = tflow.tflow(), tflow.tflow()
     metadata = recorded.metadata

@@ -45,7 +45,7 @@ class _Exchange:
         return sum(map(packed_bodies.size, self.messages())) + len(self.flows) * _FLOW_OVERHEAD_BYTES
 
 
-class Retention:
+class FlowRetention:
     def __init__(self) -> None:
         self._view: View | None = None
         self._exchanges: dict[str, _Exchange] = {}

@@ -14,36 +14,36 @@ import orjson
 from mitmproxy import http
 
 from addons.credentials import header_secrets
-from addons.credentials.header_secrets import Place, Secret
+from addons.credentials.header_secrets import Destination, Secret
 from addons.exchange.flow_metadata import PROVIDER, SPEC, is_attempt
 from addons.routing.api_keys import KeyProblem
-from addons.routing.config_watcher import RoutesFile
-from addons.routing.endpoint import Target
+from addons.routing.config_watcher import ConfigWatcher
+from addons.routing.endpoint import ProviderEndpoint
 from addons.runtime.printable import printable
 
 logger = logging.getLogger(__name__)
 
 
-class ClientReplay:
-    def __init__(self, routes: RoutesFile) -> None:
-        self._routes = routes
+class ReplayCredentials:
+    def __init__(self, watcher: ConfigWatcher) -> None:
+        self._watcher = watcher
         self._added: WeakKeyDictionary[http.HTTPFlow, list[str]] = WeakKeyDictionary()
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if flow.is_replay != "request" or not is_attempt(flow):
             return
         try:
-            target = self._target(flow)
+            endpoint = self._endpoint(flow)
         except KeyProblem as problem:
             logger.warning("replay: %s", problem)
             return
-        if target is None or target.own_credentials:
+        if endpoint is None or endpoint.own_credentials:
             return
-        _, secret = target.shown_headers()
+        _, secret = endpoint.shown_headers()
         own = header_secrets.of(flow)  # a user has edited the flow
-        place = Place.at(target.base_url)
-        credentials = secret | target.credentials()
-        added = {name: Secret.of(value, place) for name, value in credentials.items() if name not in own}
+        destination = Destination.at(endpoint.base_url)
+        credentials = secret | endpoint.credentials()
+        added = {name: Secret.of(value, destination) for name, value in credentials.items() if name not in own}
         self._added[flow] = list(added)
         header_secrets.keep(flow, added)
 
@@ -55,15 +55,15 @@ class ClientReplay:
     def error(self, flow: http.HTTPFlow) -> None:
         self.response(flow)
 
-    def _target(self, flow: http.HTTPFlow) -> Target | None:
+    def _endpoint(self, flow: http.HTTPFlow) -> ProviderEndpoint | None:
         """The provider that the flow names; None if the routes have none of this name."""
-        self._routes.refresh()
+        self._watcher.refresh()
         name = str(flow.metadata.get(PROVIDER, ""))
-        provider = self._routes.current.providers.get(name)
+        provider = self._watcher.current.providers.get(name)
         if provider is None:
             logger.warning("replay: no provider is called %s here", printable(name, 100))
             return None
-        return provider.target(name, _model(flow), os.environ)
+        return provider.endpoint(name, _model(flow), os.environ)
 
 
 def _model(flow: http.HTTPFlow) -> str:

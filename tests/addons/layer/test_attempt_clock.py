@@ -3,7 +3,7 @@ import math
 import pytest
 
 from addons.exchange.exchange import Limits
-from addons.layer.clock import Clock
+from addons.layer.attempt_clock import Clock
 
 
 def running(**limits: float) -> Clock:

@@ -11,7 +11,7 @@ from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.addons.script import load_script
 from mitmproxy.test import taddons
 
-from tests.addons.stage import Stage, answer
+from tests.addons.layer_harness import LayerHarness, chunked_response
 
 SCRIPT = Path(__file__).parents[2] / "addons" / "route.py"
 ROUTES = """
@@ -39,14 +39,14 @@ ACME, THEIRS, TARGET = 1, 2, 80
 KEY = "acme-secret"
 CODEX = {"originator": "codex_exec", "authorization": "Bearer own-secret", "chatgpt-account-id": "acc-7"}
 
-HELLO = answer(
+HELLO = chunked_response(
     b'data: {"id":"1","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"Hello"}}]}\n\n',
     b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
 )
 """A provider's response in Chat Completions."""
 
 
-class Message:
+class HttpMessage:
     """One HTTP/1 message, read from bytes; a body's chunks are left as they are."""
 
     def __init__(self, raw: bytes) -> None:
@@ -69,17 +69,17 @@ class Message:
         return error
 
 
-def question(model: Any = "m-1", **fields: Any) -> bytes:
+def request_body(model: Any = "m-1", **fields: Any) -> bytes:
     return json.dumps({"model": model, "input": "hi", "stream": True, **fields}).encode()
 
 
-def request(method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> bytes:
+def raw_request(method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> bytes:
     fields = {"host": "proxy", "content-length": str(len(body)), **(CODEX if headers is None else headers)}
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode("utf-8", "surrogateescape") + body
 
 
-class House:
+class ProxyUnderTest:
     """All our addons, loaded anew as mitmproxy loads them; a hook that is called here is called on each."""
 
     def __init__(self, context: taddons.context, routes: Path) -> None:
@@ -102,30 +102,30 @@ class House:
         """Raises OptionsError, as `--set` does."""
         self.context.options.update(**options)
 
-    def get(self, path: str, headers: dict[str, str] | None = None, *, method: str = "GET") -> Stage:
-        stage = Stage(self)
-        stage.says(request(method, path, headers=headers))
-        return stage
+    def get(self, path: str, headers: dict[str, str] | None = None, *, method: str = "GET") -> LayerHarness:
+        harness = LayerHarness(self)
+        harness.client_sends(raw_request(method, path, headers=headers))
+        return harness
 
-    def asked(
+    def post(
         self,
         body: bytes,
         headers: dict[str, str] | None = None,
         *,
         path: str = "/v1/responses",
         refused: Iterable[int] = (),
-    ) -> Stage:
+    ) -> LayerHarness:
         """After a client has sent this request; at the ports in `refused` nobody listens."""
-        stage = Stage(self, refused=refused)
-        stage.says(request("POST", path, body, headers))
-        return stage
+        harness = LayerHarness(self, refused=refused)
+        harness.client_sends(raw_request("POST", path, body, headers))
+        return harness
 
-    def told(self, body: bytes, headers: dict[str, str] | None = None) -> Message:
+    def response_to(self, body: bytes, headers: dict[str, str] | None = None) -> HttpMessage:
         """The response that the client gets at once, without a request to any upstream."""
-        stage = self.asked(body, headers)
-        assert stage.to_upstream == {}
-        return Message(stage.to_client)
+        harness = self.post(body, headers)
+        assert harness.to_upstream == {}
+        return HttpMessage(harness.to_client)
 
-    def sent(self, port: int, body: bytes, headers: dict[str, str] | None = None) -> Message:
+    def upstream_request(self, port: int, body: bytes, headers: dict[str, str] | None = None) -> HttpMessage:
         """The request that a provider gets for this one of the client."""
-        return Message(self.asked(body, headers).to_upstream[port])
+        return HttpMessage(self.post(body, headers).to_upstream[port])

@@ -14,7 +14,7 @@ from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.addons.script import load_script
 from mitmproxy.tools.dump import DumpMaster
 
-from tests.addons.house import SCRIPT, Message
+from tests.addons.proxy_under_test import SCRIPT, HttpMessage
 
 TIMEOUT_SECONDS = 20.0  # only a test that fails waits so long
 
@@ -24,15 +24,15 @@ HELLO = (
 )
 
 
-class Echo:
+class EchoUpstream:
     """An upstream whose responses repeat the head of the request; the model's name says how they end."""
 
     def __init__(self) -> None:
-        self.heard: list[tuple[Message, bytes]] = []
+        self.requests: list[tuple[HttpMessage, bytes]] = []
 
     @property
     def heads(self) -> list[str]:
-        return [f"{message.first} {message.fields}" for message, _ in self.heard]
+        return [f"{message.first} {message.fields}" for message, _ in self.requests]
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[int]:
@@ -44,35 +44,42 @@ class Echo:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
-                head = Message(await reader.readuntil(b"\r\n\r\n"))
+                head = HttpMessage(await reader.readuntil(b"\r\n\r\n"))
                 body = await reader.readexactly(int(head.headers.get("content-length", 0)))
-                self.heard.append((head, body))
+                self.requests.append((head, body))
                 await self._answer(head, json.loads(body).get("model", "") if body else "", writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             writer.close()
 
-    async def _answer(self, head: Message, model: str, writer: asyncio.StreamWriter) -> None:
-        said = "; ".join([head.first, *(f"{name}: {value}" for name, value in head.fields)])
+    async def _answer(self, head: HttpMessage, model: str, writer: asyncio.StreamWriter) -> None:
+        echoed = "; ".join([head.first, *(f"{name}: {value}" for name, value in head.fields)])
         if model.endswith("refused"):
-            write(writer, 401, json.dumps({"error": {"message": said}}).encode(), said)
+            write(writer, 401, json.dumps({"error": {"message": echoed}}).encode(), echoed)
         elif model.endswith("page"):
-            write(writer, 500, f"<html>{quote(said)} {base64.b64encode(said.encode()).decode()}</html>".encode(), said)
+            write(
+                writer,
+                500,
+                f"<html>{quote(echoed)} {base64.b64encode(echoed.encode()).decode()}</html>".encode(),
+                echoed,
+            )
         elif model.endswith("cut"):
-            write(writer, 200, spoken(said) + HELLO[:40], said, length=10_000)
+            write(writer, 200, spoken(echoed) + HELLO[:40], echoed, length=10_000)
             await writer.drain()
             raise ConnectionError
         elif model.endswith("failing"):
-            write(writer, 200, spoken("Hm.") + b'data: {"error":{"message":%s}}\n\n' % json.dumps(said).encode(), said)
+            write(
+                writer, 200, spoken("Hm.") + b'data: {"error":{"message":%s}}\n\n' % json.dumps(echoed).encode(), echoed
+            )
         elif model.endswith("split"):
-            pieces = (said[start : start + 7] for start in range(0, len(said), 7))
-            write(writer, 200, b"".join(map(spoken, pieces)) + HELLO, said)
+            pieces = (echoed[start : start + 7] for start in range(0, len(echoed), 7))
+            write(writer, 200, b"".join(map(spoken, pieces)) + HELLO, echoed)
         elif model:
-            write(writer, 200, spoken(said) + HELLO, said)
+            write(writer, 200, spoken(echoed) + HELLO, echoed)
         else:
             parts = head.first.replace("&", " ").replace("=", " = ")
-            write(writer, 200, f"{said} {parts}".encode(), said)
+            write(writer, 200, f"{echoed} {parts}".encode(), echoed)
         await writer.drain()
 
 
@@ -81,12 +88,12 @@ def spoken(text: str) -> bytes:
     return f"data: {json.dumps(delta)}\n\n".encode()
 
 
-def write(writer: asyncio.StreamWriter, status: int, body: bytes, said: str, *, length: int | None = None) -> None:
-    head = f"HTTP/1.1 {status} Said\r\nx-said: {said}\r\nset-cookie: id={said}\r\n"
+def write(writer: asyncio.StreamWriter, status: int, body: bytes, echoed: str, *, length: int | None = None) -> None:
+    head = f"HTTP/1.1 {status} Said\r\nx-said: {echoed}\r\nset-cookie: id={echoed}\r\n"
     writer.write(f"{head}content-length: {length or len(body)}\r\n\r\n".encode() + body)
 
 
-class Running:
+class LiveProxy:
     """The proxy; `flows` has all flows in their order."""
 
     def __init__(self, master: DumpMaster, port: int) -> None:
@@ -100,7 +107,7 @@ class Running:
     def command(self, name: str, *arguments: Any) -> Any:
         return self.master.commands.call(name, *arguments)
 
-    async def ask(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> bytes:
+    async def send(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> bytes:
         """Sends a request and returns all bytes until the end of the connection."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         fields = {"host": "localhost", "connection": "close", "content-length": str(len(body)), **headers}
@@ -120,7 +127,7 @@ class Running:
 
 
 @asynccontextmanager
-async def running(target: str, routes: Path | None = None, **settings: Any) -> AsyncIterator[Running]:
+async def live_proxy(target: str, routes: Path | None = None, **settings: Any) -> AsyncIterator[LiveProxy]:
     """With all our addons."""
     script = load_script(str(SCRIPT))
     assert script is not None
@@ -131,14 +138,14 @@ async def running(target: str, routes: Path | None = None, **settings: Any) -> A
 
 
 @asynccontextmanager
-async def listening(target: str, *addons: object, **settings: Any) -> AsyncIterator[Running]:
+async def listening(target: str, *addons: object, **settings: Any) -> AsyncIterator[LiveProxy]:
     """With these addons alone."""
     master = DumpMaster(
         options.Options(listen_host="127.0.0.1", listen_port=0, mode=[f"reverse:{target}"]),
         with_termlog=False,
         with_dumper=False,
     )
-    proxy = Running(master, 0)
+    proxy = LiveProxy(master, 0)
     master.addons.add(*addons, proxy)  # type: ignore[no-untyped-call]
     master.options.update(**settings)
     task = asyncio.create_task(master.run())

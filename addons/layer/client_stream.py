@@ -27,7 +27,7 @@ _SILENCE = "the proxy failed before it could ask anybody; its log says why"
 _STREAM = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", "x-accel-buffering": "no"}
 
 
-class ClientSide(LimitedStream):
+class ClientStream(LimitedStream):
     """A stream whose answer we write.
 
     A hook or a connection to be made blocks the generator that yields it; what happens meanwhile is queued. So `over`

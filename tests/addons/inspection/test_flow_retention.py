@@ -11,7 +11,7 @@ from mitmproxy.test import taddons, tflow, tutils
 from addons.exchange.flow_metadata import EXCHANGE, SIDE
 from addons.inspection import packed_bodies
 from addons.inspection.annotations import FAILED
-from addons.inspection.flow_list import Retention
+from addons.inspection.flow_retention import FlowRetention
 
 BODY = b"0123456789" * 10_000
 
@@ -20,7 +20,7 @@ class Listing:
     """A list that keeps three exchanges, and methods that let exchanges happen."""
 
     def __init__(self) -> None:
-        self.view, self.retention = View(), Retention()
+        self.view, self.retention = View(), FlowRetention()
         self.removed: list[str] = []
 
     def remember(self, flow: http.HTTPFlow, index: int) -> None:
@@ -205,7 +205,7 @@ def test_an_end_looks_at_a_few_exchanges_however_many_are_kept(
         reads.append(self)
         return bool(original(self))
 
-    monkeypatch.setattr("addons.inspection.flow_list._Exchange.must_stay", property(counting))
+    monkeypatch.setattr("addons.inspection.flow_retention._Exchange.must_stay", property(counting))
     listing.run_exchanges(10)
     assert len(reads) <= 2 * 10
 

@@ -23,7 +23,7 @@ OK = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 END = b"0\r\n\r\n"
 
 
-class Loud:
+class UppercaseConverter:
     """A conversion for tests: the upstream's words in capitals; "-" says nothing, "!" is a failure that the response
     tells of itself, "." is the end. Fit for `ResponseConverter`."""
 
@@ -34,7 +34,7 @@ class Loud:
     def __init__(self, *, stream: bool = True) -> None:
         self.stream = stream
         self.losses = Losses()
-        self.heard = b""
+        self.received = b""
         self.progress = 0
         self.fault: Fault | None = None
         self.faults: list[Fault] = []
@@ -46,7 +46,7 @@ class Loud:
         return self.fault is not None
 
     def feed(self, data: bytes) -> list[bytes]:
-        self.heard += data
+        self.received += data
         self.progress += len(data.replace(b"-", b""))
         if b"!" in data:
             self.fault = Fault("server", "said no")
@@ -57,7 +57,7 @@ class Loud:
 
     def fail(self, fault: Fault) -> list[bytes]:
         self.faults.append(fault)
-        if self.heard.endswith(b"."):
+        if self.received.endswith(b"."):
             return []
         self.fault = fault
         return [f"FAILED {fault.kind}".encode()]
@@ -72,7 +72,7 @@ class Loud:
     def whole(self) -> Answer:
         if self.fault is not None:
             return errors.answer(self.fault, "other")
-        return Answer(200, {"content-type": "text/plain"}, self.heard.upper())
+        return Answer(200, {"content-type": "text/plain"}, self.received.upper())
 
     def keepalive(self) -> list[bytes]:
         return [b"alive"]
@@ -81,17 +81,19 @@ class Loud:
 type Step = http.HTTPFlow | http.Response | None
 
 
-class Planned:
+class ScriptedAddon:
     """An addon that answers each `next_attempt` with the next step; what it was told is kept.
 
     With no step to begin with it lets all requests pass. `settings` are of the exchange, the attempt or its limits.
     """
 
-    def __init__(self, *steps: Step, answer: Callable[[], Loud] = Loud, **settings: Any) -> None:
+    def __init__(
+        self, *steps: Step, answer: Callable[[], UppercaseConverter] = UppercaseConverter, **settings: Any
+    ) -> None:
         self.steps, self.passes = deque(steps), not steps
         self.settings = settings
         self.answer = answer
-        self.answers: list[Loud] = []
+        self.answers: list[UppercaseConverter] = []
         self.exchanges: list[Exchange] = []
         self.faults: list[Fault | None] = []
         self.ends: list[tuple[Outcome | None, Fault | None]] = []
@@ -121,7 +123,7 @@ class Planned:
         self.ends.append((exchange.outcome, exchange.fault))
 
 
-def planned(flow: http.HTTPFlow, conversion: Loud, **settings: Any) -> Attempt:
+def planned(flow: http.HTTPFlow, conversion: UppercaseConverter, **settings: Any) -> Attempt:
     limits = Limits(**{name: value for name, value in settings.items() if name in Limits.__slots__})
     credentials = settings.get("credentials", {"authorization": "Bearer sk-secret"})
     provider_name = settings.get("provider_name", "the upstream")
@@ -135,7 +137,7 @@ def attempt(port: int = 1, body: bytes = b"question") -> http.HTTPFlow:
     return flow
 
 
-class Editor(Planned):
+class EditingAddon(ScriptedAddon):
     """As a person who edits or kills an attempt in mitmweb, or an addon that responds in place of an upstream."""
 
     reply: http.Response | None = None
@@ -160,7 +162,7 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(data), data)
 
 
-def answer(*chunks: bytes) -> bytes:
+def chunked_response(*chunks: bytes) -> bytes:
     return OK + b"".join(map(chunk, chunks)) + END
 
 
@@ -173,7 +175,7 @@ def refusal(status: int = 429, text: bytes = b"slow down") -> bytes:
     return b"HTTP/1.1 %d No\r\nretry-after: 7\r\ncontent-length: %d\r\n\r\n%s" % (status, len(text), text)
 
 
-class Stage:
+class LayerHarness:
     """One client connection. Hooks complete at once unless their name is in `held`; upstreams connect at once unless
     their port is in `refused` or `held`.
 
@@ -225,15 +227,15 @@ class Stage:
         here.server.address = ("target", 80)
         return HttpLayer(here, HTTPMode.transparent)
 
-    def says(self, data: bytes = POST) -> None:
+    def client_sends(self, data: bytes = POST) -> None:
         """The client sends bytes."""
         self._run(events.DataReceived(self.client, data))
 
-    def leaves(self) -> None:
+    def client_disconnects(self) -> None:
         self.client.state &= ~ConnectionState.CAN_READ
         self._run(events.ConnectionClosed(self.client))
 
-    def upstream(self, data: bytes, port: int = 1) -> None:
+    def upstream_sends(self, data: bytes, port: int = 1) -> None:
         """The upstream sends bytes."""
         self._run(events.DataReceived(self._server(port), data))
 
@@ -242,7 +244,7 @@ class Stage:
         server.state &= ~ConnectionState.CAN_READ
         self._run(events.ConnectionClosed(server))
 
-    def wake(self) -> None:
+    def fire_timers(self) -> None:
         """All pending wake-ups come due."""
         due, self.wakeups = self.wakeups, []
         self._run(*map(events.Wakeup, due))
@@ -276,9 +278,9 @@ class Stage:
         self._events.extend(new)
         while self._events:
             for command in self._layer.handle_event(self._events.popleft()):
-                self._obey(command)
+                self._execute(command)
 
-    def _obey(self, command: commands.Command) -> None:
+    def _execute(self, command: commands.Command) -> None:
         match command:
             case commands.SendData(connection=connection.Client(), data=data):
                 self.to_client += data
@@ -343,16 +345,16 @@ class Stage:
             peer.error = "closed by command"  # as the proxy does with a connection that is being made
 
 
-def asked(addon: Planned, **settings: object) -> Stage:
+def harness_after_request(addon: ScriptedAddon, **settings: object) -> LayerHarness:
     """The client has sent its request, and the attempt waits for a response."""
-    stage = Stage(addon, **settings)  # type: ignore[arg-type]
-    stage.says()
-    return stage
+    harness = LayerHarness(addon, **settings)  # type: ignore[arg-type]
+    harness.client_sends()
+    return harness
 
 
-def begun(addon: Planned) -> Stage:
+def harness_after_first_chunk(addon: ScriptedAddon) -> LayerHarness:
     """The client has read the first chunk."""
-    stage = asked(addon)
-    stage.upstream(OK + chunk(b"one"))
-    assert stage.to_client.endswith(chunk(b"ONE"))
-    return stage
+    harness = harness_after_request(addon)
+    harness.upstream_sends(OK + chunk(b"one"))
+    assert harness.to_client.endswith(chunk(b"ONE"))
+    return harness
