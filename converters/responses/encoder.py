@@ -245,8 +245,9 @@ class Encoder:
             only_thought = all(isinstance(item, Reasoning) for item in self._items)
             return only_thought and continued(self._request) == 0
         wanted = reason == "pause" or (reason == "length" and self._continue_on_length)
-        said = any(item.ended for item in self._items)
-        return wanted and said and continued(self._request) < _MOST_ROUNDS
+        # A call that was cut would be cut again, and an item that is open is none of a completed response.
+        is_whole = bool(self._items) and all(item.ended for item in self._items)
+        return wanted and is_whole and continued(self._request) < _MOST_ROUNDS
 
     def _answers_a_tool(self) -> bool:
         asked = self._request.input

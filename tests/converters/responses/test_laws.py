@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from converters import sse, tools
@@ -69,6 +69,9 @@ def test_openai_s_published_types_know_every_field(events: list[Event], client: 
 
 
 @given(nonsense(), CLIENTS, st.booleans())
+@example(
+    [ReasoningSealed("s"), CallStarted("", ""), Finished("length")], "codex", True
+)  # a cut call is not gone on from
 def test_what_is_streamed_is_what_the_end_says(events: list[Event], client: Client, goes_on: bool) -> None:
     told = encode(events, client, continue_on_length=goes_on)
     stream_laws.check(told)
