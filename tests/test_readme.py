@@ -49,3 +49,7 @@ def _as_written(default: object) -> str:
 def test_codex_is_started_in_one_form() -> None:
     commands = re.findall(r"^ {4}(codex .*)$", README, re.MULTILINE)
     assert commands and all(command.startswith("codex -p transcodex") for command in commands)
+
+
+def test_its_addon_is_the_one_that_a_test_runs() -> None:
+    assert f"```python\n{(ROOT / 'tests' / 'data' / 'one_line.py').read_text()}```" in README
