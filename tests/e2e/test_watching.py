@@ -137,6 +137,9 @@ def answered(fresh: Watched, side: Side) -> Watched:
     """With one exchange, which lost something."""
     side.upstream.script(Say(Think("Hm."), Text("Guten-Tag"), Call("exec_command", {"cmd": "ls"})))
     assert "response.completed" in fresh.ask(side.model)
+    end = time.monotonic() + PATIENCE
+    while not fresh.page.found('~comment ", 200, "') and time.monotonic() < end:
+        time.sleep(0.05)  # the client has read all a moment before the flows say so
     return fresh
 
 
