@@ -17,6 +17,7 @@ from converters.jsontext import Json
 from converters.losses import Losses
 
 UNTOLD = Fault("server", "The provider's answer could not be converted.", 502)
+STREAM_HEADERS = {"content-type": "text/event-stream"}
 _LAST_RECORD = errors.terminal_event(UNTOLD, "codex")
 _LAST_ANSWER = errors.answer(UNTOLD, "other")
 
@@ -44,6 +45,8 @@ class Conversion(ABC):
         self._client = client
         self._has_reasoning = not reasoning_stripped  # as far as there was any
         self._held: list[bytes] = []
+        self._has_begun = False
+        """The upstream has sent some of a response, or its end."""
         self._untold = False
         self._refusal: Answer | None = None
         self._refused_for: Fault | None = None
@@ -65,10 +68,12 @@ class Conversion(ABC):
 
     def feed(self, data: bytes) -> list[bytes]:
         """What the client reads now, for these bytes of the upstream's 200 response, freed from content encoding."""
+        self._has_begun = True
         return self._told(self._feed, data)
 
     def close(self) -> list[bytes]:
         """The upstream's response came to its end."""
+        self._has_begun = True
         return self._told(self._close)
 
     def fail(self, fault: Fault) -> list[bytes]:
@@ -116,6 +121,16 @@ class Conversion(ABC):
 
     @abstractmethod
     def _whole(self) -> Answer: ...
+
+    def _failure(self, fault: Fault) -> Answer:
+        """For a client that has read nothing of a response that failed.
+
+        Codex tries a stream that failed six times and shows why. A 5xx it tries thirty times, and of a 429 it hides the
+        message.
+        """
+        if self._has_begun and self.stream and self._client != "other":
+            return Answer(200, STREAM_HEADERS, b"".join(self._held))
+        return errors.answer(fault, self._client)
 
     def _refused(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
         self._refused_for = errors.read(self.provider_name, status, headers, body)

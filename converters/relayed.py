@@ -4,7 +4,7 @@ come is told."""
 from collections.abc import Mapping
 
 from converters import errors, jsontext, sse
-from converters.boundary import Conversion, too_long
+from converters.boundary import STREAM_HEADERS, Conversion, too_long
 from converters.errors import Answer, Fault
 from converters.jsontext import Json
 from converters.losses import Losses
@@ -13,7 +13,7 @@ from converters.responses.dialect import ResponsesDialect
 from converters.spec import ConversionSpec
 
 _ERROR_HEADERS = {"content-type", "retry-after", "x-request-id"}
-_JSON, _STREAM = {"content-type": "application/json"}, {"content-type": "text/event-stream"}
+_JSON = {"content-type": "application/json"}
 
 
 class RelayedConversion(Conversion):
@@ -102,9 +102,9 @@ class RelayedConversion(Conversion):
 
     def _whole(self) -> Answer:
         if self._is_upstreams:
-            return Answer(200, _STREAM, b"".join(self._held))
+            return Answer(200, STREAM_HEADERS, b"".join(self._held))
         if self._broken is not None:
-            return errors.answer(self._broken, self._client)
+            return self._failure(self._broken)
         return Answer(200, _JSON, b"".join(self._pieces))
 
     def _refused(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:

@@ -85,7 +85,7 @@ class TranslatedConversion(Conversion):
 
     def _whole(self) -> Answer:
         if self._encoder.fault is not None:
-            return errors.answer(self._encoder.fault, self._client)
+            return self._failure(self._encoder.fault)
         response = self._encoder.response
         if self._compact is not None:
             response = compaction.compact_body(response, self._compact)
