@@ -12,14 +12,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
 from converters import errors
-from converters.errors import Answer, Client, Fault
+from converters.errors import Client, ClientResponse, Fault
 from converters.jsontext import Json
 from converters.losses import Losses
 
 UNTOLD = Fault("server", "The provider's answer could not be converted.", 502)
 STREAM_HEADERS = {"content-type": "text/event-stream"}
 _LAST_RECORD = errors.terminal_event(UNTOLD, "codex")
-_LAST_ANSWER = errors.answer(UNTOLD, "other")
+_LAST_ANSWER = errors.client_response(UNTOLD, "other")
 
 
 class Conversion(ABC):
@@ -48,7 +48,7 @@ class Conversion(ABC):
         self._has_begun = False
         """The upstream has sent some of a response, or its end."""
         self._untold = False
-        self._refusal: Answer | None = None
+        self._refusal: ClientResponse | None = None
         self._refused_for: Fault | None = None
 
     @property
@@ -85,7 +85,7 @@ class Conversion(ABC):
         held, self._held, self.committed = self._held, [], True
         return held
 
-    def whole(self) -> Answer:
+    def whole(self) -> ClientResponse:
         """What a client gets that reads no stream: one that asked for none, after `close`, or one that has read nothing
         of a stream that failed."""
         return self._refusal or self._answered(self._whole)
@@ -120,22 +120,22 @@ class Conversion(ABC):
     def _fail(self, fault: Fault) -> list[bytes]: ...
 
     @abstractmethod
-    def _whole(self) -> Answer: ...
+    def _whole(self) -> ClientResponse: ...
 
-    def _failure(self, fault: Fault) -> Answer:
+    def _failure(self, fault: Fault) -> ClientResponse:
         """For a client that has read nothing of a response that failed.
 
         Codex tries a stream that failed six times and shows why. A 5xx it tries thirty times, and of a 429 it hides the
         message.
         """
         if self._has_begun and self.stream and self._client != "other":
-            return Answer(200, STREAM_HEADERS, b"".join(self._held))
-        return errors.answer(fault, self._client)
+            return ClientResponse(200, STREAM_HEADERS, b"".join(self._held))
+        return errors.client_response(fault, self._client)
 
-    def _refused(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+    def _refused(self, status: int, headers: Mapping[str, str], body: bytes) -> ClientResponse:
         self._refused_for = errors.read(self.provider_name, status, headers, body)
         self.blames_reasoning = self._has_reasoning and errors.blames_thinking(status, body)
-        return errors.answer(self._refused_for, self._client)
+        return errors.client_response(self._refused_for, self._client)
 
     def _told[**P](self, tell: Callable[P, list[bytes]], *args: P.args, **kwargs: P.kwargs) -> list[bytes]:
         told = self._guarded(tell, *args, **kwargs)
@@ -157,7 +157,7 @@ class Conversion(ABC):
             self._untold = True
             return [_LAST_RECORD] if self.stream else []
 
-    def _answered[**P](self, answer: Callable[P, Answer], *args: P.args, **kwargs: P.kwargs) -> Answer:
+    def _answered[**P](self, answer: Callable[P, ClientResponse], *args: P.args, **kwargs: P.kwargs) -> ClientResponse:
         if self._untold:
             return _LAST_ANSWER
         try:

@@ -6,7 +6,7 @@ _LONGEST = 120
 """Characters of what was lost: it may be the client's own words, of any length."""
 
 _MOST_KEPT = 1000
-_MOST_TOLD = 12
+_MOST_SUMMARIZED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ class Losses(list[Loss]):
         self._known.add(loss)
         self.append(loss)
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """All in one line for a person: the first few in words, the rest as a number; "" where there is none."""
-        rest = self.total - _MOST_TOLD
-        return "; ".join([*map(str, self[:_MOST_TOLD]), *([f"and {rest:,} more"] if rest > 0 else [])])
+        rest = self.total - _MOST_SUMMARIZED
+        return "; ".join([*map(str, self[:_MOST_SUMMARIZED]), *([f"and {rest:,} more"] if rest > 0 else [])])
 
 
 def _in_short(words: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from converters import errors, jsontext, sse
 from converters.boundary import STREAM_HEADERS, Conversion, too_long
-from converters.errors import Answer, Fault
+from converters.errors import ClientResponse, Fault
 from converters.jsontext import Json
 from converters.losses import Losses
 from converters.responses import relay
@@ -100,16 +100,16 @@ class RelayedConversion(Conversion):
         self._broken = fault
         return [errors.terminal_event(fault, "codex")] if self.stream else []
 
-    def _whole(self) -> Answer:
+    def _whole(self) -> ClientResponse:
         if self._is_upstreams:
-            return Answer(200, STREAM_HEADERS, b"".join(self._held))
+            return ClientResponse(200, STREAM_HEADERS, b"".join(self._held))
         if self._broken is not None:
             return self._failure(self._broken)
-        return Answer(200, _JSON, b"".join(self._pieces))
+        return ClientResponse(200, _JSON, b"".join(self._pieces))
 
-    def _refused(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+    def _refused(self, status: int, headers: Mapping[str, str], body: bytes) -> ClientResponse:
         told = super()._refused(status, headers, body)
         if not errors.is_for_client(status):
             return told
         kept = {name: value for name, value in headers.items() if name.lower() in _ERROR_HEADERS}
-        return Answer(status, kept, body)
+        return ClientResponse(status, kept, body)

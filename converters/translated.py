@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from converters import errors, jsontext, sse, tools
 from converters.boundary import Conversion, too_long
-from converters.errors import Answer, Fault
+from converters.errors import ClientResponse, Fault
 from converters.events import Event, Failed
 from converters.jsontext import Json
 from converters.losses import Losses
@@ -83,13 +83,13 @@ class TranslatedConversion(Conversion):
     def _fail(self, fault: Fault) -> list[bytes]:
         return self._say(self._encoder.feed([Failed(fault)]))
 
-    def _whole(self) -> Answer:
+    def _whole(self) -> ClientResponse:
         if self._encoder.fault is not None:
             return self._failure(self._encoder.fault)
         response = self._encoder.response
         if self._compact is not None:
             response = compaction.compact_body(response, self._compact)
-        return Answer(200, {"content-type": "application/json"}, jsontext.dumps(response))
+        return ClientResponse(200, {"content-type": "application/json"}, jsontext.dumps(response))
 
     def _events(self, messages: list[sse.Message]) -> Iterator[Event]:
         feed = self._decoder.feed

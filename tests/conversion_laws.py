@@ -19,7 +19,7 @@ from converters.request_fingerprint import RequestFingerprint
 
 REPOSITORY = Path(__file__).parents[1]
 ENDS = {"response.completed", "response.incomplete", "response.failed"}
-_LONGEST_MESSAGE, _LONGEST_TOLD = 2000, 6000
+_LONGEST_MESSAGE, _LONGEST_SUMMARY = 2000, 6000
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def check_request(body: bytes, setting: Setting, answer: bytes, *, shown: bool) 
     orjson.loads(opened.body)
     if shown:
         readable(opened.body)
-    assert len(opened.losses.told()) < _LONGEST_TOLD
+    assert len(opened.losses.summary()) < _LONGEST_SUMMARY
     check_answer(opened, answer)
 
 

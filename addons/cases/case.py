@@ -26,7 +26,7 @@ from addons.cases.case_metadata import CaseMetadata, ClientResponseHead
 from addons.cases.shared_texts import SharedTextError
 from converters import jsontext
 from converters.conversion import ClientRequest, Conversion, load, open_conversion
-from converters.errors import Answer, Fault
+from converters.errors import ClientResponse, Fault
 
 type Form = Literal["sse", "json", "txt"]
 
@@ -152,7 +152,7 @@ class Case:
                 yield piece
             start += size
 
-    def answer(self, cut: int | None = None) -> Answer:
+    def answer(self, cut: int | None = None) -> ClientResponse:
         """What today's client is told for the recorded answer; of headers, those of `ClientResponseHead`."""
         opened, metadata = self.conversion(), self.metadata
         if metadata.status is not None and metadata.status >= 300:
@@ -191,8 +191,8 @@ class Case:
         return [name for name in names if name != _METADATA or not same]
 
 
-def _stream(body: bytes) -> Answer:
-    return Answer(200, {"content-type": "text/event-stream"}, body)
+def _stream(body: bytes) -> ClientResponse:
+    return ClientResponse(200, {"content-type": "text/event-stream"}, body)
 
 
 def _looks_like_a_stream(body: bytes) -> bool:

@@ -12,8 +12,9 @@ MOST_OF_AN_ERROR = 1 << 16
 
 def refusal(error: RequestError, client: Client, status: int = 400) -> http.Response:
     """Of a request that goes nowhere; Codex is told 400 whatever it is, since it retries the others in vain."""
-    told = errors.refusal(error, client)
-    return response(errors.Answer(status if client == "other" else told.status, told.headers, told.body))
+    refused = errors.refusal(error, client)
+    status = status if client == "other" else refused.status
+    return response(errors.ClientResponse(status, refused.headers, refused.body))
 
 
 def readable(refused: http.Response) -> bytes:
@@ -22,5 +23,5 @@ def readable(refused: http.Response) -> bytes:
     return content_encoding.beginning(refused.raw_content or b"", encoding, limit=MOST_OF_AN_ERROR)
 
 
-def response(answer: errors.Answer) -> http.Response:
-    return http.Response.make(answer.status, answer.body, answer.headers)
+def response(client_response: errors.ClientResponse) -> http.Response:
+    return http.Response.make(client_response.status, client_response.body, client_response.headers)

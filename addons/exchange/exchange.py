@@ -13,7 +13,7 @@ from mitmproxy import http
 
 from addons.routing.endpoint import ProviderEndpoint
 from converters.conversion import ClientRequest
-from converters.errors import Answer, Client, Fault
+from converters.errors import Client, ClientResponse, Fault
 from converters.jsontext import Json
 from converters.losses import Losses
 
@@ -74,7 +74,7 @@ class ResponseConverter(Protocol):
     def refused(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         """The upstream answered with an error."""
 
-    def whole(self) -> Answer:
+    def whole(self) -> ClientResponse:
         """The response of a client that reads no stream, or has read nothing of one that failed."""
 
     def keepalive(self) -> list[bytes]:

@@ -61,7 +61,7 @@ class Annotations:
         where = f"{upstream.provider_name} {upstream.model}"
         client.comment = printable(f"{_short(client.id)}: {exchange.model} -> {where} ({upstream.protocol})")
         attempt.flow.comment = printable(f"{_short(client.id)}, attempt {number}: {where}")
-        lost = f", lost: {attempt.losses.told()}" if attempt.losses else ""
+        lost = f", lost: {attempt.losses.summary()}" if attempt.losses else ""
         logger.info("%s%s", client.comment, printable(lost, 2000))
 
     def attempt_end(self, exchange: Exchange) -> None:
@@ -74,7 +74,7 @@ class Annotations:
             return
         client, losses = exchange.flow, exchange.losses
         failure = _failure(exchange.outcome, exchange.fault, None)
-        lost = f"lost {losses.told()}" if losses else ""
+        lost = f"lost {losses.summary()}" if losses else ""
         said = [_status(client), _duration(exchange), _tokens(exchange.usage), lost, failure]
         client.metadata[LOSSES] = losses.total
         _say(client, said, FAILED if failure else LOST if lost else "")

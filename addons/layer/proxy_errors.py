@@ -18,7 +18,7 @@ def response_to(event: http_events.ResponseProtocolError, client: errors.Client)
         return error_response.refusal(errors.RequestError(event.message), client, status)
     too_large = event.code is http_events.ErrorCode.RESPONSE_TOO_LARGE
     fault = errors.Fault("bad_request" if too_large else "unreachable", event.message, status)
-    return error_response.response(errors.answer(fault, client))
+    return error_response.response(errors.client_response(fault, client))
 
 
 def serialized(status_code: int, message: str = "") -> bytes:

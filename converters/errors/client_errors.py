@@ -1,7 +1,7 @@
-"""What the client is told of a fault.
+"""The error that the client gets for a fault.
 
-One table (`_TELL`) says for each kind of fault what Codex is told, before the stream and within it, and what other
-clients are told. The codes are chosen by what Codex does with them (measured with 0.169): `invalid_prompt` and
+One table (`_CLIENT_ERRORS`) has for each kind of fault the error for Codex, before the stream and within it, and that
+for other clients. The codes are chosen by what Codex does with them (measured with 0.169): `invalid_prompt` and
 `model_not_found` show our message and stop, other 4xx are retried five times in vain, 429 and 5xx are worth a retry and
 carry Retry-After.
 """
@@ -15,8 +15,8 @@ from converters.jsontext import Json
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """How a kind of fault is told to one sort of client.
+class ClientError:
+    """The error that one sort of client gets for a kind of fault.
 
     `status` None keeps the upstream's own. `code` and `type` stand in the error body, `code` also in `response.failed`.
     """
@@ -28,8 +28,8 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer; an error is JSON in OpenAI's form, whatever the upstream sent."""
+class ClientResponse:
+    """An HTTP response; an error is JSON in OpenAI's form, whatever the upstream sent."""
 
     status: int
     headers: dict[str, str]
@@ -37,52 +37,64 @@ class Answer:
 
 
 # kind -> (Codex before the stream, code for Codex within it, any other client)
-_TELL: dict[Kind, tuple[Told, str, Told]] = {
+_CLIENT_ERRORS: dict[Kind, tuple[ClientError, str, ClientError]] = {
     "context_overflow": (
-        Told(400, "context_length_exceeded"),
+        ClientError(400, "context_length_exceeded"),
         "context_length_exceeded",
-        Told(400, "context_length_exceeded"),
+        ClientError(400, "context_length_exceeded"),
     ),
-    "bad_request": (Told(400, "invalid_prompt"), "invalid_prompt", Told(None, "invalid_request_error")),
-    "model_not_found": (Told(400, "model_not_found"), "model_not_found", Told(404, "model_not_found")),
+    "bad_request": (ClientError(400, "invalid_prompt"), "invalid_prompt", ClientError(None, "invalid_request_error")),
+    "model_not_found": (ClientError(400, "model_not_found"), "model_not_found", ClientError(404, "model_not_found")),
     # Codex retries 401 and 403 five times; nothing but another key can help.
     "auth": (
-        Told(400, "invalid_prompt", "authentication_error"),
+        ClientError(400, "invalid_prompt", "authentication_error"),
         "invalid_prompt",
-        Told(None, "invalid_api_key", "authentication_error"),
+        ClientError(None, "invalid_api_key", "authentication_error"),
     ),
     # Codex hides our message behind its own "Quota exceeded" for OpenAI's codes; the provider's says where to pay.
     "quota": (
-        Told(400, "invalid_prompt", "insufficient_quota"),
+        ClientError(400, "invalid_prompt", "insufficient_quota"),
         "invalid_prompt",
-        Told(None, "insufficient_quota", "insufficient_quota"),
+        ClientError(None, "insufficient_quota", "insufficient_quota"),
     ),
     # Without Retry-After Codex gives up at the first 429.
     "rate_limited": (
-        Told(429, "rate_limit_exceeded", "rate_limit_error", retry_after=5),
+        ClientError(429, "rate_limit_exceeded", "rate_limit_error", retry_after=5),
         "rate_limit_exceeded",
-        Told(429, "rate_limit_exceeded", "rate_limit_error"),
+        ClientError(429, "rate_limit_exceeded", "rate_limit_error"),
     ),
     "overloaded": (
-        Told(503, "overloaded", "server_error", retry_after=3),
+        ClientError(503, "overloaded", "server_error", retry_after=3),
         "server_error",
-        Told(503, "overloaded", "server_error"),
+        ClientError(503, "overloaded", "server_error"),
     ),
     # Codex hides the message of a 500, and shows that of a 502.
-    "server": (Told(502, "server_error", "server_error"), "server_error", Told(None, "server_error", "server_error")),
-    "unreachable": (
-        Told(502, "server_error", "server_error"),
+    "server": (
+        ClientError(502, "server_error", "server_error"),
         "server_error",
-        Told(502, "server_error", "server_error"),
+        ClientError(None, "server_error", "server_error"),
+    ),
+    "unreachable": (
+        ClientError(502, "server_error", "server_error"),
+        "server_error",
+        ClientError(502, "server_error", "server_error"),
     ),
     # Codex tries a 504 thirty times, and a silence of minutes as often; a 408 six times, and it shows each.
-    "timeout": (Told(408, "server_error", "server_error"), "server_error", Told(504, "server_error", "server_error")),
-    "content_policy": (
-        Told(400, "content_policy_violation"),
-        "content_policy_violation",
-        Told(400, "content_policy_violation"),
+    "timeout": (
+        ClientError(408, "server_error", "server_error"),
+        "server_error",
+        ClientError(504, "server_error", "server_error"),
     ),
-    "cut": (Told(502, "server_error", "server_error"), "server_error", Told(502, "server_error", "server_error")),
+    "content_policy": (
+        ClientError(400, "content_policy_violation"),
+        "content_policy_violation",
+        ClientError(400, "content_policy_violation"),
+    ),
+    "cut": (
+        ClientError(502, "server_error", "server_error"),
+        "server_error",
+        ClientError(502, "server_error", "server_error"),
+    ),
 }
 
 _DEFAULT_STATUS: dict[Kind, int] = {"bad_request": 400, "auth": 401, "quota": 402, "server": 500}
@@ -97,22 +109,22 @@ _PUBLISHED_CODE = {
 }
 
 
-def answer(fault: Fault, client: Client) -> Answer:
+def client_response(fault: Fault, client: Client) -> ClientResponse:
     """What the client gets instead of a stream."""
-    codex, _, other = _TELL[fault.kind]
-    told = other if client == "other" else codex
-    if client == "older-codex" and told.status in (400, 429):
+    codex, _, other = _CLIENT_ERRORS[fault.kind]
+    error = other if client == "other" else codex
+    if client == "older-codex" and error.status in (400, 429):
         return _stream_that_failed(fault)
-    status = told.status or _own_status(fault)
+    status = error.status or _own_status(fault)
     headers = {"content-type": "application/json"}
-    wait = fault.retry_after or told.retry_after
+    wait = fault.retry_after or error.retry_after
     if wait and status in (429, 502, 503, 504, 529):
         headers["retry-after"] = str(wait)
-    return Answer(status, headers, _body(fault.message, told.type, told.code, None))
+    return ClientResponse(status, headers, _body(fault.message, error.type, error.code, None))
 
 
 def is_for_client(status: int) -> bool:
-    """Whether an upstream's status tells our client something, not us: a redirect or a proxy's login are for us."""
+    """Whether an upstream's status is meant for our client, not for us: a redirect or a proxy's login is for us."""
     return 400 <= status < 600 and status != 407
 
 
@@ -122,25 +134,27 @@ def _own_status(fault: Fault) -> int:
     return fault.status if is_for_client(fault.status) else 502
 
 
-def refusal(error: RequestError, client: Client) -> Answer:
+def refusal(error: RequestError, client: Client) -> ClientResponse:
     """What the client gets when its request cannot be converted: 400 and the place, never retried."""
     where = few_lines(f"{error.param}: {error}" if error.param else str(error))
     if client == "older-codex":
         return _stream_that_failed(Fault("bad_request", where))
     code = "invalid_prompt" if client == "codex" else "invalid_request_error"
-    return Answer(400, {"content-type": "application/json"}, _body(where, "invalid_request_error", code, error.param))
+    return ClientResponse(
+        400, {"content-type": "application/json"}, _body(where, "invalid_request_error", code, error.param)
+    )
 
 
-_ENDS = (".", "!", "?")
+_SENTENCE_ENDS = (".", "!", "?")
 
 
 def in_stream(fault: Fault, client: Client) -> Json:
     """The `error` object of `response.failed`. Codex reads the wait from the text."""
-    codex, code, _ = _TELL[fault.kind]
+    codex, code, _ = _CLIENT_ERRORS[fault.kind]
     message = fault.message
     if code == "rate_limit_exceeded":
         wait = fault.retry_after if isinstance(fault.retry_after, int) else codex.retry_after
-        message += f"{'' if message.endswith(_ENDS) else '.'} Please try again in {wait}s."
+        message += f"{'' if message.endswith(_SENTENCE_ENDS) else '.'} Please try again in {wait}s."
     known = client == "codex" or (client == "older-codex" and code == "context_length_exceeded")
     return {"code": code if known else _PUBLISHED_CODE.get(code, code), "message": message}
 
@@ -150,9 +164,9 @@ def terminal_event(fault: Fault, client: Client) -> bytes:
     return b"\n\n" + sse.encode({"type": "response.failed", "response": {"error": in_stream(fault, client)}})
 
 
-def _stream_that_failed(fault: Fault) -> Answer:
+def _stream_that_failed(fault: Fault) -> ClientResponse:
     failed = {"type": "response.failed", "response": {"error": in_stream(fault, "older-codex")}}
-    return Answer(200, {"content-type": "text/event-stream"}, sse.encode(failed))
+    return ClientResponse(200, {"content-type": "text/event-stream"}, sse.encode(failed))
 
 
 def _body(message: str, type_: str, code: str, param: str | None) -> bytes:

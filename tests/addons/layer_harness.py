@@ -15,7 +15,7 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 from addons.exchange.exchange import Attempt, Exchange, Limits, Outcome
 from addons.exchange.flow_metadata import SIDE
 from converters import errors
-from converters.errors import Answer, Fault
+from converters.errors import ClientResponse, Fault
 from converters.losses import Losses
 
 POST = b"POST /v1/responses HTTP/1.1\r\nhost: proxy\r\ncontent-length: 5\r\n\r\nhello"
@@ -69,10 +69,10 @@ class UppercaseConverter:
     def refused(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         self.fault = errors.read("acme", status, headers, body)
 
-    def whole(self) -> Answer:
+    def whole(self) -> ClientResponse:
         if self.fault is not None:
-            return errors.answer(self.fault, "other")
-        return Answer(200, {"content-type": "text/plain"}, self.received.upper())
+            return errors.client_response(self.fault, "other")
+        return ClientResponse(200, {"content-type": "text/plain"}, self.received.upper())
 
     def keepalive(self) -> list[bytes]:
         return [b"alive"]

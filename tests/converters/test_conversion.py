@@ -11,7 +11,7 @@ from converters.anthropic.dialect import AnthropicDialect
 from converters.chat.dialect import ChatDialect
 from converters.conversion import Conversion, Upstream, load, model_of, passes_as_it_is
 from converters.dialect import Dialect
-from converters.errors import Answer, Fault, RequestError
+from converters.errors import ClientResponse, Fault, RequestError
 from converters.jsontext import Json
 from converters.protocols import PROTOCOLS
 from converters.responses.dialect import ResponsesDialect
@@ -28,7 +28,7 @@ from tests.converters.conversions import (
 )
 
 
-def refused(conversion: Conversion, status: int, body: bytes) -> Answer:
+def refused(conversion: Conversion, status: int, body: bytes) -> ClientResponse:
     conversion.refused(status, {}, body)
     assert conversion.fault
     return conversion.whole()

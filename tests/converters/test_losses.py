@@ -12,7 +12,7 @@ def test_each_loss_is_listed_once_in_order() -> None:
         "tools[1]: web_search (no search upstream)",
         "input[0]: image (text only)",
     ]
-    assert losses.told() == "tools[1]: web_search (no search upstream); input[0]: image (text only)"
+    assert losses.summary() == "tools[1]: web_search (no search upstream); input[0]: image (text only)"
 
 
 def test_of_many_losses_the_first_are_told_and_all_are_counted() -> None:
@@ -21,15 +21,15 @@ def test_of_many_losses_the_first_are_told_and_all_are_counted() -> None:
         losses.note(f"tools[{index}]", "web_search", "no search upstream")
     assert losses.total == 100_000
     assert len(losses) == 1000
-    assert losses.told().endswith("; tools[11]: web_search (no search upstream); and 99,988 more")
+    assert losses.summary().endswith("; tools[11]: web_search (no search upstream); and 99,988 more")
 
 
 def test_the_clients_own_words_are_told_in_one_short_line() -> None:
     losses = Losses()
     losses.note("tool_choice", "a\n\x1b[2J" + "b" * 1_000_000, "no such choice")
-    assert len(losses.told()) < 200
-    assert losses.told().startswith("tool_choice: a [2Jb")
-    assert losses.told().isprintable()
+    assert len(losses.summary()) < 200
+    assert losses.summary().startswith("tool_choice: a [2Jb")
+    assert losses.summary().isprintable()
 
 
 def test_noting_the_ten_thousandth_compares_with_no_other() -> None:

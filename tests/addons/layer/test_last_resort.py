@@ -8,7 +8,7 @@ import pytest
 from mitmproxy import http
 
 from addons.layer import last_resort
-from converters.errors import Answer
+from converters.errors import ClientResponse
 from tests.addons.layer.test_http2 import Peer
 from tests.addons.layer_harness import (
     END,
@@ -52,7 +52,7 @@ class Broken(UppercaseConverter):
         self._maybe("fail")
         return super().fail(fault)
 
-    def whole(self) -> Answer:
+    def whole(self) -> ClientResponse:
         self._maybe("whole")
         return super().whole()
 

@@ -53,7 +53,7 @@ OVERFLOWS = [
 def test_context_overflow_is_recognised_in_all_words(said: str, status: int) -> None:
     fault = errors.read("Who", status, {}, jsontext.dumps({"error": {"message": said}}))
     assert fault.kind == "context_overflow"
-    told = errors.answer(fault, "codex")
+    told = errors.client_response(fault, "codex")
     assert told.status == 400
     assert jsontext.loads(told.body)["error"]["code"] == "context_length_exceeded"
     assert errors.in_stream(errors.from_stream("Who", {"message": said}), "codex")["code"] == "context_length_exceeded"
@@ -193,7 +193,7 @@ def test_no_error_object_is_too_strange(error: Any) -> None:
 def test_no_error_page_is_too_strange(status: int, body: bytes) -> None:
     clients: list[Client] = ["codex", "older-codex", "other"]
     for client in clients:
-        told = errors.answer(errors.read("Who", status, {}, body), client)
+        told = errors.client_response(errors.read("Who", status, {}, body), client)
         assert told.status == 200 or 400 <= told.status < 600
         assert b'"message":"Who answered' in told.body
 

@@ -19,7 +19,7 @@ from converters.errors import Client, Fault, Kind, RequestError
     ],
 )
 def test_what_cannot_be_cured_is_told_to_codex_at_once(kind: Kind, status: int, code: str) -> None:
-    told = errors.answer(Fault(kind, "why", 403), "codex")
+    told = errors.client_response(Fault(kind, "why", 403), "codex")
     assert told.status == status
     assert jsontext.loads(told.body)["error"]["code"] == code
     assert "retry-after" not in told.headers
@@ -35,7 +35,7 @@ def test_what_cannot_be_cured_is_told_to_codex_at_once(kind: Kind, status: int, 
     ],
 )
 def test_an_older_codex_is_told_within_a_stream_what_it_would_not_read_in_a_status(kind: Kind, code: str) -> None:
-    told = errors.answer(Fault(kind, "why"), "older-codex")
+    told = errors.client_response(Fault(kind, "why"), "older-codex")
     assert (told.status, told.headers["content-type"]) == (200, "text/event-stream")
     [message] = sse.Parser().feed(told.body)
     failed = jsontext.loads(message.data)
@@ -44,7 +44,7 @@ def test_an_older_codex_is_told_within_a_stream_what_it_would_not_read_in_a_stat
 
 
 def test_an_older_codex_is_told_by_a_status_what_it_retries_anyway() -> None:
-    assert errors.answer(Fault("overloaded", "why"), "older-codex").status == 503
+    assert errors.client_response(Fault("overloaded", "why"), "older-codex").status == 503
 
 
 def test_an_older_codex_is_told_within_a_stream_what_cannot_be_converted() -> None:
@@ -55,16 +55,16 @@ def test_an_older_codex_is_told_within_a_stream_what_cannot_be_converted() -> No
 
 @pytest.mark.parametrize(("kind", "status"), [("rate_limited", 429), ("overloaded", 503)])
 def test_what_needs_time_says_how_much(kind: Kind, status: int) -> None:
-    assert errors.answer(Fault(kind, "why", retry_after=17), "codex").headers["retry-after"] == "17"
-    told = errors.answer(Fault(kind, "why"), "codex")
+    assert errors.client_response(Fault(kind, "why", retry_after=17), "codex").headers["retry-after"] == "17"
+    told = errors.client_response(Fault(kind, "why"), "codex")
     assert told.status == status
     assert int(told.headers["retry-after"]) > 0
 
 
 def test_other_clients_get_the_upstreams_own_status() -> None:
-    assert errors.answer(Fault("auth", "why", 403), "other").status == 403
-    assert errors.answer(Fault("bad_request", "why", 422), "other").status == 422
-    assert "retry-after" not in errors.answer(Fault("rate_limited", "why", 429), "other").headers
+    assert errors.client_response(Fault("auth", "why", 403), "other").status == 403
+    assert errors.client_response(Fault("bad_request", "why", 422), "other").status == 422
+    assert "retry-after" not in errors.client_response(Fault("rate_limited", "why", 429), "other").headers
 
 
 def test_codex_reads_the_wait_from_the_text_within_a_stream() -> None:
@@ -84,14 +84,14 @@ def test_a_request_that_cannot_be_converted_is_refused_with_its_place() -> None:
 @pytest.mark.parametrize("status", [100, 302, 307, 407, 600, 999])
 @pytest.mark.parametrize("client", ["codex", "older-codex", "other"])
 def test_no_client_is_told_a_status_that_is_not_for_it(status: int, client: Client) -> None:
-    told = errors.answer(errors.read("Acme", status, {}, b"go away"), client)
+    told = errors.client_response(errors.read("Acme", status, {}, b"go away"), client)
     assert told.status in (200, 400, 502)
     assert b"Acme answered %d" % status in told.body
     assert client != "other" or told.status == 502
 
 
 def test_what_a_client_is_told_is_one_readable_line() -> None:
-    told = errors.answer(errors.read("Acme", 400, {}, b"no\n\x1b[31m" + b"x" * 100_000), "codex")
+    told = errors.client_response(errors.read("Acme", 400, {}, b"no\n\x1b[31m" + b"x" * 100_000), "codex")
     message = jsontext.loads(told.body)["error"]["message"]
     assert message.startswith("Acme answered 400: no [31mxxx")
     assert message.isprintable()
