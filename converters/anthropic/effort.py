@@ -45,7 +45,9 @@ class ThinkingPlan:
         return self.field is not None and self.field["type"] != "disabled"
 
 
-def plan(reasoning: wire.Reasoning | None, dialect: AnthropicDialect, max_tokens: int, losses: Losses) -> ThinkingPlan:
+def plan(
+    reasoning: wire.ReasoningSettings | None, dialect: AnthropicDialect, max_tokens: int, losses: Losses
+) -> ThinkingPlan:
     """The plan for what a client asks for, in the dialect's mode (the columns of the table above).
 
     Whoever asks for nothing gets the model's default. A client that wants a summary wants thinking, though it names no

@@ -1,10 +1,10 @@
-"""Compaction where the upstream has none: the model is asked for a summary, which comes back sealed.
+"""Compaction where the upstream has none: the model writes a summary, which comes back sealed.
 
-| the client                        | the upstream is asked                  | the client gets                      |
+| the client                        | the upstream's request                 | the client gets                      |
 |-----------------------------------|----------------------------------------|--------------------------------------|
 | POST /responses, with an item     | the history and, in the item's place,  | a stream of exactly one `compaction` |
-| `compaction_trigger`              | for a summary; no tools are offered    | item                                 |
-| POST /responses/compact           | the same, with the question at the end | `response.compaction`: the user's    |
+| `compaction_trigger`              | the prompt; no tools are offered       | item                                 |
+| POST /responses/compact           | the same, with the prompt at the end   | `response.compaction`: the user's    |
 |                                   |                                        | messages and that item               |
 
 The summary travels in the item's `encrypted_content`; `history.py` unfolds it in later requests, so nothing is stored.
@@ -34,7 +34,7 @@ Say, as far as it applies:
 Be exact and complete rather than elegant; leave out what no longer matters. Do not continue the work, do not call tools
 and do not address the user: answer with the summary alone."""
 
-NOTHING_SAID = Fault("server", "The model wrote no summary of the conversation.")
+NO_SUMMARY = Fault("server", "The model wrote no summary of the conversation.")
 
 
 def is_compaction(request: wire.Request) -> bool:
@@ -45,7 +45,7 @@ def rewrite(request: wire.Request) -> wire.Request:
     """The request that asks for the summary: without tools wherever they were offered, and for plain text."""
     items = [_without_tools(item) for item in request.input if not isinstance(item, wire.AdditionalToolsItem)]
     if not is_compaction(request):
-        items.append(_question())
+        items.append(_prompt_message())
     plain = request.text.model_copy(update={"format": None}) if request.text else None
     update: dict[str, Any] = {
         "input": items,
@@ -60,25 +60,25 @@ def rewrite(request: wire.Request) -> wire.Request:
 def _without_tools(item: wire.Item) -> wire.Item:
     match item:
         case wire.CompactionTriggerItem():
-            return _question()
+            return _prompt_message()
         case wire.ToolSearchOutputItem():
             return item.model_copy(update={"tools": []})
         case _:
             return item
 
 
-def _question() -> wire.Item:
+def _prompt_message() -> wire.Item:
     return wire.MessageItem(role="user", content=PROMPT)
 
 
 class CompactionEncoder(Encoder):
-    """For an answer that is a summary: all its text becomes one sealed item, the rest is left out."""
+    """For a response that is a summary: all its text becomes one sealed item, the rest is left out."""
 
     @cached_property
     def _pieces(self) -> list[str]:
         return []
 
-    def _tell(self, event: Event) -> None:
+    def _encode(self, event: Event) -> None:
         match event:
             case TextDelta(text):
                 self._pieces.append(text)
@@ -96,20 +96,20 @@ class CompactionEncoder(Encoder):
 
     def _release(self, summary: str) -> None:
         if not summary:
-            self._life.fail([], NOTHING_SAID)
+            self._life.fail([], NO_SUMMARY)
             return
         sealed = seal.wrap(SUMMARY_FAMILY, summary)
         item = {"type": "compaction", "id": f"cmp_{self._life.tail}_0", "encrypted_content": sealed}
-        self._life.stream.say("response.output_item.added", {"output_index": 0}, item=item)
-        self._life.stream.say("response.output_item.done", {"output_index": 0}, item=item)
+        self._life.stream.write("response.output_item.added", {"output_index": 0}, item=item)
+        self._life.stream.write("response.output_item.done", {"output_index": 0}, item=item)
         self._life.complete([item])
 
 
 def compact_body(response: Json, request: wire.Request) -> Json:
-    """The answer to POST /responses/compact, from the terminal `response` of a `CompactionEncoder`."""
+    """The response to POST /responses/compact, from the terminal `response` of a `CompactionEncoder`."""
     tail = str(response["id"]).removeprefix("resp_")
-    said = [item for item in request.input if isinstance(item, wire.MessageItem) and item.role == "user"]
-    users = [_user_message(item, f"msg_{tail}_{index}") for index, item in enumerate(said)]
+    user_messages = [item for item in request.input if isinstance(item, wire.MessageItem) and item.role == "user"]
+    users = [_user_message(item, f"msg_{tail}_{index}") for index, item in enumerate(user_messages)]
     return {
         "id": response["id"],
         "object": "response.compaction",

@@ -7,8 +7,8 @@
 | reasoning_summary_text and reasoning_text    | ReasoningDelta                                                        |
 | output_item.added: any kind of call          | CallStarted, by the tool's plain function name                        |
 | function_call_arguments.delta                | CallDelta                                                             |
-| a whole text or arguments, in a later event  | what no delta had told of it                                          |
-| output_item.done: encrypted_content          | ReasoningSealed; the mark of a continued answer is left out           |
+| a whole text or arguments, in a later event  | what no delta had of it                                               |
+| output_item.done: encrypted_content          | ReasoningSealed; our mark of a continued response is left out         |
 | response.completed                           | UsageReported, Finished: pause where `end_turn` is false, else        |
 |                                              | tool_calls or stop                                                    |
 | response.incomplete                          | UsageReported, Finished: content_filter, else length                  |
@@ -49,7 +49,7 @@ type _What = Literal["text", "summary", "content", "arguments"]
 
 
 class _Piece(NamedTuple):
-    """An event that tells a text: of what, in which of its fields, and whether it is the whole of it."""
+    """An event with a text: of what, in which of its fields, and whether it is the whole of it."""
 
     what: _What
     field: str
@@ -77,8 +77,8 @@ class ResponsesDecoder:
     """A Responses stream as events. Neither a dialect nor losses change what is reported.
 
     Hosts leave events out, repeat whole texts and renumber parts, so what was reported is kept, by item and kind of
-    text: `_heard`. A later event that has a text whole adds only what is missing of it. An item is done once (`_done`),
-    and the terminal event's `output` counts only where no item came before it (`_any_item`).
+    text: `_reported`. A later event that has a text whole adds only what is missing of it. An item is done once
+    (`_done`), and the terminal event's `output` counts only where no item came before it (`_any_item`).
     """
 
     def __init__(
@@ -88,7 +88,9 @@ class ResponsesDecoder:
         self._started = False
         self._ended = False
         self._calls: dict[object, str] = {}  # item -> its call id
-        self._heard: dict[tuple[object, _What], dict[int, list[str]]] = {}  # (item, what) -> part -> what was told
+        self._reported: dict[
+            tuple[object, _What], dict[int, list[str]]
+        ] = {}  # (item, what) -> part -> what was reported
         self._keys: dict[str, object] = {}  # an item's id -> its key, for events that leave out its place
         self._done: set[object] = set()
         self._any_item = False
@@ -109,7 +111,7 @@ class ResponsesDecoder:
         return [Failed(Fault("cut", f"{self._provider_name} ended the stream before the answer was complete"))]
 
     def whole(self, body: Any) -> list[Event]:
-        """The events of an answer that is no stream."""
+        """The events of a response that is no stream."""
         if not isinstance(body, dict) or self._ended:
             return []
         return list(self._terminal(f"response.{body.get('status')}", {"response": body}))
@@ -125,21 +127,21 @@ class ResponsesDecoder:
             yield from self._item_done(self._key(body), _object(body, "item"))
         elif piece := _PIECES.get(kind):
             index = _count(body, _INDEX.get(piece.what, ""))
-            yield from self._tell(piece.what, self._key(body), index, body.get(piece.field), whole=piece.whole)
+            yield from self._report(piece.what, self._key(body), index, body.get(piece.field), whole=piece.whole)
 
-    def _tell(self, what: _What, key: object, index: int, text: object, *, whole: bool) -> Iterator[Event]:
-        """The event for a text that belongs to a part of an item; the whole of it adds what no delta had told."""
+    def _report(self, what: _What, key: object, index: int, text: object, *, whole: bool) -> Iterator[Event]:
+        """The event for a text that belongs to a part of an item; the whole of it adds what no delta had."""
         if not isinstance(text, str):
             return
-        parts = self._heard.setdefault((key, what), {})
+        parts = self._reported.setdefault((key, what), {})
         new_part = bool(parts) and index not in parts
-        heard = parts.setdefault(index, [])
+        reported = parts.setdefault(index, [])
         if whole:
-            heard[:] = ["".join(heard)]  # told again and again, it is joined once
-            text = _rest(heard[0], text)
+            reported[:] = ["".join(reported)]  # repeated again and again, it is joined once
+            text = _rest(reported[0], text)
         if not text:
             return
-        heard.append(text)
+        reported.append(text)
         if what == "text":
             yield TextDelta(text)
         elif what != "arguments":
@@ -148,15 +150,15 @@ class ResponsesDecoder:
         elif key in self._calls:
             yield CallDelta(self._calls[key], text)
 
-    def _tell_item(self, what: _What, key: object, texts: list[str]) -> Iterator[Event]:
+    def _report_item(self, what: _What, key: object, texts: list[str]) -> Iterator[Event]:
         """All parts of a done item; taken together, since some hosts number them otherwise in their deltas."""
-        parts = self._heard.get((key, what), {})
-        heard = "".join(piece for pieces in parts.values() for piece in pieces)
-        if heard:
-            yield from self._tell(what, key, next(reversed(parts)), _rest(heard, "".join(texts)), whole=False)
+        parts = self._reported.get((key, what), {})
+        reported = "".join(piece for pieces in parts.values() for piece in pieces)
+        if reported:
+            yield from self._report(what, key, next(reversed(parts)), _rest(reported, "".join(texts)), whole=False)
             return
         for index, text in enumerate(texts):
-            yield from self._tell(what, key, index, text, whole=True)
+            yield from self._report(what, key, index, text, whole=True)
 
     # --- items ---
 
@@ -190,20 +192,20 @@ class ResponsesDecoder:
         yield from self._item_added(key, item)
         match item:
             case {"type": "message"}:
-                yield from self._tell_item("text", key, _texts(item, "content", _TEXT_PARTS))
+                yield from self._report_item("text", key, _texts(item, "content", _TEXT_PARTS))
             case {"type": "reasoning"}:
                 yield from self._reasoning(key, item)
             case {"type": "function_call", "arguments": arguments}:
-                yield from self._tell("arguments", key, 0, arguments, whole=True)
+                yield from self._report("arguments", key, 0, arguments, whole=True)
             case {"type": "custom_tool_call", "input": str(text)}:
-                yield from self._tell("arguments", key, 0, jsontext.dumps({tools.INPUT: text}).decode(), whole=True)
+                yield from self._report("arguments", key, 0, jsontext.dumps({tools.INPUT: text}).decode(), whole=True)
             case {"type": "tool_search_call", "arguments": arguments}:
                 text = arguments if isinstance(arguments, str) else jsontext.dumps(arguments or {}).decode()
-                yield from self._tell("arguments", key, 0, text, whole=True)
+                yield from self._report("arguments", key, 0, text, whole=True)
 
     def _reasoning(self, key: object, item: Json) -> Iterator[Event]:
         for what in _THOUGHTS:
-            yield from self._tell_item(what, key, _texts(item, what, _THOUGHT_PARTS))
+            yield from self._report_item(what, key, _texts(item, what, _THOUGHT_PARTS))
         sealed = item.get("encrypted_content")
         ours_alone = sealed == seal.OPEN or seal.unwrap(CONTINUED_FAMILY, sealed) is not None
         if isinstance(sealed, str) and sealed and not ours_alone:
@@ -228,8 +230,8 @@ class ResponsesDecoder:
         if kind in ("response.completed", "response.incomplete"):
             yield Finished(self._reason(kind, response))
         else:
-            own = body if "message" in body else f"the answer ended as {kind or 'an error'}"
-            yield Failed(errors.from_stream(self._provider_name, response.get("error") or body.get("error") or own))
+            message = body if "message" in body else f"the answer ended as {kind or 'an error'}"
+            yield Failed(errors.from_stream(self._provider_name, response.get("error") or body.get("error") or message))
 
     def _reason(self, kind: str, response: Json) -> StopReason:
         if kind == "response.incomplete":
@@ -256,9 +258,9 @@ def _texts(item: Json, field: str, kinds: dict[str, str]) -> list[str]:
     return [text for text in found if isinstance(text, str)]
 
 
-def _rest(heard: str, whole: str) -> str:
-    """What of a text has not been told; nothing where it begins otherwise."""
-    return whole[len(heard) :] if whole.startswith(heard) else ""
+def _rest(reported: str, whole: str) -> str:
+    """What of a text has not been reported; nothing where it begins otherwise."""
+    return whole[len(reported) :] if whole.startswith(reported) else ""
 
 
 def _usage(usage: Json) -> UsageReported:

@@ -12,20 +12,20 @@
 | Finished        | what is open ends, then the calls in order; the terminal event                             |
 | Failed          | response.failed; what is open never ends                                                   |
 
-Calls end only with the answer, since Codex runs a tool at its output_item.done: a call that the upstream did not
-finish is never released. For the same reason an open message does not end in a failed answer: Codex keeps items that
-ended when it tries again, and would show the text twice.
+Calls end only with the response, since Codex runs a tool at its output_item.done: a call that the upstream did not
+finish is never released. For the same reason an open message does not end in a failed response: Codex keeps items
+that ended when it retries, and would show the text twice.
 
 | Finished       | other clients                 | Codex                                                              |
 |----------------|-------------------------------|--------------------------------------------------------------------|
 | stop           | completed                     | completed                                                          |
 | tool_calls     | completed                     | completed                                                          |
-| pause          | completed                     | completed with `end_turn: false`: Codex asks again at once         |
+| pause          | completed                     | completed with `end_turn: false`: Codex sends again at once        |
 | length         | incomplete, max_output_tokens | the same; as `pause` where `continue_on_length` is set             |
 | content_filter | incomplete, content_filter    | failed, content_policy_violation (it retries `incomplete` in vain) |
 
-An answer without anything said is completed with an empty output; Codex then ends the turn. Where that would end it in
-the middle of the work, right after a tool's output, `continue_on_empty` makes Codex ask once more.
+A response without any text or call is completed with an empty output; Codex then ends the turn. Where that would end it
+in the middle of the work, right after a tool's output, `continue_on_empty` makes Codex send once more.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ from converters.events import (
 )
 from converters.jsontext import Json
 from converters.responses import wire
-from converters.responses.items import CALLS, Call, Item, Message, Reasoning
+from converters.responses.items import CALL_BUILDERS, CallBuilder, ItemBuilder, MessageBuilder, ReasoningBuilder
 from converters.responses.lifecycle import Lifecycle
 from converters.tools import Toolbox
 
@@ -61,7 +61,7 @@ _CALLS_AND_OUTPUTS = (
 )
 
 MOST_ITEMS = 10_000
-"""No answer needs as many; whoever sends more does not stop by itself."""
+"""No response needs as many; whoever sends more does not stop by itself."""
 
 CUT = Fault("cut", "The answer ended before it was complete.")
 TOO_MANY = Fault("bad_request", f"The answer has more than {MOST_ITEMS:,} messages, thoughts and calls.", 502)
@@ -73,9 +73,9 @@ def filtered(explanation: str) -> Fault:
 
 
 class Encoder:
-    """`continue_on_length`: Codex is told to go on by itself after an answer that the length limit cut.
+    """`continue_on_length`: Codex is to continue by itself a response that the length limit cut.
 
-    `continue_on_empty`: and once after an answer to a tool's output in which nothing was said or called.
+    `continue_on_empty`: and once a response to a tool's output without any text or call.
     """
 
     def __init__(
@@ -91,10 +91,10 @@ class Encoder:
         self._life = Lifecycle(request, created_at=created_at, client=client)
         self._request, self._tools, self._client = request, tools, client
         self._continue_on_length, self._continue_on_empty = continue_on_length, continue_on_empty
-        self._items: list[Item] = []
-        self._message: Message | None = None  # at most one of these two is open
-        self._reasoning: Reasoning | None = None
-        self._calls: dict[str, Call] = {}  # by the decoder's handle
+        self._items: list[ItemBuilder] = []
+        self._message: MessageBuilder | None = None  # at most one of these two is open
+        self._reasoning: ReasoningBuilder | None = None
+        self._calls: dict[str, CallBuilder] = {}  # by the decoder's handle
         self._call_ids: dict[str, int] | None = None  # those taken, and how often; None before the first call
 
     @property
@@ -103,7 +103,7 @@ class Encoder:
 
     @property
     def has_content(self) -> bool:
-        """Text, reasoning or a call was told, or that the response is complete without any."""
+        """Text, reasoning or a call was written, or the response is complete without any."""
         return bool(self._items) or (self._life.ended and self._life.fault is None)
 
     @property
@@ -120,14 +120,14 @@ class Encoder:
         return self._life.usage
 
     def feed(self, events: Iterable[Event]) -> bytes:
-        """The records that tell of these events."""
+        """The stream's records for these events."""
         life = self._life
         for event in events:
             if life.ended:
                 break
             if not life.started:
                 life.start(event.upstream_id if isinstance(event, Started) else "")
-            self._tell(event)
+            self._encode(event)
             if len(self._items) > MOST_ITEMS:
                 life.fail(self._output(), TOO_MANY)
         return life.stream.take()
@@ -135,19 +135,19 @@ class Encoder:
     def close(self) -> bytes:
         return self.feed([Failed(CUT)])
 
-    def _tell(self, event: Event) -> None:
+    def _encode(self, event: Event) -> None:
         match event:
             case TextDelta(text):
-                self._say(text)
+                self._add_text(text)
             case ReasoningDelta(text):
-                self._think(text)
+                self._add_reasoning(text)
             case CallDelta(call_id, arguments):
                 if arguments and (call := self._calls.get(call_id)):
                     call.add(arguments)
             case CallStarted(call_id, name):
-                self._call(call_id, name)
+                self._start_call(call_id, name)
             case ReasoningSealed(sealed):
-                self._seal(sealed)
+                self._seal_reasoning(sealed)
             case UsageReported():
                 self._life.report(event)
             case Finished(reason, explanation):
@@ -157,40 +157,40 @@ class Encoder:
             case Started():
                 pass
 
-    # --- what the model says ---
+    # --- items ---
 
-    def _say(self, text: str) -> None:
+    def _add_text(self, text: str) -> None:
         if not text:
             return
         if self._message is None:
             self._end_open()
-            self._message = self._open(Message(self._life.stream, self._life.tail, len(self._items)))
+            self._message = self._open(MessageBuilder(self._life.stream, self._life.tail, len(self._items)))
         self._message.add(text)
 
-    def _think(self, text: str) -> None:
+    def _add_reasoning(self, text: str) -> None:
         if text:
-            self._thinking().add(text)
+            self._open_reasoning().add(text)
 
-    def _seal(self, sealed: str) -> None:
-        self._thinking().seal = sealed
+    def _seal_reasoning(self, sealed: str) -> None:
+        self._open_reasoning().seal = sealed
         self._end_open()
 
-    def _thinking(self) -> Reasoning:
+    def _open_reasoning(self) -> ReasoningBuilder:
         if self._reasoning is None:
             self._end_open()
-            self._reasoning = self._open(Reasoning(self._life.stream, self._life.tail, len(self._items)))
+            self._reasoning = self._open(ReasoningBuilder(self._life.stream, self._life.tail, len(self._items)))
         return self._reasoning
 
-    def _call(self, handle: str, name: str) -> None:
+    def _start_call(self, handle: str, name: str) -> None:
         self._end_open()
         function = self._tools.find(name)
-        kind = CALLS[function.kind if function else "function"]
+        builder = CALL_BUILDERS[function.kind if function else "function"]
         call_id = self._unique(handle or f"call_{len(self._items)}")
-        call = kind(self._life.stream, self._life.tail, len(self._items), function, name, call_id)
+        call = builder(self._life.stream, self._life.tail, len(self._items), function, name, call_id)
         self._calls[handle] = self._open(call)
 
     def _unique(self, call_id: str) -> str:
-        """The upstream's id of a call, marked where it is taken: some models count theirs from 0 in every answer."""
+        """The upstream's id of a call, marked where it is taken: some models count theirs from 0 in every response."""
         if self._call_ids is None:
             self._call_ids = {
                 item.call_id: 0 for item in self._request.input if isinstance(item, _CALLS_AND_OUTPUTS) and item.call_id
@@ -204,7 +204,7 @@ class Encoder:
         taken[call_id] = 0
         return call_id
 
-    def _open[I: Item](self, item: I) -> I:
+    def _open[I: ItemBuilder](self, item: I) -> I:
         self._items.append(item)
         item.open()
         return item
@@ -215,7 +215,7 @@ class Encoder:
             item.end("completed" if whole else "incomplete")
         self._message = self._reasoning = None
 
-    # --- how it ends ---
+    # --- the end ---
 
     def _finish(self, reason: StopReason, explanation: str) -> None:
         whole = reason not in ("length", "content_filter")
@@ -226,7 +226,7 @@ class Encoder:
                     item.end()
         if reason == "content_filter" and self._client != "other":
             self._life.fail(self._output(), filtered(explanation))
-        elif self._goes_on(reason):
+        elif self._is_to_continue(reason):
             self._mark_continued()
             self._life.complete(self._output(), end_turn=False)
         elif whole:
@@ -237,24 +237,23 @@ class Encoder:
     def _output(self) -> list[Json]:
         return [item.final() for item in self._items]
 
-    def _goes_on(self, reason: StopReason) -> bool:
-        """Whether Codex is to ask again at once, with what was said so far."""
+    def _is_to_continue(self, reason: StopReason) -> bool:
+        """Whether Codex is to send its next request at once, with the output so far."""
         if self._client == "other":
             return False
-        if reason == "stop" and self._continue_on_empty and self._answers_a_tool():
-            only_thought = all(isinstance(item, Reasoning) for item in self._items)
+        if reason == "stop" and self._continue_on_empty and self._follows_a_tool_output():
+            only_thought = all(isinstance(item, ReasoningBuilder) for item in self._items)
             return only_thought and continued(self._request) == 0
         wanted = reason == "pause" or (reason == "length" and self._continue_on_length)
         # A call that was cut would be cut again, and an item that is open is none of a completed response.
         is_whole = bool(self._items) and all(item.ended for item in self._items)
         return wanted and is_whole and continued(self._request) < _MOST_ROUNDS
 
-    def _answers_a_tool(self) -> bool:
-        asked = self._request.input
-        return bool(asked) and isinstance(asked[-1], wire.OutputItem | wire.ToolSearchOutputItem)
+    def _follows_a_tool_output(self) -> bool:
+        return isinstance(next(reversed(self._request.input), None), wire.OutputItem | wire.ToolSearchOutputItem)
 
     def _mark_continued(self) -> None:
-        mark = self._open(Reasoning(self._life.stream, self._life.tail, len(self._items)))
+        mark = self._open(ReasoningBuilder(self._life.stream, self._life.tail, len(self._items)))
         mark.seal = seal.wrap(CONTINUED_FAMILY, continued(self._request) + 1)
         mark.end()
 
@@ -262,13 +261,13 @@ class Encoder:
 # --- going on by itself ---
 
 CONTINUED_FAMILY = "continued"
-"""Seals the mark of an answer after which Codex was told to go on; Codex sends it back, so rounds can be counted."""
+"""Seals the mark of a response that Codex is to continue; Codex sends it back, so rounds can be counted."""
 
 _MOST_ROUNDS = 3
 
 
 def continued(request: wire.Request) -> int:
-    """How many answers since the user's last message were to be continued."""
+    """How many responses since the user's last message were to be continued."""
     rounds = 0
     for item in reversed(request.input):
         match item:

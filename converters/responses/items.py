@@ -1,4 +1,4 @@
-"""The items of an answer as they grow, and what each says of itself in the stream.
+"""The items of a response as they grow, and the events that each writes to the stream.
 
 | item             | opens with         | grows by                      | ends with                          |
 |------------------|--------------------|-------------------------------|------------------------------------|
@@ -26,7 +26,7 @@ from converters.tools import Function, Kind
 type Status = Literal["in_progress", "completed", "incomplete"]
 
 
-class Item(ABC):
+class ItemBuilder(ABC):
     """`index` is the item's place in the output. Half a character at the end of a piece waits for its other half."""
 
     prefix: ClassVar[str]
@@ -34,19 +34,19 @@ class Item(ABC):
     def __init__(self, stream: Stream, tail: str, index: int) -> None:
         self._stream = stream
         self._index = index
-        self._said = StringIO()  # takes a tenth of the memory of a list of deltas
-        self._half = ""
+        self._text = StringIO()  # takes a tenth of the memory of a list of deltas
+        self._half_character = ""
         self._final: Json | None = None
         self.id = f"{self.prefix}_{tail}_{index}"
         self._place: Json = {"item_id": self.id, "output_index": index}
 
     def open(self) -> None:
-        self._say_item("added", self._body("in_progress"))
+        self._write_item("added", self._body("in_progress"))
 
     def add(self, text: str) -> None:
-        """Says one more piece."""
-        if self._half or (not text.isascii() and surrogates.find_half(text)):
-            text, self._half = surrogates.cut(self._half + text)
+        """Adds one more piece."""
+        if self._half_character or (not text.isascii() and surrogates.find_half(text)):
+            text, self._half_character = surrogates.cut(self._half_character + text)
         if text:
             self._grow(text)
 
@@ -54,15 +54,15 @@ class Item(ABC):
     def _grow(self, text: str) -> None: ...
 
     def end(self, status: Status = "completed") -> None:
-        if self._half:
-            self._half = ""
+        if self._half_character:
+            self._half_character = ""
             self._grow("\ufffd")
         self._close(status)
         self._final = self._body(status)
-        self._say_item("done", self._final)
+        self._write_item("done", self._final)
 
-    def _say_item(self, step: Literal["added", "done"], body: Json) -> None:
-        self._stream.say(f"response.output_item.{step}", {"output_index": self._index}, item=body)
+    def _write_item(self, step: Literal["added", "done"], body: Json) -> None:
+        self._stream.write(f"response.output_item.{step}", {"output_index": self._index}, item=body)
 
     @property
     def ended(self) -> bool:
@@ -77,10 +77,10 @@ class Item(ABC):
 
     @abstractmethod
     def _close(self, status: Status) -> None:
-        """Says what comes before output_item.done."""
+        """Writes what comes before output_item.done."""
 
 
-class Message(Item):
+class MessageBuilder(ItemBuilder):
     prefix = "msg"
 
     def __init__(self, stream: Stream, tail: str, index: int) -> None:
@@ -89,24 +89,24 @@ class Message(Item):
         self._text_place: Json = {**self._place, "logprobs": []}
 
     @cached_property
-    def _delta(self) -> Callable[[str], None]:
-        return self._stream.deltas("response.output_text.delta", self._text_place)
+    def _write_delta(self) -> Callable[[str], None]:
+        return self._stream.delta_writer("response.output_text.delta", self._text_place)
 
     def open(self) -> None:
         super().open()
-        self._stream.say("response.content_part.added", self._place, part=_output_text(""))
+        self._stream.write("response.content_part.added", self._place, part=_output_text(""))
 
     def _grow(self, text: str) -> None:
-        self._said.write(text)
-        self._delta(text)
+        self._text.write(text)
+        self._write_delta(text)
 
     def _close(self, status: Status) -> None:
-        text = self._said.getvalue()
-        self._stream.say("response.output_text.done", self._text_place, text=text)
-        self._stream.say("response.content_part.done", self._place, part=_output_text(text))
+        text = self._text.getvalue()
+        self._stream.write("response.output_text.done", self._text_place, text=text)
+        self._stream.write("response.content_part.done", self._place, part=_output_text(text))
 
     def _body(self, status: Status) -> Json:
-        content = [_output_text(self._said.getvalue())] if self._said.tell() else []
+        content = [_output_text(self._text.getvalue())] if self._text.tell() else []
         return {"type": "message", "id": self.id, "status": status, "role": "assistant", "content": content}
 
 
@@ -114,7 +114,7 @@ def _output_text(text: str) -> Json:
     return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
 
 
-class Reasoning(Item):
+class ReasoningBuilder(ItemBuilder):
     """`seal` is set before the end, where the upstream gave one. Without any thinking there is no summary part."""
 
     prefix = "rs"
@@ -125,24 +125,24 @@ class Reasoning(Item):
         self.seal: str | None = None
 
     @cached_property
-    def _delta(self) -> Callable[[str], None]:
-        return self._stream.deltas("response.reasoning_summary_text.delta", self._place)
+    def _write_delta(self) -> Callable[[str], None]:
+        return self._stream.delta_writer("response.reasoning_summary_text.delta", self._place)
 
     def _grow(self, text: str) -> None:
-        if not self._said.tell():
-            self._stream.say("response.reasoning_summary_part.added", self._place, part=_summary_text(""))
-        self._said.write(text)
-        self._delta(text)
+        if not self._text.tell():
+            self._stream.write("response.reasoning_summary_part.added", self._place, part=_summary_text(""))
+        self._text.write(text)
+        self._write_delta(text)
 
     def _close(self, status: Status) -> None:
-        if not self._said.tell():
+        if not self._text.tell():
             return
-        text = self._said.getvalue()
-        self._stream.say("response.reasoning_summary_text.done", self._place, text=text)
-        self._stream.say("response.reasoning_summary_part.done", self._place, part=_summary_text(text))
+        text = self._text.getvalue()
+        self._stream.write("response.reasoning_summary_text.done", self._place, text=text)
+        self._stream.write("response.reasoning_summary_part.done", self._place, part=_summary_text(text))
 
     def _body(self, status: Status) -> Json:
-        summary = [_summary_text(self._said.getvalue())] if self._said.tell() else []
+        summary = [_summary_text(self._text.getvalue())] if self._text.tell() else []
         sealed = {} if status == "in_progress" else {"encrypted_content": self.seal or seal.OPEN}
         return {"type": "reasoning", "id": self.id, "status": status, "summary": summary, **sealed}
 
@@ -151,8 +151,8 @@ def _summary_text(text: str) -> Json:
     return {"type": "summary_text", "text": text}
 
 
-class Call(Item):
-    """`function` is None where the model named no tool that was offered; Codex tells it so."""
+class CallBuilder(ItemBuilder):
+    """`function` is None where the model named no tool that was offered; Codex replies that there is none."""
 
     def __init__(
         self, stream: Stream, tail: str, index: int, function: Function | None, name: str, call_id: str
@@ -161,49 +161,49 @@ class Call(Item):
         self._function, self._name, self._call_id = function, name, call_id
 
     def _grow(self, text: str) -> None:
-        self._said.write(text)
+        self._text.write(text)
 
-    def _lifted(self) -> Json:
-        return tools.lift(self._function, self._name, self._call_id, self._said.getvalue())
+    def _lifted_call(self) -> Json:
+        return tools.lift(self._function, self._name, self._call_id, self._text.getvalue())
 
     def _body(self, status: Status) -> Json:
-        said = {} if status == "completed" else self._so_far()
-        return {**self._lifted(), **said, "id": self.id, "status": status}
+        so_far = {} if status == "completed" else self._so_far()
+        return {**self._lifted_call(), **so_far, "id": self.id, "status": status}
 
     @abstractmethod
     def _so_far(self) -> Json:
         """What was streamed of a call that has not ended."""
 
 
-class FunctionCall(Call):
+class FunctionCallBuilder(CallBuilder):
     prefix = "fc"
 
     @cached_property
-    def _delta(self) -> Callable[[str], None]:
-        return self._stream.deltas("response.function_call_arguments.delta", self._place)
+    def _write_delta(self) -> Callable[[str], None]:
+        return self._stream.delta_writer("response.function_call_arguments.delta", self._place)
 
     def _grow(self, text: str) -> None:
-        self._said.write(text)
-        self._delta(text)
+        self._text.write(text)
+        self._write_delta(text)
 
     def _close(self, status: Status) -> None:
-        if not self._said.getvalue().strip():
+        if not self._text.getvalue().strip():
             self.add("{}")  # Codex refuses empty arguments
-        arguments = self._lifted()["arguments"]
-        self._stream.say("response.function_call_arguments.done", self._place, arguments=arguments)
+        arguments = self._lifted_call()["arguments"]
+        self._stream.write("response.function_call_arguments.done", self._place, arguments=arguments)
 
     def _so_far(self) -> Json:
-        return {"arguments": self._said.getvalue()}
+        return {"arguments": self._text.getvalue()}
 
 
-class CustomCall(Call):
+class CustomCallBuilder(CallBuilder):
     prefix = "ctc"
 
     def _close(self, status: Status) -> None:
-        text = self._lifted()["input"]
+        text = self._lifted_call()["input"]
         if text:
-            self._stream.say("response.custom_tool_call_input.delta", self._place, delta=text)
-        self._stream.say("response.custom_tool_call_input.done", self._place, input=text)
+            self._stream.write("response.custom_tool_call_input.delta", self._place, delta=text)
+        self._stream.write("response.custom_tool_call_input.done", self._place, input=text)
 
     def _so_far(self) -> Json:
         return {"input": ""}
@@ -211,11 +211,11 @@ class CustomCall(Call):
     def _body(self, status: Status) -> Json:
         body = super()._body(status)
         if status != "incomplete":
-            del body["status"]  # the published custom call has none; only an unfinished one must say so
+            del body["status"]  # the published custom call has none; only an unfinished call must have it
         return body
 
 
-class SearchCall(Call):
+class SearchCallBuilder(CallBuilder):
     prefix = "tsc"
 
     def _close(self, status: Status) -> None:
@@ -225,4 +225,8 @@ class SearchCall(Call):
         return {"arguments": {}}
 
 
-CALLS: dict[Kind, type[Call]] = {"function": FunctionCall, "custom": CustomCall, "tool_search": SearchCall}
+CALL_BUILDERS: dict[Kind, type[CallBuilder]] = {
+    "function": FunctionCallBuilder,
+    "custom": CustomCallBuilder,
+    "tool_search": SearchCallBuilder,
+}

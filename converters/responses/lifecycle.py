@@ -1,4 +1,4 @@
-"""The frame of an answer: numbered events, created and in_progress first, exactly one terminal event last."""
+"""The frame of a response: numbered events, created and in_progress first, exactly one terminal event last."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,34 +11,34 @@ from converters.responses import snapshot, wire
 
 
 class Stream:
-    """The events said and not yet taken, as records; numbers them from 0."""
+    """The events written and not yet taken, as records; numbers them from 0."""
 
-    __slots__ = ("_number", "_said")
+    __slots__ = ("_number", "_records")
 
     def __init__(self) -> None:
         self._number = 0
-        self._said: list[bytes] = []
+        self._records: list[bytes] = []
 
-    def say(self, kind: str, place: Json, /, **fields: Any) -> None:
-        """`place` says of which item and part it is told."""
-        self._said.append(sse.encode({"type": kind, "sequence_number": self._number, **place, **fields}))
+    def write(self, kind: str, place: Json, /, **fields: Any) -> None:
+        """`place` has the fields that name the event's item and part."""
+        self._records.append(sse.encode({"type": kind, "sequence_number": self._number, **place, **fields}))
         self._number += 1
 
-    def deltas(self, kind: str, place: Json) -> Callable[[str], None]:
-        """What says one more delta there: most events are these, and differ only in their number and text."""
+    def delta_writer(self, kind: str, place: Json) -> Callable[[str], None]:
+        """A function that writes a delta there: most events are these, and differ only in their number and text."""
         head, tail = sse.encode({"type": kind, "sequence_number": 0, **place, "delta": ""}).split(b"0", 1)
         tail = tail.removesuffix(b'""}\n\n')
 
-        def say(text: str) -> None:
-            self._said.append(b"%b%d%b%b}\n\n" % (head, self._number, tail, dumps(text)))
+        def write(text: str) -> None:
+            self._records.append(b"%b%d%b%b}\n\n" % (head, self._number, tail, dumps(text)))
             self._number += 1
 
-        return say
+        return write
 
     def take(self) -> bytes:
-        said = b"".join(self._said)
-        self._said.clear()
-        return said
+        records = b"".join(self._records)
+        self._records.clear()
+        return records
 
 
 class Lifecycle:
@@ -60,14 +60,14 @@ class Lifecycle:
         self.started = True
         self.tail = snapshot.tail_of(upstream_id, self._request, self._created_at)
         self.response = snapshot.blank(self._request, f"resp_{self.tail}", self._created_at)
-        self.stream.say("response.created", {}, response=self.response)
-        self.stream.say("response.in_progress", {}, response=self.response)
+        self.stream.write("response.created", {}, response=self.response)
+        self.stream.write("response.in_progress", {}, response=self.response)
 
     def report(self, usage: UsageReported) -> None:
         self.usage = snapshot.usage(usage)
 
     def complete(self, output: list[Json], *, end_turn: bool = True) -> None:
-        # Only False says something: Codex then asks again at once.
+        # Only False has a meaning: Codex then sends its next request at once.
         more = {} if end_turn else {"end_turn": False}
         self._end("completed", output, completed_at=self._created_at, **more)
 
@@ -80,5 +80,5 @@ class Lifecycle:
 
     def _end(self, status: str, output: list[Json], **fields: Any) -> None:
         self.response = {**self.response, "status": status, "output": output, "usage": self.usage, **fields}
-        self.stream.say(f"response.{status}", {}, response=self.response)
+        self.stream.write(f"response.{status}", {}, response=self.response)
         self.ended = True

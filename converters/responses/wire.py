@@ -289,7 +289,7 @@ type AnyOutputItem = OutputItem | ToolSearchOutputItem
 # --- the request ---
 
 
-class Reasoning(Wire):
+class ReasoningSettings(Wire):
     effort: str | None = None
     summary: str | None = None
 
@@ -320,7 +320,7 @@ class Request(Wire):
     tools: Annotated[list[Tool], FailFast()] | None = None
     tool_choice: str | Json | None = None
     parallel_tool_calls: bool | None = None
-    reasoning: Reasoning | None = None
+    reasoning: ReasoningSettings | None = None
     text: TextSettings | None = None
     stream: bool = False
     max_output_tokens: Annotated[int, Field(ge=0, le=_LARGEST)] | None = None

@@ -1,16 +1,16 @@
 import pytest
 
 from converters.jsontext import Json
-from converters.responses.items import CALLS, Call, Message, Reasoning
+from converters.responses.items import CALL_BUILDERS, CallBuilder, MessageBuilder, ReasoningBuilder
 from converters.responses.lifecycle import Stream
 from tests import referee
 from tests.strategies import toolbox
 
 
-def call(stream: Stream, name: str) -> Call:
+def call(stream: Stream, name: str) -> CallBuilder:
     function = toolbox().find(name)
     assert function
-    return CALLS[function.kind](stream, "t", 4, function, name, "c1")
+    return CALL_BUILDERS[function.kind](stream, "t", 4, function, name, "c1")
 
 
 def kinds(stream: Stream) -> list[str]:
@@ -19,7 +19,7 @@ def kinds(stream: Stream) -> list[str]:
 
 def test_a_message_holds_one_text_part() -> None:
     stream = Stream()
-    item = Message(stream, "t", 0)
+    item = MessageBuilder(stream, "t", 0)
     item.open()
     item.add("a")
     item.add("b")
@@ -29,7 +29,7 @@ def test_a_message_holds_one_text_part() -> None:
 
 
 def test_what_has_not_ended_is_incomplete() -> None:
-    item = Message(Stream(), "t", 0)
+    item = MessageBuilder(Stream(), "t", 0)
     item.open()
     item.add("a")
     assert not item.ended
@@ -39,7 +39,7 @@ def test_what_has_not_ended_is_incomplete() -> None:
 
 def test_reasoning_without_a_text_has_no_summary_part() -> None:
     stream = Stream()
-    item = Reasoning(stream, "t", 2)
+    item = ReasoningBuilder(stream, "t", 2)
     item.open()
     item.seal = "sealed"
     item.end()
@@ -94,7 +94,7 @@ def test_whole_numbers_are_told_as_the_schema_wants_them() -> None:
 
 @pytest.mark.parametrize("name", ["exec_command", "apply_patch", "tool_search"])
 def test_half_a_character_waits_for_its_other_half(name: str) -> None:
-    for item in (Message(Stream(), "t", 0), Reasoning(Stream(), "t", 1), call(Stream(), name)):
+    for item in (MessageBuilder(Stream(), "t", 0), ReasoningBuilder(Stream(), "t", 1), call(Stream(), name)):
         item.open()
         for piece in ('{"input": "', "a\ud83d", "\ude00b", "\ud83d", '"}'):
             item.add(piece)
@@ -104,7 +104,7 @@ def test_half_a_character_waits_for_its_other_half(name: str) -> None:
 
 def test_half_a_character_at_the_end_is_told_as_none() -> None:
     stream = Stream()
-    item = Message(stream, "t", 0)
+    item = MessageBuilder(stream, "t", 0)
     item.open()
     item.add("\ud83d")
     assert [event for event in referee.read(stream.take()) if "delta" in event] == []

@@ -13,14 +13,14 @@ def lifecycle(client: Client = "codex") -> Lifecycle:
 
 def test_events_are_numbered_from_zero_and_taken_once() -> None:
     stream = Stream()
-    stream.say("a", {"output_index": 3}, delta="x")
-    stream.say("b", {})
+    stream.write("a", {"output_index": 3}, delta="x")
+    stream.write("b", {})
     assert referee.read(stream.take()) == [
         {"type": "a", "sequence_number": 0, "output_index": 3, "delta": "x"},
         {"type": "b", "sequence_number": 1},
     ]
     assert stream.take() == b""
-    stream.say("c", {})
+    stream.write("c", {})
     assert referee.read(stream.take())[0]["sequence_number"] == 2
 
 
