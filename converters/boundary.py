@@ -16,10 +16,10 @@ from converters.errors import Client, ClientResponse, Fault
 from converters.jsontext import Json
 from converters.losses import Losses
 
-UNTOLD = Fault("server", "The provider's answer could not be converted.", 502)
+CONVERSION_FAULT = Fault("server", "The provider's answer could not be converted.", 502)
 STREAM_HEADERS = {"content-type": "text/event-stream"}
-_LAST_RECORD = errors.terminal_event(UNTOLD, "codex")
-_LAST_ANSWER = errors.client_response(UNTOLD, "other")
+_LAST_RECORD = errors.terminal_event(CONVERSION_FAULT, "codex")
+_LAST_ANSWER = errors.client_response(CONVERSION_FAULT, "other")
 
 
 class Conversion(ABC):
@@ -49,17 +49,17 @@ class Conversion(ABC):
         """The upstream has sent some of a response, or its end."""
         self._untold = False
         self._refusal: ClientResponse | None = None
-        self._refused_for: Fault | None = None
+        self._refusal_fault: Fault | None = None
 
     @property
     def fault(self) -> Fault | None:
         """Why the response failed, once it came to its end."""
-        return UNTOLD if self._untold else self._fault or self._refused_for
+        return CONVERSION_FAULT if self._gave_up else self._fault or self._refusal_fault
 
     @property
     def failed(self) -> bool:
         """The response failed, and its end was told where it could be: what still comes is not needed."""
-        return self._untold or self._fault is not None
+        return self._gave_up or self._fault is not None
 
     @property
     @abstractmethod
@@ -78,7 +78,7 @@ class Conversion(ABC):
 
     def fail(self, fault: Fault) -> list[bytes]:
         """The response breaks off; nothing if it had come to its end."""
-        return self._told(self._fail, fault)
+        return self._once_committed(self._fail, fault)
 
     def commit(self) -> list[bytes]:
         """The client waits no longer for content: what is known of the response is told now, and all that follows."""
@@ -88,11 +88,11 @@ class Conversion(ABC):
     def whole(self) -> ClientResponse:
         """What a client gets that reads no stream: one that asked for none, after `close`, or one that has read nothing
         of a stream that failed."""
-        return self._refusal or self._answered(self._whole)
+        return self._refusal or self._guarded_response(self._whole)
 
     def refused(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         """The upstream answered with an error: `fault` says why, `whole` what the client is told."""
-        self._refusal = self._answered(self._refused, status, headers, body)
+        self._refusal = self._guarded_response(self._refused, status, headers, body)
 
     def keepalive(self) -> list[bytes]:
         """A record that says nothing but counts as life: Codex counts any data line, and no comment."""
@@ -133,38 +133,40 @@ class Conversion(ABC):
         return errors.client_response(fault, self._client)
 
     def _refused(self, status: int, headers: Mapping[str, str], body: bytes) -> ClientResponse:
-        self._refused_for = errors.read(self.provider_name, status, headers, body)
+        self._refusal_fault = errors.read(self.provider_name, status, headers, body)
         self.blames_reasoning = self._has_reasoning and errors.blames_thinking(status, body)
-        return errors.client_response(self._refused_for, self._client)
+        return errors.client_response(self._refusal_fault, self._client)
 
-    def _told[**P](self, tell: Callable[P, list[bytes]], *args: P.args, **kwargs: P.kwargs) -> list[bytes]:
-        told = self._guarded(tell, *args, **kwargs)
+    def _once_committed[**P](self, convert: Callable[P, list[bytes]], *args: P.args, **kwargs: P.kwargs) -> list[bytes]:
+        records = self._guarded(convert, *args, **kwargs)
         if self.committed:
-            return told
-        self._held += told
-        return self.commit() if self._has_content and not self._untold else []
+            return records
+        self._held += records
+        return self.commit() if self._has_content and not self._gave_up else []
 
-    def _guarded[**P](self, tell: Callable[P, list[bytes]], *args: P.args, **kwargs: P.kwargs) -> list[bytes]:
-        if self._untold:
+    def _guarded[**P](self, convert: Callable[P, list[bytes]], *args: P.args, **kwargs: P.kwargs) -> list[bytes]:
+        if self._gave_up:
             return []
         try:
-            return tell(*args, **kwargs)
+            return convert(*args, **kwargs)
         except Exception as error:
             self.surprise = _placed(error)
         try:
             return self._fail(Fault("server", f"{self.provider_name} sent an answer that could not be read"))
         except Exception:  # its own words fail it, too
-            self._untold = True
+            self._gave_up = True
             return [_LAST_RECORD] if self.stream else []
 
-    def _answered[**P](self, answer: Callable[P, ClientResponse], *args: P.args, **kwargs: P.kwargs) -> ClientResponse:
-        if self._untold:
-            return _LAST_ANSWER
+    def _guarded_response[**P](
+        self, convert: Callable[P, ClientResponse], *args: P.args, **kwargs: P.kwargs
+    ) -> ClientResponse:
+        if self._gave_up:
+            return _LAST_RESPONSE
         try:
-            return answer(*args, **kwargs)
+            return convert(*args, **kwargs)
         except Exception as error:
-            self.surprise, self._untold = _placed(error), True
-            return _LAST_ANSWER
+            self.surprise, self._gave_up = _placed(error), True
+            return _LAST_RESPONSE
 
 
 def _placed(error: Exception) -> str:

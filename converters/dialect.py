@@ -19,13 +19,15 @@ EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhig
 """All efforts that a client may ask for, weakest first; others (`ultra`, a typo) are clamped."""
 
 
-def nearest_effort(asked: str, known: Collection[Effort]) -> Effort:
+def nearest_effort(requested: str, known: Collection[Effort]) -> Effort:
     """The known effort nearest to what a client asks for, the stronger of two; `known` is not empty.
 
     Only `none` itself means off. `ultra` is the most, any other unknown word is `medium`.
     """
-    wanted = EFFORTS.index(asked) if asked in EFFORTS else EFFORTS.index("max" if asked == "ultra" else "medium")
-    usable = [effort for effort in known if effort != "none" or asked == "none"] or list(known)
+    wanted = (
+        EFFORTS.index(requested) if requested in EFFORTS else EFFORTS.index("max" if requested == "ultra" else "medium")
+    )
+    usable = [effort for effort in known if effort != "none" or requested == "none"] or list(known)
     return min(usable, key=lambda effort: (abs(EFFORTS.index(effort) - wanted), -EFFORTS.index(effort)))
 
 
@@ -33,7 +35,7 @@ def with_off(efforts: tuple[Effort, ...], can_be_off: bool) -> tuple[Effort, ...
     return ("none", *efforts) if can_be_off and "none" not in efforts else efforts
 
 
-UNTOLD: tuple[Effort, ...] = ("none", "medium")
+DEFAULT_EFFORTS: tuple[Effort, ...] = ("none", "medium")
 """What a model that decides by itself how deep to think does anyway: `medium` is what the list of models calls that."""
 
 

@@ -59,10 +59,10 @@ class RelayedConversion(Conversion):
         if not self._is_stream:
             self._pieces += [data] if data else []
             return []
-        told = self._pass(self._records.split(data))
+        records = self._pass(self._records.split(data))
         if self._records.too_long and not self._watch.ended:
-            return [*told, *self._fail(too_long(self.provider_name, "an event", self._event_limit))]
-        return told
+            return [*records, *self._fail(too_long(self.provider_name, "an event", self._event_limit))]
+        return records
 
     def _pass(self, records: list[bytes]) -> list[bytes]:
         passing = self._watch.read(records)
@@ -75,9 +75,9 @@ class RelayedConversion(Conversion):
         if not self._is_stream:
             return self._check(b"".join(self._pieces))
         rest = self._records.rest()
-        told = self._pass([rest]) if rest else []
+        records = self._pass([rest]) if rest else []
         if self._watch.ended:
-            return told  # with the blank line that lacked: Codex drops an event without it
+            return records  # with the blank line that lacked: Codex drops an event without it
         return self._fail(Fault("cut", f"{self.provider_name} closed the stream before its end"))
 
     def _check(self, body: bytes) -> list[bytes]:
@@ -86,11 +86,11 @@ class RelayedConversion(Conversion):
             return self._fail(Fault("cut", f"{self.provider_name} closed the stream before its end"))
         try:
             jsontext.loads(body)
-            is_answer = not self.stream
+            is_response = not self.stream
         except ValueError:
-            is_answer = False
-        said = f"{self.provider_name} answered with something that is no {'stream' if self.stream else 'JSON'}"
-        return [] if is_answer else self._fail(Fault("server", f"{said}: {errors.describe(body)}"))
+            is_response = False
+        problem = f"{self.provider_name} answered with something that is no {'stream' if self.stream else 'JSON'}"
+        return [] if is_response else self._fail(Fault("server", f"{problem}: {errors.describe(body)}"))
 
     def _fail(self, fault: Fault) -> list[bytes]:
         if self._watch.ended or self._broken is not None:
@@ -108,8 +108,8 @@ class RelayedConversion(Conversion):
         return ClientResponse(200, _JSON, b"".join(self._pieces))
 
     def _refused(self, status: int, headers: Mapping[str, str], body: bytes) -> ClientResponse:
-        told = super()._refused(status, headers, body)
+        response = super()._refused(status, headers, body)
         if not errors.is_for_client(status):
-            return told
+            return response
         kept = {name: value for name, value in headers.items() if name.lower() in _ERROR_HEADERS}
         return ClientResponse(status, kept, body)

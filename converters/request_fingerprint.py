@@ -61,14 +61,14 @@ class RequestFingerprint:
         tools = len(self.tools & other.tools) / len(either) if either else 1.0
         return (4 * items + 2 * words + tools + (self.model == other.model)) / 8
 
-    def differences(self, asked: Self) -> list[str]:
+    def differences(self, request: Self) -> list[str]:
         """How another request differs from this recorded one, a line each; [] if in nothing that matters."""
-        lines = [] if self.model == asked.model else [f"model: {asked.model}, recorded {self.model}"]
-        if missing := sorted(self.tools - asked.tools):
+        lines = [] if self.model == request.model else [f"model: {request.model}, recorded {self.model}"]
+        if missing := sorted(self.tools - request.tools):
             lines.append(f"tools: without {', '.join(missing)}")
-        if new := sorted(asked.tools - self.tools):
+        if new := sorted(request.tools - self.tools):
             lines.append(f"tools: with {', '.join(new)}, which the recorded request lacks")
-        hunks = list(unified_diff(self.items, asked.items, "recorded", "asked", n=0, lineterm=""))[2:]
+        hunks = list(unified_diff(self.items, request.items, "recorded", "asked", n=0, lineterm=""))[2:]
         return lines + [f"items: {_shortened(line)}" for line in hunks if not line.startswith("@@")]
 
 

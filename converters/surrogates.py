@@ -39,10 +39,10 @@ def marked(json_text: str) -> str:
 
 
 def _each_half(json_text: str, stand_in: Callable[[int], str]) -> str:
-    def told(escape: re.Match[str]) -> str:
+    def replace(escape: re.Match[str]) -> str:
         return f"{escape[1][:-1]}{stand_in(int(escape[2], 16))}" if escape[2] else escape[0]
 
-    return _ESCAPED.sub(told, json_text)
+    return _ESCAPED.sub(replace, json_text)
 
 
 def unmarked(value: Any) -> Any:

@@ -24,10 +24,12 @@ class TranslatedConversion(Conversion):
         self.stream = request.stream and not spec.compact
         self._compact = request if spec.compact else None
         compacts = spec.compact or compaction.is_compaction(request)
-        asked = compaction.rewrite(request) if compacts else request
-        toolbox = tools.lower(asked)
+        upstream_request = compaction.rewrite(request) if compacts else request
+        toolbox = tools.lower(upstream_request)
         toolbox.leave_out(dialect.refused_tools, losses)
-        self.body = jsontext.dumps(dialect.completed(protocol.convert(asked, toolbox, dialect, upstream.model, losses)))
+        self.body = jsontext.dumps(
+            dialect.completed(protocol.convert(upstream_request, toolbox, dialect, upstream.model, losses))
+        )
         self._decoder = protocol.decoder(upstream.provider_name, dialect, losses)
         make = compaction.CompactionEncoder if compacts else Encoder
         self._encoder = make(
@@ -63,8 +65,8 @@ class TranslatedConversion(Conversion):
             self._body = bytearray() if sse.is_document(data) else None
         if self._body is not None:
             return self._gather(self._body, data)
-        told = self._say(self._encoder.feed(self._events(self._parser.feed(data))))
-        return told + self._too_long("an event") if self._parser.too_long else told
+        records = self._to_client(self._encoder.feed(self._events(self._parser.feed(data))))
+        return records + self._too_long("an event") if self._parser.too_long else records
 
     def _gather(self, body: bytearray, data: bytes) -> list[bytes]:
         body += data
@@ -78,10 +80,10 @@ class TranslatedConversion(Conversion):
         return self._fail(too_long(self.provider_name, what, self._event_limit))
 
     def _close(self) -> list[bytes]:
-        return self._say(self._encoder.feed(self._last_events())) + self._say(self._encoder.close())
+        return self._to_client(self._encoder.feed(self._last_events())) + self._to_client(self._encoder.close())
 
     def _fail(self, fault: Fault) -> list[bytes]:
-        return self._say(self._encoder.feed([Failed(fault)]))
+        return self._to_client(self._encoder.feed([Failed(fault)]))
 
     def _whole(self) -> ClientResponse:
         if self._encoder.fault is not None:
@@ -107,11 +109,11 @@ class TranslatedConversion(Conversion):
         try:
             value = jsontext.loads(body)
         except ValueError:
-            said = errors.describe(body)
-            yield Failed(Fault("server", f"{self.provider_name} answered with something that is no stream: {said}"))
+            text = errors.describe(body)
+            yield Failed(Fault("server", f"{self.provider_name} answered with something that is no stream: {text}"))
         else:
             yield from self._decoder.whole(value)
             yield from self._decoder.close()
 
-    def _say(self, records: bytes) -> list[bytes]:
+    def _to_client(self, records: bytes) -> list[bytes]:
         return [records] if records and self.stream else []

@@ -11,7 +11,7 @@
 from dataclasses import dataclass, replace
 
 from converters.anthropic.dialect import AnthropicDialect
-from converters.dialect import EFFORTS, UNTOLD, Effort, nearest_effort
+from converters.dialect import DEFAULT_EFFORTS, EFFORTS, Effort, nearest_effort
 from converters.jsontext import Json
 from converters.losses import Losses
 from converters.responses import wire
@@ -53,17 +53,17 @@ def plan(
     Whoever asks for nothing gets the model's default. A client that wants a summary wants thinking, though it names no
     effort. What is asked for and cannot be had is a loss; the nearest is taken.
     """
-    asked = reasoning.effort if reasoning else None
-    if dialect.thinking == "none" or reasoning is None or (asked is None and reasoning.summary in (None, "none")):
-        if asked is not None and asked not in UNTOLD:
-            losses.note("reasoning.effort", str(asked), "the model has no switch for thinking")
+    requested = reasoning.effort if reasoning else None
+    if dialect.thinking == "none" or reasoning is None or (requested is None and reasoning.summary in (None, "none")):
+        if requested is not None and requested not in DEFAULT_EFFORTS:
+            losses.note("reasoning.effort", str(requested), "the model has no switch for thinking")
         return ThinkingPlan()
-    if asked == "none":
+    if requested == "none":
         return _off(dialect, losses)
-    effort = _effort(asked, dialect, losses)
+    effort = _effort(requested, dialect, losses)
     match dialect.thinking:
         case "budget":
-            return ThinkingPlan(_budget(asked or "medium", max_tokens, losses), effort)
+            return ThinkingPlan(_budget(requested or "medium", max_tokens, losses), effort)
         case "adaptive":
             display = {"display": "summarized"} if dialect.thinking_display else {}
             return ThinkingPlan({"type": "adaptive", **display}, effort)
@@ -71,9 +71,9 @@ def plan(
             return ThinkingPlan({"type": "enabled"}, effort)
 
 
-def _budget(asked: str, max_tokens: int, losses: Losses) -> Json | None:
+def _budget(requested: str, max_tokens: int, losses: Losses) -> Json | None:
     """Thinking within the limit, the answer's share kept free; None where the limit leaves no room for any."""
-    wanted = _BUDGETS[nearest_effort(asked, tuple(_BUDGETS))]
+    wanted = _BUDGETS[nearest_effort(requested, tuple(_BUDGETS))]
     budget = min(wanted, max_tokens - min(_ROOM, max_tokens // 2))
     if budget < _LEAST_BUDGET:
         losses.note("max_output_tokens", "thinking", f"{max_tokens} tokens leave no room for it")
@@ -81,12 +81,12 @@ def _budget(asked: str, max_tokens: int, losses: Losses) -> Json | None:
     return {"type": "enabled", "budget_tokens": budget}
 
 
-def _effort(asked: str | None, dialect: AnthropicDialect, losses: Losses) -> Effort | None:
-    if not asked or not dialect.efforts:
+def _effort(requested: str | None, dialect: AnthropicDialect, losses: Losses) -> Effort | None:
+    if not requested or not dialect.efforts:
         return None
-    effort = nearest_effort(asked, dialect.efforts)
-    if effort != asked:
-        losses.note("reasoning.effort", asked, f"the nearest that this upstream knows is {effort}")
+    effort = nearest_effort(requested, dialect.efforts)
+    if effort != requested:
+        losses.note("reasoning.effort", requested, f"the nearest that this upstream knows is {effort}")
     return effort
 
 

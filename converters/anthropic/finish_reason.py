@@ -18,9 +18,9 @@ _BROKEN: dict[str, Kind] = {"error": "server", "abort": "server", "aborted": "se
 """Reasons of hosts whose own upstream broke off."""
 
 
-def stop_reason(said: str) -> StopReason:
+def stop_reason(reason: str) -> StopReason:
     """A word that nobody knows is a plain stop: the answer is there."""
-    return _STOP.get(said, "stop")
+    return _STOP.get(reason, "stop")
 
 
 def broken(provider_name: str, reason: str, explanation: str) -> Fault | None:

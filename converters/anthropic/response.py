@@ -77,7 +77,7 @@ class AnthropicDecoder:
         self._template = DeltaTemplate()
         self._stop_reason: str | None = None
         self._explanation = ""
-        self._said_anything = False
+        self._has_output = False
         self._ended = False
 
     def feed(self, message: sse.Message) -> list[Event]:
@@ -87,17 +87,17 @@ class AnthropicDecoder:
         if text := self._template.text_of(data):
             return self._text(text)
         try:
-            said = jsontext.loads_pieces(data)
+            body = jsontext.loads_pieces(data)
         except ValueError:
             return self._fail(
                 Fault("cut", f"{self._provider_name} sent a message that is not JSON, or nested too deep")
             )
-        kind = self._read.text(said.get("type"), "type") or message.event
+        kind = self._read.text(body.get("type"), "type") or message.event
         if kind == "content_block_delta":
             if self._template.learns:
-                self._template.learn(data, "text" if _is_text(said) else "")
-            return self._delta(said)
-        return list(self._other(kind, said))
+                self._template.learn(data, "text" if _is_text(body) else "")
+            return self._delta(body)
+        return list(self._other(kind, body))
 
     def whole(self, body: Any) -> list[Event]:
         """The events of an answer that came as one message."""
@@ -115,23 +115,23 @@ class AnthropicDecoder:
 
     # --- messages ---
 
-    def _other(self, kind: str, said: Json) -> Iterator[Event]:
+    def _other(self, kind: str, body: Json) -> Iterator[Event]:
         match kind:
             case "message_start":
-                yield from self._message_start(said)
+                yield from self._message_start(body)
             case "content_block_start":
-                yield from self._block_start(said)
+                yield from self._block_start(body)
             case "content_block_stop":
-                yield from self._block_stop(self._index(said, self._latest))
+                yield from self._block_stop(self._index(body, self._latest))
             case "message_delta":
-                yield from self._message_delta(said)
+                yield from self._message_delta(body)
             case "message_stop":
                 yield from self._finish()
-            case _ if kind == "error" or said.get("error"):
-                yield from self._fail(errors.from_stream(self._provider_name, said.get("error") or said))
+            case _ if kind == "error" or body.get("error"):
+                yield from self._fail(errors.from_stream(self._provider_name, body.get("error") or body))
 
-    def _message_start(self, said: Json) -> Iterator[Event]:
-        message = self._read.table(said.get("message"), "message")
+    def _message_start(self, body: Json) -> Iterator[Event]:
+        message = self._read.table(body.get("message"), "message")
         upstream_id = self._read.word(message.get("id"), "message.id")
         if self._upstream_id is None:
             self._upstream_id = upstream_id
@@ -141,9 +141,9 @@ class AnthropicDecoder:
             # A gateway asked again after it lost its upstream: the halves of two answers are no answer.
             yield from self._fail(Fault("cut", f"{self._provider_name} began a second answer within the first"))
 
-    def _message_delta(self, said: Json) -> Iterator[Event]:
-        self._stopped(self._read.table(said.get("delta"), "delta"))
-        yield from self._usage.update(said.get("usage"))
+    def _message_delta(self, body: Json) -> Iterator[Event]:
+        self._stopped(self._read.table(body.get("delta"), "delta"))
+        yield from self._usage.update(body.get("usage"))
 
     def _stopped(self, end: Json) -> None:
         """Notes why, from a message_delta's `delta` or a whole message."""
@@ -167,10 +167,10 @@ class AnthropicDecoder:
     def _fault(self) -> Fault | None:
         """Why an answer that has come to its end is none all the same."""
         match self._stop_reason:
-            case None if not self._said_anything or not all(map(_is_complete, self._calls.values())):
+            case None if not self._has_output or not all(map(_is_complete, self._calls.values())):
                 # A gateway that lost its upstream ends so. What was said counts; half a call must not.
                 return Fault("cut", f"{self._provider_name} ended the answer without a reason, before it was complete")
-            case "model_context_window_exceeded" if not self._said_anything:
+            case "model_context_window_exceeded" if not self._has_output:
                 return Fault("context_overflow", f"{self._provider_name}: the conversation fills the context window")
             case reason:
                 return finish_reason.broken(self._provider_name, reason or "", self._explanation)
@@ -181,10 +181,10 @@ class AnthropicDecoder:
 
     # --- blocks ---
 
-    def _block_start(self, said: Json) -> Iterator[Event]:
+    def _block_start(self, body: Json) -> Iterator[Event]:
         yield from self._block_stop(self._thinking)  # a seal belongs right after its thinking, where no stop comes too
-        start = self._read.table(said.get("content_block"), "content_block")
-        self._latest = self._index(said, self._latest + 1)
+        start = self._read.table(body.get("content_block"), "content_block")
+        self._latest = self._index(body, self._latest + 1)
         yield from self._block_stop(self._latest)
         block = self._blocks[self._latest] = _Block(self._read.text(start.get("type"), "content_block.type"))
         match block.kind:
@@ -198,15 +198,15 @@ class AnthropicDecoder:
                 if data := self._read.word(start.get("data"), "content_block.data"):
                     yield ReasoningSealed(reasoning.seal_redacted(data, self._dialect))
             case "tool_use":
-                self._said_anything = True
+                self._has_output = True
                 block.call_id = self._call_id(self._read.word(start.get("id"), "content_block.id"))
                 block.given = self._read.table(start.get("input"), "content_block.input")
                 self._calls[block.call_id] = block
                 yield CallStarted(block.call_id, self._read.word(start.get("name"), "content_block.name"))
 
-    def _delta(self, said: Json) -> list[Event]:
-        delta = self._read.table(said.get("delta"), "delta")
-        block = self._blocks.get(self._index(said, self._latest))
+    def _delta(self, body: Json) -> list[Event]:
+        delta = self._read.table(body.get("delta"), "delta")
+        block = self._blocks.get(self._index(body, self._latest))
         match delta.get("type"):
             case "text_delta":
                 return self._text(delta.get("text"))
@@ -215,13 +215,13 @@ class AnthropicDecoder:
             case "thinking_delta" if block:
                 return self._thought(block, delta.get("thinking"))
             case "thinking_delta":
-                return list(self._implied_thinking(said, delta.get("thinking")))
+                return list(self._implied_thinking(body, delta.get("thinking")))
             case "signature_delta" if block:
                 self._sign(block, delta.get("signature"))
         return []
 
-    def _index(self, said: Json, otherwise: int) -> int:
-        index = said.get("index")
+    def _index(self, body: Json, otherwise: int) -> int:
+        index = body.get("index")
         if type(index) is not int:  # the form that every delta has, without a look at the others
             index = None if index is None else self._read.number_or_none(index, "index")
         return otherwise if index is None else index
@@ -229,7 +229,7 @@ class AnthropicDecoder:
     def _text(self, text: Any) -> list[Event]:
         if not (text := self._read.text(text, "text")):
             return []
-        self._said_anything = True
+        self._has_output = True
         return [TextDelta(text)]
 
     def _thought(self, block: _Block, text: Any) -> list[Event]:
@@ -251,10 +251,10 @@ class AnthropicDecoder:
         block.pieces.append(piece)
         return [CallDelta(block.call_id, piece)]
 
-    def _implied_thinking(self, said: Json, text: Any) -> Iterator[Event]:
+    def _implied_thinking(self, body: Json, text: Any) -> Iterator[Event]:
         """Of a block whose start never came."""
         yield from self._block_stop(self._thinking)
-        self._latest = self._thinking = self._index(said, self._latest + 1)
+        self._latest = self._thinking = self._index(body, self._latest + 1)
         block = self._blocks[self._latest] = _Block("thinking")
         yield from self._thought(block, text)
 
@@ -291,7 +291,7 @@ def _is_complete(call: _Block) -> bool:
     return is_whole_object("".join(call.pieces)) if call.pieces else bool(call.given)
 
 
-def _is_text(said: Json) -> bool:
+def _is_text(body: Json) -> bool:
     """Whether a delta is one of text, and says by itself that it is a delta."""
-    delta = said.get("delta")
-    return bool(said.get("type")) and isinstance(delta, dict) and delta.get("type") == "text_delta"
+    delta = body.get("delta")
+    return bool(body.get("type")) and isinstance(delta, dict) and delta.get("type") == "text_delta"

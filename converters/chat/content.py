@@ -36,16 +36,16 @@ class Contents:
 
     def tool(self, parts: list[wire.Part], path: str) -> tuple[str, list[Json]]:
         """A tool's output: what its message says, and the images that have to follow in a user message."""
-        said: list[str] = []
+        texts: list[str] = []
         images: list[Json] = []
         for index, part in enumerate(parts):
             converted = self._part(part, f"{path}.output[{index}]")
             if converted["type"] == "text":
-                said.append(converted["text"])
+                texts.append(converted["text"])
             else:
                 images.append(converted)
-                said.append("[an image, shown in the next user message]")
-        return "\n".join(said), images
+                texts.append("[an image, shown in the next user message]")
+        return "\n".join(texts), images
 
     def _word(self, part: wire.Part, path: str) -> str:
         if isinstance(part, wire.TextPart):

@@ -12,41 +12,41 @@ A client that asks for no effort gets the host's default: nothing is sent, but f
 """
 
 from converters.chat.dialect import ChatDialect
-from converters.dialect import UNTOLD, Effort, nearest_effort
+from converters.dialect import DEFAULT_EFFORTS, Effort, nearest_effort
 from converters.jsontext import Json
 from converters.losses import Losses
 
 
-def is_off(asked: str | None, dialect: ChatDialect) -> bool:
+def is_off(requested: str | None, dialect: ChatDialect) -> bool:
     """Whether the client asks for no thinking, and the model can do without."""
-    if asked not in ("none", "minimal") or not dialect.thinking_off or dialect.effort == "none":
+    if requested not in ("none", "minimal") or not dialect.thinking_off or dialect.effort == "none":
         return False
-    if asked == "minimal":
+    if requested == "minimal":
         return not dialect.efforts
     return dialect.effort != "reasoning_effort" or not dialect.efforts or "none" in dialect.efforts
 
 
-def fields(asked: str | None, dialect: ChatDialect, losses: Losses) -> Json:
+def fields(requested: str | None, dialect: ChatDialect, losses: Losses) -> Json:
     """The body's fields for the client's `reasoning.effort`; never two that contradict each other."""
-    if asked is None:
-        unasked = dialect.effort == "thinking" and dialect.thinking_options
-        return {"thinking": {"type": "enabled", **dialect.thinking_options}} if unasked else {}
+    if requested is None:
+        always_sent = dialect.effort == "thinking" and dialect.thinking_options
+        return {"thinking": {"type": "enabled", **dialect.thinking_options}} if always_sent else {}
     if dialect.effort == "none":
-        if asked not in UNTOLD:
-            losses.note("reasoning.effort", asked, "this upstream cannot be told how deep to think")
+        if requested not in DEFAULT_EFFORTS:
+            losses.note("reasoning.effort", requested, "this upstream cannot be told how deep to think")
         return {}
-    if is_off(asked, dialect):
+    if is_off(requested, dialect):
         return _off(dialect)
-    depth = _depth(asked, dialect)
-    if depth is not None and depth != asked:
-        losses.note("reasoning.effort", asked, f"the nearest that this upstream knows is {depth}")
+    depth = _depth(requested, dialect)
+    if depth is not None and depth != requested:
+        losses.note("reasoning.effort", requested, f"the nearest that this upstream knows is {depth}")
     return _on(depth, dialect)
 
 
-def _depth(asked: str, dialect: ChatDialect) -> Effort | None:
+def _depth(requested: str, dialect: ChatDialect) -> Effort | None:
     """The depth to ask for; None where the upstream knows on and off only."""
     known = tuple(effort for effort in dialect.efforts if effort != "none")
-    return nearest_effort(asked if asked != "none" else "minimal", known) if known else None
+    return nearest_effort(requested if requested != "none" else "minimal", known) if known else None
 
 
 def _on(depth: Effort | None, dialect: ChatDialect) -> Json:

@@ -38,9 +38,9 @@ _GOOD = (0, "0", "", None)
 """MiniMax's codes of an answer that did not fail."""
 
 
-def stop_reason(said: str) -> StopReason:
+def stop_reason(reason: str) -> StopReason:
     """A word that nobody knows is a plain stop: the answer is there."""
-    return _STOP.get(said.lower(), "stop")
+    return _STOP.get(reason.lower(), "stop")
 
 
 def broken(provider_name: str, choice: Json, reason: str, read: Reader) -> Fault | None:

@@ -74,7 +74,9 @@ def put_back(message: Json, thinking: Thinking, dialect: ChatDialect, renamed: d
         case "details":
             message |= _details(thinking, renamed)
         case "parts" if text:
-            message["content"] = [_thinking_part(text), *_text_parts(message["content"])]
+            content = message["content"]
+            texts = [{"type": "text", "text": content}] if content else []
+            message["content"] = [{"type": "thinking", "thinking": [{"type": "text", "text": text}]}, *texts]
         case "think" if text:
             message["content"] = f"<think>{text}</think>\n\n{message['content'] or ''}"
 
@@ -93,11 +95,3 @@ def _renamed(piece: Json, renamed: dict[str, str]) -> Json:
             return {**piece, "id": renamed[known]}
         case _:
             return piece
-
-
-def _thinking_part(text: str) -> Json:
-    return {"type": "thinking", "thinking": [{"type": "text", "text": text}]}
-
-
-def _text_parts(content: str | None) -> list[Json]:
-    return [{"type": "text", "text": content}] if content else []

@@ -34,18 +34,18 @@ def convert(request: wire.Request, toolbox: Toolbox, dialect: ChatDialect, model
         RequestError: the request builds on what is stored elsewhere.
     """
     parameters.note_lost(request.raw, losses)
-    asked = request.reasoning.effort if request.reasoning else None
+    requested_effort = request.reasoning.effort if request.reasoning else None
     shape, notes = _response_format(request, dialect, losses)
     conversation = history.conversation(request, losses)
     return {
         "model": model,
         "messages": messages(
-            conversation, dialect, losses, thinks=not effort.is_off(asked, dialect), notes="\n\n".join(notes)
+            conversation, dialect, losses, thinks=not effort.is_off(requested_effort, dialect), notes="\n\n".join(notes)
         ),
         "stream": True,
         **({"stream_options": {"include_usage": True}} if dialect.stream_usage else {}),
         **tools.fields(request, toolbox, dialect, losses),
-        **effort.fields(asked, dialect, losses),
+        **effort.fields(requested_effort, dialect, losses),
         **shape,
         **_settings(request, dialect, losses),
     }

@@ -72,7 +72,7 @@ class ChatDecoder:
         self._unsealed_text: list[str] = []
         self._unsealed_details: list[Json] = []
         self._plain_reasoning = False
-        self._said_something = False
+        self._has_output = False
         self._finish_reason = ""
         self._usage: Json = {}
         self._noise = b""
@@ -116,9 +116,9 @@ class ChatDecoder:
             return []
         if not self._finish_reason:
             noise = errors.describe(self._noise) if self._noise else ""
-            heard = f"; its last words: {noise}" if noise else ""
+            last_words = f"; its last words: {noise}" if noise else ""
             return self._fail(
-                Fault("cut", f"{self._provider_name} closed the stream in the middle of the answer{heard}")
+                Fault("cut", f"{self._provider_name} closed the stream in the middle of the answer{last_words}")
             )
         return self._finish()
 
@@ -156,7 +156,7 @@ class ChatDecoder:
 
         What was said counts; half a call must not, and an answer that says nothing at all is a broken one.
         """
-        if not self._ended and not self._finish_reason and self._said_something and self._calls.complete:
+        if not self._ended and not self._finish_reason and self._has_output and self._calls.complete:
             self._finish_reason = "stop"
 
     def _begin(self, chunk: Json, events: list[Event]) -> None:
@@ -239,25 +239,25 @@ class ChatDecoder:
 
     def _thinking(self, text: str, events: list[Event]) -> None:
         if text:
-            self._said_something = True
+            self._has_output = True
             if self._seals:
                 self._unsealed_text.append(text)
             events.append(ReasoningDelta(text))
 
     def _text(self, text: str, events: list[Event]) -> None:
         if text:
-            self._said_something = True
+            self._has_output = True
             if self._unsealed_text or self._unsealed_details:
                 self._seal(events)
             events.append(TextDelta(text))
 
-    def _call(self, said: list[Event], events: list[Event]) -> None:
-        if any(isinstance(event, CallStarted) for event in said):
-            self._said_something = True
+    def _call(self, call_events: list[Event], events: list[Event]) -> None:
+        if any(isinstance(event, CallStarted) for event in call_events):
+            self._has_output = True
             if self._think is not None:
                 self._pieces(self._think.interrupt(), events)
             self._seal(events)
-        events += said
+        events += call_events
 
     def _new(self, kind: str, text: str) -> str:
         """What is new in a text; all of it, but where each delta holds the whole text so far."""
@@ -290,7 +290,7 @@ class ChatDecoder:
         self._seal(events)
         counts = self._report(events)
         reason = finish_reason.stop_reason(self._finish_reason)
-        if reason == "length" and not self._said_something and not (counts and counts.output_tokens):
+        if reason == "length" and not self._has_output and not (counts and counts.output_tokens):
             # Ollama and others: the prompt alone filled the window.
             return self._fail(
                 Fault("context_overflow", f"{self._provider_name}: the prompt fills the model's context window")
@@ -322,8 +322,8 @@ def _only_text(chunk: Json) -> str:
     """The one field that a chunk's delta says something in, if it is a text's and the chunk says nothing else."""
     match chunk:
         case {"choices": [{"delta": {**delta}, **choice}], **rest}:
-            said = [key for key, value in delta.items() if value and key != "role"]
+            filled = [key for key, value in delta.items() if value and key != "role"]
             known = not any(choice.values()) and not rest.get("usage")
-            return said[0] if known and len(said) == 1 and said[0] in _TEXTS else ""
+            return filled[0] if known and len(filled) == 1 and filled[0] in _TEXTS else ""
         case _:
             return ""

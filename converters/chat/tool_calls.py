@@ -47,7 +47,7 @@ class _Call:
 
 
 @dataclass(slots=True)
-class _Entry:
+class _CallEntry:
     """What one entry of `tool_calls` says."""
 
     index: int | None
@@ -77,26 +77,26 @@ class Calls:
         """Whether each call shows by itself that nothing of it is missing: its arguments are the text of an object."""
         return all(call.started and not call.custom and is_whole_object("".join(call.pieces)) for call in self._calls)
 
-    def feed(self, entries: Any, answer_id: str) -> list[Event]:
+    def feed(self, entries: Any, response_id: str) -> list[Event]:
         """What a `tool_calls` array says."""
         events: list[Event] = []
         touched: set[str] = set()
         read = self._read.tables(entries, _PLACE)
         for place, raw in enumerate(read):
             entry = self._entry(raw)
-            call = self._call_of(entry, place if len(read) > 1 else None, touched, answer_id)
+            call = self._call_of(entry, place if len(read) > 1 else None, touched, response_id)
             touched.add(call.handle)
             if raw.get("extra_content"):
                 self.signatures[call.handle] = raw["extra_content"]
             self._take(call, entry, events)
         return events
 
-    def legacy(self, function_call: Any, answer_id: str) -> list[Event]:
+    def legacy(self, function_call: Any, response_id: str) -> list[Event]:
         """`function_call`, which knows one call an answer. Some hosts send it empty beside the real ones."""
         function = self._read.table(function_call, "choices[0].delta.function_call")
         if not function.get("name") and not function.get("arguments"):
             return []
-        return self.feed([{"index": _LEGACY, "function": function}], answer_id)
+        return self.feed([{"index": _LEGACY, "function": function}], response_id)
 
     def close(self) -> list[Event]:
         """What could only be told at the end."""
@@ -113,7 +113,7 @@ class Calls:
 
     # --- what an entry says ---
 
-    def _entry(self, raw: Json) -> _Entry:
+    def _entry(self, raw: Json) -> _CallEntry:
         """Runs for each piece of a call: what is of the right type is not looked at twice."""
         function = raw.get("function") or raw.get("custom")
         if not isinstance(function, dict):
@@ -129,20 +129,20 @@ class Calls:
         arguments = function.get(INPUT if custom else "arguments")
         if not isinstance(arguments, str | dict):
             arguments = self._read.text(arguments, f"{_PLACE}[].function.arguments")
-        return _Entry(index, upstream_id or "", name or "", arguments, custom)
+        return _CallEntry(index, upstream_id or "", name or "", arguments, custom)
 
     # --- which call ---
 
-    def _call_of(self, entry: _Entry, place: int | None, touched: set[str], answer: str) -> _Call:
+    def _call_of(self, entry: _CallEntry, place: int | None, touched: set[str], response_id: str) -> _Call:
         known = self._known(entry, place, touched)
         if known is None or _is_next(known, entry):
-            return self._open(entry, answer)
+            return self._open(entry, response_id)
         if not known.upstream_id and entry.upstream_id:
             known.upstream_id = entry.upstream_id
             self._by_id[entry.upstream_id] = known
         return known
 
-    def _known(self, entry: _Entry, place: int | None, touched: set[str]) -> _Call | None:
+    def _known(self, entry: _CallEntry, place: int | None, touched: set[str]) -> _Call | None:
         """The call that an entry may go on with. Entries of one array are different calls: `touched` by it so far."""
         if entry.index is not None:
             return self._by_index.get(entry.index)
@@ -153,8 +153,8 @@ class Calls:
             return self._calls[place] if place < len(self._calls) else None
         return self._calls[-1] if self._calls and not touched else None
 
-    def _open(self, entry: _Entry, answer: str) -> _Call:
-        call = _Call(self._handle(entry.upstream_id, answer), entry.upstream_id, entry.index)
+    def _open(self, entry: _CallEntry, response_id: str) -> _Call:
+        call = _Call(self._handle(entry.upstream_id, response_id), entry.upstream_id, entry.index)
         self._calls.append(call)
         if entry.index is not None:
             self._by_index[entry.index] = call
@@ -162,18 +162,18 @@ class Calls:
             self._by_id[entry.upstream_id] = call
         return call
 
-    def _handle(self, upstream_id: str, answer: str) -> str:
+    def _handle(self, upstream_id: str, response_id: str) -> str:
         """The upstream's id where it is new in this answer, else one made of the answer's own id and a number."""
         handle, number = upstream_id, len(self._calls)
         while not handle or handle in self._handles:
-            mark = hashlib.sha256(answer.encode()).hexdigest()[:8]
+            mark = hashlib.sha256(response_id.encode()).hexdigest()[:8]
             handle, number = f"call_{mark}_{number}", number + 1
         self._handles.add(handle)
         return handle
 
     # --- what it says ---
 
-    def _take(self, call: _Call, entry: _Entry, events: list[Event]) -> None:
+    def _take(self, call: _Call, entry: _CallEntry, events: list[Event]) -> None:
         if entry.name and not call.started:
             call.name, call.custom = entry.name, entry.custom
             self._start(call, events)
@@ -181,7 +181,7 @@ class Calls:
             call.whole = call.whole or {}
             _merge(call.whole, entry.arguments)
         elif entry.arguments:
-            self._say(call, entry.arguments, events)
+            self._add_arguments(call, entry.arguments, events)
 
     def _start(self, call: _Call, events: list[Event]) -> None:
         call.started = True
@@ -190,7 +190,7 @@ class Calls:
             events.append(CallDelta(call.handle, f'{{"{INPUT}":"'))
         events += [CallDelta(call.handle, piece) for piece in call.pieces]
 
-    def _say(self, call: _Call, arguments: str, events: list[Event]) -> None:
+    def _add_arguments(self, call: _Call, arguments: str, events: list[Event]) -> None:
         # The standard library leaves halves of characters as they are; the encoder joins them.
         piece = json.dumps(arguments, ensure_ascii=False)[1:-1] if call.custom else arguments
         call.pieces.append(piece)
@@ -198,7 +198,7 @@ class Calls:
             events.append(CallDelta(call.handle, piece))
 
 
-def _is_next(known: _Call, entry: _Entry) -> bool:
+def _is_next(known: _Call, entry: _CallEntry) -> bool:
     """Whether an entry opens another call at a place where one is open."""
     if entry.upstream_id and known.upstream_id and (entry.upstream_id != known.upstream_id or known.index is not None):
         return entry.upstream_id != known.upstream_id

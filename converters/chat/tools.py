@@ -42,12 +42,12 @@ def fields(request: wire.Request, toolbox: Toolbox, dialect: ChatDialect, losses
 
 def _tool(function: Function, dialect: ChatDialect, losses: Losses) -> Json:
     parameters = tool_schema.of_tool(function.parameters, dialect, function.path, losses)
-    told: Json = {"name": function.name, "parameters": parameters}
+    described: Json = {"name": function.name, "parameters": parameters}
     if function.description:
-        told["description"] = function.description
+        described["description"] = function.description
     if dialect.strict_tools and function.strict is not None:
-        told["strict"] = function.strict
-    return {"type": "function", "function": told}
+        described["strict"] = function.strict
+    return {"type": "function", "function": described}
 
 
 def _has_calls(request: wire.Request) -> bool:
@@ -56,42 +56,44 @@ def _has_calls(request: wire.Request) -> bool:
 
 
 def _chosen(
-    asked: str | Json | None, functions: list[Function], dialect: ChatDialect, losses: Losses
+    requested: str | Json | None, functions: list[Function], dialect: ChatDialect, losses: Losses
 ) -> tuple[list[Function], str | Json | None]:
     """The functions to offer and the choice to send, None for the default."""
-    if isinstance(asked, dict) and asked.get("type") == "allowed_tools":
-        functions = _among(functions, asked.get("tools"))
-        asked = mode if isinstance(mode := asked.get("mode"), str) else None
-    if asked is None or asked == "auto":
+    if isinstance(requested, dict) and requested.get("type") == "allowed_tools":
+        functions = _among(functions, requested.get("tools"))
+        requested = mode if isinstance(mode := requested.get("mode"), str) else None
+    if requested is None or requested == "auto":
         return functions, None
-    if asked == "none":
+    if requested == "none":
         return ([], None) if dialect.tool_choice == "auto" else (functions, "none")
     if dialect.tool_choice == "auto":
-        losses.note(_CHOICE, str(asked), "this upstream chooses its tools itself")
+        losses.note(_CHOICE, str(requested), "this upstream chooses its tools itself")
         return functions, None
-    if asked == "required":
+    if requested == "required":
         return functions, "required"
-    if isinstance(asked, str):
-        losses.note(_CHOICE, asked, "the upstream knows no such choice")
+    if isinstance(requested, str):
+        losses.note(_CHOICE, requested, "the upstream knows no such choice")
         return functions, None
-    return _named(asked, functions, dialect, losses)
+    return _named(requested, functions, dialect, losses)
 
 
 def _named(
-    asked: Json, functions: list[Function], dialect: ChatDialect, losses: Losses
+    requested: Json, functions: list[Function], dialect: ChatDialect, losses: Losses
 ) -> tuple[list[Function], str | Json | None]:
-    named = next(iter(_among(functions, [asked])), None)
+    named = next(iter(_among(functions, [requested])), None)
     if named is None:
-        losses.note(_CHOICE, str(asked.get("name") or asked.get("type")), "no such tool is on offer here")
+        losses.note(_CHOICE, str(requested.get("name") or requested.get("type")), "no such tool is on offer here")
         return functions, None
     if dialect.tool_choice == "strings":
         return [named], "required"
     return functions, {"type": "function", "function": {"name": named.name}}
 
 
-def _among(functions: list[Function], asked: Any) -> list[Function]:
+def _among(functions: list[Function], requested: Any) -> list[Function]:
     """The functions that a list of {type, name, namespace?} names, by the client's names for them."""
-    names = {_name(choice) for choice in asked if isinstance(choice, dict)} if isinstance(asked, list) else set()
+    names = (
+        {_name(choice) for choice in requested if isinstance(choice, dict)} if isinstance(requested, list) else set()
+    )
     return [
         function
         for function in functions
@@ -99,9 +101,9 @@ def _among(functions: list[Function], asked: Any) -> list[Function]:
     ]
 
 
-def _name(asked: Json) -> tuple[str, str | None]:
+def _name(requested: Json) -> tuple[str, str | None]:
     """Name and namespace, None for any; of what names nothing, a name that no tool has."""
-    name, namespace = asked.get("name"), asked.get("namespace")
-    if not name and asked.get("type") == tools.TOOL_SEARCH:
+    name, namespace = requested.get("name"), requested.get("namespace")
+    if not name and requested.get("type") == tools.TOOL_SEARCH:
         name = tools.TOOL_SEARCH
     return name if isinstance(name, str) else "", namespace if isinstance(namespace, str) else None

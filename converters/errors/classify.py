@@ -38,55 +38,57 @@ def read(provider_name: str, status: int, headers: Mapping[str, str], body: byte
 
 def from_stream(provider_name: str, error: Any) -> Fault:
     """The fault in an error object that came within a 200 answer."""
-    said = read_value(error)
-    if said.status is not None:
-        return _fault(provider_name, said.status, {}, said)
-    wait = retry_after({}, said.wait, said.message)
-    return Fault(_kind_without_status(said), f"{provider_name}: {said.message}", None, wait)
+    error_body = read_value(error)
+    if error_body.status is not None:
+        return _fault(provider_name, error_body.status, {}, error_body)
+    wait = retry_after({}, error_body.wait, error_body.message)
+    return Fault(_kind_without_status(error_body), f"{provider_name}: {error_body.message}", None, wait)
 
 
 def blames_thinking(status: int, body: bytes) -> bool:
     """Whether an upstream's error answer says that earlier thinking, which went back to it, is not its own."""
     if status not in (400, 404):
         return False
-    said = read_body(body)
-    return words.THINKING.search(f"{' '.join(said.codes)} {said.message}") is not None
+    error_body = read_body(body)
+    return words.THINKING.search(f"{' '.join(error_body.codes)} {error_body.message}") is not None
 
 
-def _fault(provider_name: str, status: int, headers: Mapping[str, str], said: ErrorBody) -> Fault:
-    wait = retry_after(headers, said.wait, said.message)
-    kind = _kind(status, said, told_a_wait=wait is not None)
+def _fault(provider_name: str, status: int, headers: Mapping[str, str], error_body: ErrorBody) -> Fault:
+    wait = retry_after(headers, error_body.wait, error_body.message)
+    kind = _kind(status, error_body, has_wait=wait is not None)
     note = _redirection(headers) if 300 <= status < 400 else ""
     if kind == "rate_limited" and isinstance(wait, int) and wait > _LONGEST_WAIT:
         kind, note = "quota", f" (come back in {math.ceil(wait / 3600)} h)"
-    return Fault(kind, f"{provider_name} answered {status}{note}: {said.message}", status, wait)
+    return Fault(kind, f"{provider_name} answered {status}{note}: {error_body.message}", status, wait)
 
 
-def _kind(status: int, said: ErrorBody, *, told_a_wait: bool) -> Kind:
+def _kind(status: int, error_body: ErrorBody, *, has_wait: bool) -> Kind:
     if 300 <= status < 400:
         return "bad_request"  # of a wrong address, which no retry makes right
     if not 400 <= status < 600:
-        return _kind_without_status(said)
+        return _kind_without_status(error_body)
     # An overflow hides behind any status, also that of a rate limit: no wait makes such a request small enough.
-    if status == 413 or words.OVERFLOW.search(said.message):
+    if status == 413 or words.OVERFLOW.search(error_body.message):
         return "context_overflow"
-    kind = kind_of(said.codes)
+    kind = kind_of(error_body.codes)
     if kind == "rate_limited" or (kind is None and status == 429):
         # Whatever it says of plans and billing, an upstream that tells when to come back has not closed the account.
-        return "rate_limited" if told_a_wait or not words.QUOTA.search(said.message) else "quota"
-    return kind or words.kind_beside(status, said.message) or _kind_by_status(status, said)
+        return "rate_limited" if has_wait or not words.QUOTA.search(error_body.message) else "quota"
+    return kind or words.kind_beside(status, error_body.message) or _kind_by_status(status, error_body)
 
 
-def _kind_by_status(status: int, said: ErrorBody) -> Kind:
-    if status == 500 and (weak := weak_kind_of(said.codes)):
+def _kind_by_status(status: int, error_body: ErrorBody) -> Kind:
+    if status == 500 and (weak := weak_kind_of(error_body.codes)):
         return weak  # some call a refusal so; it would be repeated in vain
     return _STATUS.get(status) or ("server" if status >= 500 else "bad_request")
 
 
-def _kind_without_status(said: ErrorBody) -> Kind:
-    if words.OVERFLOW.search(said.message):
+def _kind_without_status(error_body: ErrorBody) -> Kind:
+    if words.OVERFLOW.search(error_body.message):
         return "context_overflow"
-    return kind_of(said.codes) or words.kind_alone(said.message) or weak_kind_of(said.codes) or "server"
+    return (
+        kind_of(error_body.codes) or words.kind_alone(error_body.message) or weak_kind_of(error_body.codes) or "server"
+    )
 
 
 def _redirection(headers: Mapping[str, str]) -> str:

@@ -136,18 +136,18 @@ def _message(value: Any, depth: int) -> str:
             return _message(first, depth - 1)
         case {"error": {"metadata": {"raw": raw}, **error}} if raw:
             return f"{_message(error, depth - 1)}: {_message(raw, depth - 1)}"
-        case {"msg": str(said), "loc": [*path]}:
-            return f"{'.'.join(str(step) for step in path[:_DEEPEST] if isinstance(step, str | int))}: {said}"
+        case {"msg": str(text), "loc": [*path]}:
+            return f"{'.'.join(str(step) for step in path[:_DEEPEST] if isinstance(step, str | int))}: {text}"
         case dict():
-            return next((said for key in _MESSAGE_KEYS if (said := _message(value.get(key), depth - 1))), "")
+            return next((message for key in _MESSAGE_KEYS if (message := _message(value.get(key), depth - 1))), "")
         case _:
             return ""
 
 
 def _codes(error: Json) -> list[str]:
     # The same numbers mean different things in `status_code` and in `code`.
-    said = ((key, _code(error.get(key))) for key in _CODE_KEYS)
-    return [f"{key} {code}" if key == "status_code" else code for key, code in said if code]
+    codes = ((key, _code(error.get(key))) for key in _CODE_KEYS)
+    return [f"{key} {code}" if key == "status_code" else code for key, code in codes if code]
 
 
 def _code(value: Any) -> str:

@@ -11,7 +11,7 @@ _LONGEST = 31 * 86_400
 _NUMBER = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,12})?")
 _DATE = re.compile(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} 20[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT")
 
-_ASKED = re.compile(
+_PHRASE = re.compile(
     r"(?:(?:try|retry|retrying)(?: it)?(?: again)? (?:in|after)|resets? (?:in|after)|wait(?: for)?|"
     r"available(?: again)? in):? (?:about |approximately )?(?=[0-9])",
     re.IGNORECASE,
@@ -30,11 +30,11 @@ def retry_after(headers: Mapping[str, str], field: float | None, text: str) -> i
 
     `field` is what a field of the body told, in seconds.
     """
-    said = {name.lower(): value.strip() for name, value in headers.items()}
+    values = {name.lower(): value.strip() for name, value in headers.items()}
     waits = (
-        _milliseconds(said.get("retry-after-ms", "")),
-        _seconds(said.get("retry-after", "")),
-        _until(said.get("retry-after", ""), said.get("date", "")),
+        _milliseconds(values.get("retry-after-ms", "")),
+        _seconds(values.get("retry-after", "")),
+        _until(values.get("retry-after", ""), values.get("date", "")),
         field,
         _in_words(text),
     )
@@ -66,9 +66,9 @@ def _until(date: str, now: str) -> float | str | None:
 
 def _in_words(text: str) -> float | None:
     """The wait in "Please try again in 6m0s." or "retry after 20 seconds"."""
-    if (asked := _ASKED.search(text)) is None:
+    if (phrase := _PHRASE.search(text)) is None:
         return None
-    at, wait = asked.end(), 0.0
+    at, wait = phrase.end(), 0.0
     for _ in range(_MOST_PARTS):
         if (part := _PART.match(text, at)) is None:
             break

@@ -75,21 +75,21 @@ def _limit(role: str) -> Limit:
 
 def _blocks(role: str, content: list[Any]) -> Iterator[Entry]:
     """What is said in one go is one entry; calls, outputs and thinking have entries of their own."""
-    said: list[str] = []
+    texts: list[str] = []
     for element in content:
         kind = str(element.get("type")) if isinstance(element, dict) else ""
         if kind.endswith(("tool_use", "tool_result", "thinking")):
-            yield from _said(role, said)
+            yield from _message_entries(role, texts)
             yield _block(kind, element)
         else:
-            said.append(parts.part(element))
-    yield from _said(role, said)
+            texts.append(parts.part(element))
+    yield from _message_entries(role, texts)
 
 
-def _said(role: str, said: list[str]) -> Iterator[Entry]:
-    if said:
-        yield Entry(role, "\n".join(said), _limit(role))
-        said.clear()
+def _message_entries(role: str, texts: list[str]) -> Iterator[Entry]:
+    if texts:
+        yield Entry(role, "\n".join(texts), _limit(role))
+        texts.clear()
 
 
 def _block(kind: str, block: Json) -> Entry:

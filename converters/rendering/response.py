@@ -125,9 +125,9 @@ class RenderedResponse:
 
 
 def _failure(fault: Fault) -> str:
-    told = "CUT" if fault.kind == "cut" else f"FAILED ({fault.kind})"
+    outcome = "CUT" if fault.kind == "cut" else f"FAILED ({fault.kind})"
     wait = f" (retry after {fault.retry_after})" if fault.retry_after else ""
-    return f"{told}: {glance(fault.message, 250)}{wait}"
+    return f"{outcome}: {glance(fault.message, 250)}{wait}"
 
 
 def _cost(usage: UsageReported | None) -> list[str]:

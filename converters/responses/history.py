@@ -112,28 +112,28 @@ def as_developer(parts: list[wire.Part]) -> list[wire.Part]:
     texts = [part.text for part in parts if isinstance(part, wire.TextPart)]
     if len(texts) < len(parts):
         return [_text(_DEVELOPER_START), *parts, _text(_DEVELOPER_END)]
-    said = "\n\n".join(texts)
-    return [_text(f"{_DEVELOPER_START}\n{said}\n{_DEVELOPER_END}")] if said.strip() else []
+    text = "\n\n".join(texts)
+    return [_text(f"{_DEVELOPER_START}\n{text}\n{_DEVELOPER_END}")] if text.strip() else []
 
 
 _DEVELOPER_START, _DEVELOPER_END = "<developer_message>", "</developer_message>"
 
 
 def _turns(items: list[wire.Item], losses: Losses) -> Iterator[Turn]:
-    outputs, answered = _pair(items)
+    outputs, paired_outputs = _pair(items)
     ids = UniqueNames("_")
     step: Step | None = None
-    step_answered = False  # an output of this step has been passed: the next thing the model says is a new step
+    step_has_output = False  # an output of this step has been passed: the next thing the model says is a new step
     for index, item in enumerate(items):
         path = f"input[{index}]"
-        if isinstance(item, wire.OutputItem | wire.ToolSearchOutputItem) and index in answered:
-            step_answered = True
+        if isinstance(item, wire.OutputItem | wire.ToolSearchOutputItem) and index in paired_outputs:
+            step_has_output = True
             continue
         if _is_step_item(item):
-            if step is None or step_answered:
+            if step is None or step_has_output:
                 if step:
                     yield step
-                step, step_answered = Step(path=path), False
+                step, step_has_output = Step(path=path), False
             _add(step, item, path, outputs.get(index), items, ids, losses)
             continue
         message = _message(item, path, losses)
@@ -141,7 +141,7 @@ def _turns(items: list[wire.Item], losses: Losses) -> Iterator[Turn]:
             continue
         if step:
             yield step
-            step, step_answered = None, False
+            step, step_has_output = None, False
         yield message
     if step:
         yield step
@@ -155,14 +155,14 @@ def _pair(items: list[wire.Item]) -> tuple[dict[int, int], set[int]]:
     """
     waiting: dict[str, deque[int]] = defaultdict(deque)
     outputs: dict[int, int] = {}
-    asked = -1  # where the user last spoke
+    last_user_message = -1  # where the user last spoke
     for index, item in enumerate(items):
         match item:
             case wire.MessageItem(role="user"):
-                asked = index
+                last_user_message = index
             case wire.FunctionCallItem() | wire.CustomCallItem() | wire.ToolSearchCallItem():
                 same = waiting[item.call_id or ""]
-                while same and same[0] < asked:
+                while same and same[0] < last_user_message:
                     same.popleft()
                 same.append(index)
             case wire.OutputItem() | wire.ToolSearchOutputItem() if waiting.get(item.call_id or ""):

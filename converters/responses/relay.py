@@ -147,22 +147,22 @@ class Watch:
             self.has_content = True
             return
         self.failed = True
-        match _loaded(message):
+        match _parsed(message):
             case {"response": {"error": error}} if error is not None:
                 self.error = error
 
     def _note_error(self, message: sse.Message) -> None:
-        said = _loaded(message)
-        if isinstance(said, dict) and "error" in (message.event, said.get("type")):
-            self.error = said.get("error") or said
+        event = _parsed(message)
+        if isinstance(event, dict) and "error" in (message.event, event.get("type")):
+            self.error = event.get("error") or event
 
 
 def _type(message: sse.Message) -> str:
-    said = _loaded(message)
-    return str(said.get("type", message.event)) if isinstance(said, dict) else message.event
+    event = _parsed(message)
+    return str(event.get("type", message.event)) if isinstance(event, dict) else message.event
 
 
-def _loaded(message: sse.Message) -> Any:
+def _parsed(message: sse.Message) -> Any:
     try:
         return jsontext.loads(message.data)
     except ValueError:

@@ -51,8 +51,8 @@ def tail_of(upstream_id: str, request: wire.Request, created_at: int) -> str:
 
 
 def _digest(request: wire.Request, created_at: int) -> str:
-    asked = {name: value for name, value in request.raw.items() if name != "stream"}  # the same ids with and without
-    return hashlib.sha256(jsontext.dumps([asked, created_at])).hexdigest()[:24]
+    raw = {name: value for name, value in request.raw.items() if name != "stream"}  # the same ids with and without
+    return hashlib.sha256(jsontext.dumps([raw, created_at])).hexdigest()[:24]
 
 
 def blank(request: wire.Request, response_id: str, created_at: int) -> Json:
