@@ -1,10 +1,9 @@
 """The boundary to bytes that we do not own: nothing raises out of a conversion, whatever the upstream sends.
 
-A surprise, which is a mistake of ours, ends the response as any failure does. Where even that cannot be told, the
-client reads words that need nothing of the conversion: it never waits for an end that does not come.
+A surprise, which is a mistake of ours, ends the response as any failure does. Where even that fails, the client
+gets a fixed error that needs nothing of the conversion: it never waits for an end that does not come.
 
-Nothing is told either before there is content (`committed`): until then the client has read nothing, and whatever fails
-may be tried elsewhere.
+Nothing goes to the client before there is content (`committed`): until then the request may be retried elsewhere.
 """
 
 import traceback
@@ -23,7 +22,7 @@ _LAST_ANSWER = errors.client_response(CONVERSION_FAULT, "other")
 
 
 class Conversion(ABC):
-    """What all conversions offer. `path` follows the provider's base address; `stream` is what the client asked for."""
+    """What all conversions offer. `path` follows the provider's base address; `stream`: the client requested one."""
 
     path: str
     headers: Mapping[str, str]
@@ -32,11 +31,11 @@ class Conversion(ABC):
     stream: bool
     provider_name: str
     progress: int = 0
-    """Grows with each piece of the response that says something; comments and pings do not."""
+    """Grows with each piece of the response that carries something; comments and pings do not."""
     surprise: str = ""
     """What should not have happened, and where: for whoever mends it, and never for the client. Holds no value."""
     committed: bool = False
-    """The client of a stream has been told something, so that its end will be told there, too."""
+    """The client of a stream has read something, so that its end goes there, too."""
     blames_reasoning: bool = False
     """The upstream refused the request for the thread's earlier reasoning, so that one without may be taken."""
 
@@ -58,13 +57,13 @@ class Conversion(ABC):
 
     @property
     def failed(self) -> bool:
-        """The response failed, and its end was told where it could be: what still comes is not needed."""
+        """The response failed, and its end was written where it could be: what still comes is not needed."""
         return self._gave_up or self._fault is not None
 
     @property
     @abstractmethod
     def usage(self) -> Json | None:
-        """The tokens that the upstream counted, in the form of a Responses answer; None as long as it said nothing."""
+        """The tokens that the upstream counted, in the form of the Responses API; None as long as there are none."""
 
     def feed(self, data: bytes) -> list[bytes]:
         """What the client reads now, for these bytes of the upstream's 200 response, freed from content encoding."""
@@ -81,21 +80,21 @@ class Conversion(ABC):
         return self._once_committed(self._fail, fault)
 
     def commit(self) -> list[bytes]:
-        """The client waits no longer for content: what is known of the response is told now, and all that follows."""
+        """The client waits no longer for content: it gets what there is of the response, and then all that follows."""
         held, self._held, self.committed = self._held, [], True
         return held
 
     def whole(self) -> ClientResponse:
-        """What a client gets that reads no stream: one that asked for none, after `close`, or one that has read nothing
+        """What a client gets that reads no stream: one that requested none, after `close`, or one that has read nothing
         of a stream that failed."""
         return self._refusal or self._guarded_response(self._whole)
 
     def refused(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        """The upstream answered with an error: `fault` says why, `whole` what the client is told."""
+        """The upstream sent an HTTP error: `fault` is the reason, `whole` the client's response."""
         self._refusal = self._guarded_response(self._refused, status, headers, body)
 
     def keepalive(self) -> list[bytes]:
-        """A record that says nothing but counts as life: Codex counts any data line, and no comment."""
+        """A record without content that counts as life: Codex counts any data line, and no comment."""
         return [b'event: keepalive\ndata: {"type":"keepalive"}\n\n'] if self.stream else []
 
     # --- what each conversion does, and what comes of a surprise in it ---
@@ -103,12 +102,12 @@ class Conversion(ABC):
     @property
     @abstractmethod
     def _fault(self) -> Fault | None:
-        """Of a response; what a refusal says is kept here."""
+        """Of a response; that of a refusal is kept here."""
 
     @property
     @abstractmethod
     def _has_content(self) -> bool:
-        """Something was said that is worth reading, or a response without content is complete."""
+        """There is something worth reading, or a response without content is complete."""
 
     @abstractmethod
     def _feed(self, data: bytes) -> list[bytes]: ...
@@ -153,7 +152,7 @@ class Conversion(ABC):
             self.surprise = _placed(error)
         try:
             return self._fail(Fault("server", f"{self.provider_name} sent an answer that could not be read"))
-        except Exception:  # its own words fail it, too
+        except Exception:  # failing failed, too
             self._gave_up = True
             return [_LAST_RECORD] if self.stream else []
 

@@ -6,9 +6,9 @@
     client <- conversion.feed(bytes from upstream) ... conversion.close()
 
 `feed`, `close` and `fail` never raise (`boundary.py` sees to that): what goes wrong becomes the stream's one terminal
-event. They say nothing before there is content to tell (`committed`): a response that fails before that can still be
-asked of somebody else, and `whole` is the error that the client is told if it is not. `whole` is also the response of a
-client that asked for no stream, made of the same events.
+event. They give nothing before there is content (`committed`): a request whose response fails before that can still be
+retried elsewhere, and `whole` is the client's error if it is not. `whole` is also the response for a client that
+requested no stream, made of the same events.
 """
 
 from functools import cached_property
@@ -38,7 +38,7 @@ load = wire.load
 
 
 class ClientRequest:
-    """What a client asks, loaded, and validated once for all conversions that need it so."""
+    """A client's request, loaded, and validated once for all conversions that need it so."""
 
     def __init__(self, raw: Json) -> None:
         self.raw = raw
@@ -76,7 +76,7 @@ def passes_as_it_is(raw: Json) -> bool:
 
 
 def model_of(raw: Json) -> str:
-    """The model that a request asks for.
+    """The model that a request names.
 
     Raises:
         RequestError: it names none.

@@ -40,7 +40,7 @@ class DeltaTemplate:
         return self._tries < _MOST_TRIES
 
     def learn(self, data: bytes, key: str) -> None:
-        """`key` names the one field of the message that says something, "" if there are more."""
+        """`key` names the one field of the message that holds something, "" if there are more."""
         self._tries += 1
         self.key = ""
         if key and data.count(b'"%b"' % key.encode()) == 1 and (found := _field(key).search(data)):

@@ -1,8 +1,8 @@
 """How a provider departs from its protocol, as typed flags: what all protocols share. Each has its own beside this.
 
 The defaults are the protocol as its inventor serves it. A provider's data (`addons/routing/providers.toml`, the user's
-routes file) sets what differs; no code asks for a provider's name. Facts behind the flags: the providers' documentation
-and recorded answers, 2026.
+routes file) sets what differs; no code looks at a provider's name. Facts behind the flags: the providers' documentation
+and recorded responses, 2026.
 """
 
 from collections.abc import Collection
@@ -16,11 +16,11 @@ from converters.jsontext import Json
 type Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 EFFORTS: tuple[Effort, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-"""All efforts that a client may ask for, weakest first; others (`ultra`, a typo) are clamped."""
+"""All efforts that a client may request, weakest first; others (`ultra`, a typo) are clamped."""
 
 
 def nearest_effort(requested: str, known: Collection[Effort]) -> Effort:
-    """The known effort nearest to what a client asks for, the stronger of two; `known` is not empty.
+    """The known effort nearest to the requested one, the stronger of two; `known` is not empty.
 
     Only `none` itself means off. `ultra` is the most, any other unknown word is `medium`.
     """
@@ -74,10 +74,10 @@ class Dialect(BaseModel):
     whose very name is refused upstream (400 in every turn), or that the client cannot run although it offers them."""
 
     continue_on_length: bool = False
-    """An answer cut by the length limit tells Codex to go on by itself, a few times a turn, instead of an error."""
+    """Codex continues by itself a response that the length limit cut, a few times a turn, instead of an error."""
 
     continue_on_empty: bool = True
-    """An answer to a tool's output that says and calls nothing lets Codex ask once more; else its turn ends there, in
+    """A response to a tool's output without text or call lets Codex send once more; else its turn ends there, in
     the middle of the work (reasoning models do so now and then)."""
 
     extra_body: Sent = Field(default_factory=dict)

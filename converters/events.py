@@ -1,4 +1,4 @@
-"""The handful of things that a model can say, as frozen values.
+"""The few kinds of events that a response is made of, as frozen values.
 
 Decoders report them (`<protocol>.response`), one encoder turns them into a Responses stream
 (`responses.encoder.Encoder`). There are no "ended" events: whatever starts next ends what was open, and only the
@@ -11,13 +11,13 @@ from typing import Literal
 from converters.errors import Fault
 
 type StopReason = Literal["stop", "tool_calls", "length", "content_filter", "pause"]
-"""Why an answer ended. `pause`: the upstream wants to be asked again with what it said so far (Anthropic's pause_turn).
-"""
+"""Why a response ended. `pause`: the upstream wants another request with its output so far (Anthropic's
+pause_turn)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The upstream began to answer. Both are empty when the upstream does not say; a second report is ignored."""
+    """The upstream's response began. Both are empty when the upstream sends none; a second report is ignored."""
 
     upstream_id: str
     model: str
@@ -25,7 +25,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """A piece of the answer's text, never empty. Refusals are text too: Codex drops refusal parts."""
+    """A piece of the response's text, never empty. Refusals are text too: Codex drops refusal parts."""
 
     text: str
 
@@ -49,9 +49,9 @@ class ReasoningSealed:
 
 @dataclass(frozen=True, slots=True)
 class CallStarted:
-    """The model asks for a tool, by the plain function name that was offered upstream.
+    """The model calls a tool, by the plain function name that was offered upstream.
 
-    `call_id` is the decoder's own handle: the upstream's id where that is given and new in this answer, else minted.
+    `call_id` is the decoder's own handle: the upstream's id where that is given and new in this response, else minted.
     """
 
     call_id: str
@@ -83,7 +83,7 @@ class UsageReported:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The upstream said why it stopped. Reported once, at the end, after usage.
+    """The upstream gave the reason why it stopped. Reported once, at the end, after usage.
 
     `explanation` is for the user, where the upstream gives one (Anthropic's `stop_details` of a refusal).
     """
@@ -94,7 +94,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The answer broke off: an error in the stream, or an end without a finish."""
+    """The response broke off: an error in the stream, or an end without a finish."""
 
     fault: Fault
 

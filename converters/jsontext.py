@@ -2,7 +2,7 @@
 
 Whatever `loads` gives can be written again, within anything of ours: its numbers fit into 64 bits (larger integers are
 floats), its texts are Unicode, and nothing in it is nested deeper than `MOST_LEVELS`. This is the one place where depth
-is checked, for requests, answers, calls' arguments and seals: whoever walks through a loaded value may recurse.
+is checked, for requests, responses, calls' arguments and seals: whoever walks through a loaded value may recurse.
 
 orjson is strict where the field is not: a lone surrogate (half an emoji, cut by somebody's tokenizer) makes it refuse a
 whole message. The halves become U+FFFD, which upstreams take. So do bytes that are no UTF-8, for the same reason.
@@ -28,7 +28,7 @@ def dumps(value: Any) -> bytes:
 
 
 MOST_LEVELS = 128
-"""Of objects and lists within each other. orjson writes 254, and a request or an answer adds a dozen around a part."""
+"""Of objects and lists within each other. orjson writes 254, and a request or a response adds a dozen around a part."""
 
 
 class TooDeep(ValueError):

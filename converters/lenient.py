@@ -1,7 +1,7 @@
 """An upstream's values, taken for what they should be.
 
-What is null, empty or absent says nothing. What is of another type than it should be is left out, and listed as a loss
-with its place; the rest of the answer is told. Nothing here raises, whatever JSON holds.
+What is null, empty or absent is not there. What is of another type than it should be is left out, and listed as a loss
+with its place; the rest of the response is converted. Nothing here raises, whatever JSON holds.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ _KINDS: dict[type, str] = {str: "a text", list: "a list", dict: "an object", boo
 
 
 class Reader:
-    """Reads one answer. Places are JSON paths into it, `[]` for any place in a list: a loss is listed once."""
+    """Reads one response. Places are JSON paths into it, `[]` for any place in a list: a loss is listed once."""
 
     def __init__(self, losses: Losses) -> None:
         self._losses = losses
@@ -38,7 +38,7 @@ class Reader:
         return surrogates.whole(self.text(value, place))
 
     def number(self, value: Any, place: str) -> int:
-        """How many; 0 where nothing is said."""
+        """How many; 0 where there is none."""
         return self.number_or_none(value, place) or 0
 
     def number_or_none(self, value: Any, place: str) -> int | None:

@@ -36,7 +36,7 @@ type KeyHeader = Literal["bearer", "x-api-key"]
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """Who answers, as far as a converter needs to know; its name stands in messages to the user."""
+    """The upstream, as far as a converter needs to know it; its name stands in messages to the user."""
 
     provider_name: str
     protocol: str
@@ -47,7 +47,7 @@ class Upstream:
 class Decoder(Protocol):
     """What each protocol's decoder offers: messages in, events out; nothing raises, whatever the upstream sends.
 
-    `feed` tells what one record of a stream adds, and nothing twice. After Finished or Failed it tells nothing more.
+    `feed` reports what one record of a stream adds, and nothing twice; after Finished or Failed nothing more.
     `close` is the end of the bytes: it reports Finished or Failed if nothing did yet. `whole` takes a body that is no
     stream, in place of all `feed`s; only `close` follows.
     """
@@ -69,7 +69,7 @@ class WireProtocol:
     """
 
     path: str
-    """Where one asks, behind a base address; `{model}` stands for the model's name."""
+    """The endpoint's path, behind a base address; `{model}` stands for the model's name."""
     dialect: type[Dialect]
     decoder: Callable[[str, Any, Losses], Decoder]
     rendering: Rendering
@@ -80,7 +80,7 @@ class WireProtocol:
     always_versioned: bool = False
     """Its clients put /v1 behind every base address (`https://host/api`); else only behind one without any path."""
     other_paths: tuple[str, ...] = ()
-    """What else its clients ask for beside `path`."""
+    """Paths that its clients request beside `path`."""
 
     def path_for(self, model: str) -> str:
         return self.path.replace("{model}", quote(model, safe=""))

@@ -1,5 +1,5 @@
 """A conversion for a Responses upstream: records pass as they are, up to the terminal event; only an end that does not
-come is told."""
+come is added."""
 
 from collections.abc import Mapping
 
@@ -33,7 +33,7 @@ class RelayedConversion(Conversion):
         self._is_stream: bool | None = None if self.stream else False  # None: nothing came yet
         self._broken: Fault | None = None
         self._is_upstreams = False
-        """The failure was told by the upstream itself, in words that Codex knows."""
+        """The failure is in the upstream's own records, which Codex understands."""
 
     @property
     def progress(self) -> int:  # type: ignore[override]  # what passes is counted where it is looked at
@@ -95,7 +95,7 @@ class RelayedConversion(Conversion):
     def _fail(self, fault: Fault) -> list[bytes]:
         if self._watch.ended or self._broken is not None:
             return []
-        if self._watch.error is not None:  # says more than the end that came of it
+        if self._watch.error is not None:  # more precise than the end that came of it
             fault = errors.from_stream(self.provider_name, self._watch.error)
         self._broken = fault
         return [errors.terminal_event(fault, "codex")] if self.stream else []

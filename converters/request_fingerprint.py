@@ -1,4 +1,4 @@
-"""What matters of a Responses request, so that a recorded one is known again when it is asked anew.
+"""What matters of a Responses request, so that a recorded one is known again when it is sent anew.
 
 | part of the request                            | in the fingerprint                                   |
 |------------------------------------------------|------------------------------------------------------|
@@ -9,7 +9,7 @@
 | instructions, messages of developer and system | nothing: a client's own prompts change with versions |
 | Codex's words in the user's name               | nothing: folder, date, AGENTS.md, skills             |
 | reasoning                                      | nothing: what was thought came from the upstream     |
-| ids, arguments, what tools said, all settings  | nothing: they differ from run to run                 |
+| ids, arguments, tools' outputs, all settings   | nothing: they differ from run to run                 |
 """
 
 import re
@@ -22,7 +22,7 @@ from converters.jsontext import Json
 from converters.responses import wire
 
 _CONTEXT = re.compile(r"<(\w+)>.*</\1>|<environment_context>.*|# AGENTS\.md instructions.*", re.DOTALL)
-"""What Codex says in the user's name: blocks such as `<environment_context>`."""
+"""What Codex writes in the user's name: blocks such as `<environment_context>`."""
 
 _SPACE = re.compile(r"\s+")
 _LONGEST_LINE = 120
@@ -54,7 +54,7 @@ class RequestFingerprint:
         return cls(request.model, frozenset(_names(request.tools or [])), tuple(_lines(request.input, fold)))
 
     def likeness(self, other: Self) -> float:
-        """From 0, nothing in common, to 1, the same. What is said counts most."""
+        """From 0, nothing in common, to 1, the same. The conversation counts most."""
         items = SequenceMatcher(None, self.items, other.items, autojunk=False).ratio()
         words = SequenceMatcher(None, _words(self), _words(other), autojunk=False).ratio()
         either = self.tools | other.tools

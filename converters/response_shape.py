@@ -1,6 +1,6 @@
-"""The shape of an answer: what kinds of things came in which order and under which keys, without the words.
+"""The shape of a response: what kinds of things came in which order and under which keys, without the words.
 
-Knows no protocol: an answer is JSON, or a stream of JSON records.
+Knows no protocol: a response is JSON, or a stream of JSON records.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ _VOCABULARY = {"type", "object", "role", "status", "finish_reason", "stop_reason
 """Keys whose values are words of the protocol, not of the model."""
 
 _NAMES = {"type", "object", "role"}
-"""Of these, the ones that stand beside something and say nothing alone."""
+"""Of these, the ones that stand beside something and mean nothing alone."""
 
 _KINDS: dict[type, str] = {str: "string", bool: "boolean", int: "number", float: "number"}
 
@@ -35,7 +35,7 @@ class ResponseShape:
         return cls(tuple(kinds), frozenset(path for record in records for path in _paths(record)))
 
     def differences(self, now: Self) -> list[str]:
-        """What another answer has (`+`) and what it lacks (`-`), a line each."""
+        """What another response has (`+`) and what it lacks (`-`), a line each."""
         order = list(unified_diff(self.order, now.order, n=1, lineterm=""))[2:]
         gone, new = sorted(self.paths - now.paths), sorted(now.paths - self.paths)
         return [*order, *(f"-{path}" for path in gone), *(f"+{path}" for path in new)]
@@ -55,7 +55,7 @@ def _records(body: bytes) -> Iterator[Any]:
 
 
 def _kinds(records: list[Any]) -> Iterator[str]:
-    """Each record's own word for it, or else the keys that say something."""
+    """Each record's own word for it, or else the keys that hold something."""
     envelope = _envelope(records)
     for record in records:
         if not isinstance(record, dict):
@@ -76,7 +76,7 @@ def _envelope(records: list[Any]) -> set[str]:
 
 
 def _telling(record: Any) -> Iterator[tuple[str, Any]]:
-    """Where a record says something: `content` for a text however deep, `usage` for the numbers below it."""
+    """Where a record holds something: `content` for a text however deep, `usage` for the numbers below it."""
     for path, value in _leaves(record, ""):
         key = path.rpartition(".")[2] if isinstance(value, str) else path.partition(".")[0]
         if value and key not in _NAMES and "[]" not in key:
@@ -84,7 +84,7 @@ def _telling(record: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _paths(record: Any) -> Iterator[str]:
-    """null tells nothing: a field that may be null is there or is not, as it pleases."""
+    """null means nothing: a field that may be null is there or is not, as it pleases."""
     for path, value in _leaves(record, ""):
         if path == "type":
             continue  # it stands in the order

@@ -6,7 +6,7 @@ What an upstream wants back (signatures, exact reasoning text) travels there, so
     tcx1.<family>.<base64url of the payload's JSON>
 
 `family` names who understands the payload (`chat`, `anthropic`, `summary`), not where it came from: a payload that only
-one host accepts says so itself. A seal of another family is dropped, never sent on.
+one host accepts names it itself. A seal of another family is dropped, never sent on.
 """
 
 import base64
@@ -39,5 +39,5 @@ def is_ours(sealed: str | None) -> bool:
 
 
 OPEN = wrap("open", None)
-"""Stands where nothing had to be sealed: it says whose reasoning this is. OpenAI looks for the id of a reasoning item
+"""Stands where nothing had to be sealed: it shows whose reasoning this is. OpenAI looks for the id of a reasoning item
 that has no `encrypted_content` among what it stored: "Item with id 'rs_...' not found"."""

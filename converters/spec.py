@@ -22,7 +22,7 @@ class ConversionSpec:
     """The client wants the body of POST /responses/compact."""
 
     reasoning_stripped: bool = False
-    """The upstream had refused the thread's earlier reasoning: it is asked without."""
+    """The upstream had refused the thread's earlier reasoning: this request goes without."""
 
     def as_json(self) -> str:
         upstream = self.upstream

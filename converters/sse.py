@@ -60,7 +60,7 @@ class Splitter:
         return blocks
 
     def rest(self) -> bytes:
-        """What came behind the last record; to be asked for once, at the end."""
+        """What came behind the last record; to be called once, at the end."""
         block = b"".join(self._pieces)
         self._pieces, self._size = [], 0
         self.too_long = self.too_long or len(block) > self._limit

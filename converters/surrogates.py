@@ -1,7 +1,7 @@
 """Halves of characters: what stands beyond U+FFFF is two `\\u` escapes in JSON, and some upstreams cut between them.
 
 A text that ends in one half and a later one that begins with the other are one character again. Python holds a half as
-a lone surrogate, which cannot be written: whoever keeps texts of an answer makes them `whole`.
+a lone surrogate, which cannot be written: whoever keeps texts of a response makes them `whole`.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Where Anthropic's prompt cache is told to remember: at most four marks, on what stays the same in later turns.
+"""The marks for Anthropic's prompt cache: at most four, on what stays the same in later turns.
 
 | mark                                     | why                                                                     |
 |------------------------------------------|-------------------------------------------------------------------------|

@@ -6,7 +6,7 @@
 | input_image, data URL of jpeg/png/gif/webp | image, base64                                             |
 | input_image, http(s) URL                   | image, url                                                |
 | input_file, data URL of a PDF              | document, base64                                          |
-| encrypted_content of a tool's output       | text: it is what another agent of the client said         |
+| encrypted_content of a tool's output       | text: another agent of the client wrote it                |
 | anything else                              | a short note in its place, and a loss                     |
 """
 

@@ -1,4 +1,4 @@
-"""How a provider departs from Anthropic Messages; each flag says what breaks without it."""
+"""How a provider departs from Anthropic Messages; each flag names what breaks without it."""
 
 from typing import ClassVar, Literal
 
@@ -25,7 +25,7 @@ class AnthropicDialect(Dialect):
     """What `output_config.effort` knows; empty: the field is not sent."""
 
     thinking_off: bool = True
-    """False: `thinking: {"type": "disabled"}` is refused; it is left out and the least effort asked for."""
+    """False: `thinking: {"type": "disabled"}` is refused; it is left out and the least effort is sent."""
 
     thinking_display: bool = False
     """Ask for `display: "summarized"`: where omitted thinking is the default (Opus 4.7 and later); others refuse it."""

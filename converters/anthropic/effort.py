@@ -1,6 +1,6 @@
 """How deep a model thinks.
 
-| Codex asks for           | budget                 | adaptive                           | enabled              |
+| Codex sends              | budget                 | adaptive                           | enabled              |
 |--------------------------|------------------------|------------------------------------|----------------------|
 | an effort                | enabled, budget_tokens | adaptive, output_config.effort     | enabled (+ effort)   |
 | a summary, but no effort | as for medium          | adaptive                           | enabled              |
@@ -25,12 +25,12 @@ _BUDGETS: dict[Effort, int] = {
     "max": 32000,
 }
 _LEAST_BUDGET = 1024  # Anthropic refuses less
-_ROOM = 4096  # tokens kept free for the answer: the budget counts towards max_tokens
+_ROOM = 4096  # tokens kept free for the response: the budget counts towards max_tokens
 
 
 @dataclass(frozen=True, slots=True)
 class ThinkingPlan:
-    """What a request says of thinking, made once for it by `plan`.
+    """What a request sends about thinking, made once for it by `plan`.
 
     `field` is the body's `thinking`, `effort` its `output_config.effort`; None: not sent, so that the model does what
     it does by default. A plan is replaced, never changed, when the rest of the request leaves thinking no room: a
@@ -48,10 +48,10 @@ class ThinkingPlan:
 def plan(
     reasoning: wire.ReasoningSettings | None, dialect: AnthropicDialect, max_tokens: int, losses: Losses
 ) -> ThinkingPlan:
-    """The plan for what a client asks for, in the dialect's mode (the columns of the table above).
+    """The plan for what a client requests, in the dialect's mode (the columns of the table above).
 
-    Whoever asks for nothing gets the model's default. A client that wants a summary wants thinking, though it names no
-    effort. What is asked for and cannot be had is a loss; the nearest is taken.
+    Who requests nothing gets the model's default. A client that wants a summary wants thinking, though it names no
+    effort. What is requested and cannot be had is a loss; the nearest is taken.
     """
     requested = reasoning.effort if reasoning else None
     if dialect.thinking == "none" or reasoning is None or (requested is None and reasoning.summary in (None, "none")):
@@ -72,7 +72,7 @@ def plan(
 
 
 def _budget(requested: str, max_tokens: int, losses: Losses) -> Json | None:
-    """Thinking within the limit, the answer's share kept free; None where the limit leaves no room for any."""
+    """Thinking within the limit, the response's share kept free; None where the limit leaves no room for any."""
     wanted = _BUDGETS[nearest_effort(requested, tuple(_BUDGETS))]
     budget = min(wanted, max_tokens - min(_ROOM, max_tokens // 2))
     if budget < _LEAST_BUDGET:
@@ -91,7 +91,7 @@ def _effort(requested: str | None, dialect: AnthropicDialect, losses: Losses) ->
 
 
 def _off(dialect: AnthropicDialect, losses: Losses) -> ThinkingPlan:
-    """No thinking, or as little as the model lets us ask for."""
+    """No thinking, or as little as the model allows."""
     if dialect.thinking_off:
         return ThinkingPlan({"type": "disabled"})
     losses.note("reasoning.effort", "none", "this model always thinks")
@@ -106,7 +106,7 @@ def _off(dialect: AnthropicDialect, losses: Losses) -> ThinkingPlan:
 
 
 def without_thinking(plan: ThinkingPlan) -> ThinkingPlan:
-    """The same depth of answer, but no thinking before it."""
+    """The same depth of response, but no thinking before it."""
     return replace(plan, field={"type": "disabled"})
 
 

@@ -19,7 +19,7 @@ _BROKEN: dict[str, Kind] = {"error": "server", "abort": "server", "aborted": "se
 
 
 def stop_reason(reason: str) -> StopReason:
-    """A word that nobody knows is a plain stop: the answer is there."""
+    """An unknown reason is a plain stop: the response is there."""
     return _STOP.get(reason, "stop")
 
 

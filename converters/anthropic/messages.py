@@ -5,9 +5,9 @@
 | the user's message                  | user: its blocks                                                              |
 | a later developer message           | user: its text, marked, in its place (moving it would change the prefix)      |
 | a step of the model                 | assistant: thinking, then texts, then tool_use                                |
-| the outputs of a step's calls       | user: one tool_result a call, before anything else that the user says         |
+| the outputs of a step's calls       | user: one tool_result a call, before anything else of the user                |
 
-Anthropic demands that user and assistant take turns, the user first and last, and that each tool_use be answered in the
+Anthropic demands that user and assistant take turns, the user first and last, and each tool_use's result in the
 very next message. Blank text is refused. https://docs.anthropic.com/en/api/messages
 """
 
@@ -51,7 +51,7 @@ class MessagesWriter:
         if not self._messages or self._messages[-1]["role"] == "assistant":
             self._say("user", [content.text(_GO_ON)])
         for message in self._messages:
-            if message["role"] == "assistant":  # of several steps, where nothing was said between them
+            if message["role"] == "assistant":  # of several steps, where no message stands between them
                 message["content"].sort(key=_after_thinking)
         return self._messages
 

@@ -155,7 +155,7 @@ class _RequestConversion:
         return wanted.schema_ if wanted and wanted.type == "json_schema" else None
 
     def _format_note(self) -> str:
-        """What the upstream has no field for, told to the model."""
+        """What the upstream has no field for, as instructions for the model."""
         wanted = self._request.text.format if self._request.text else None
         if wanted is None or wanted.type not in ("json_schema", "json_object"):
             return ""

@@ -1,4 +1,4 @@
-"""An Anthropic Messages answer, streamed or whole, as events.
+"""An Anthropic Messages response, streamed or whole, as events.
 
 | Anthropic                                       | events                                                       |
 |-------------------------------------------------|--------------------------------------------------------------|
@@ -100,7 +100,7 @@ class AnthropicDecoder:
         return list(self._other(kind, body))
 
     def whole(self, body: Any) -> list[Event]:
-        """The events of an answer that came as one message."""
+        """The events of a response that came as one message."""
         content = body.get("content") if isinstance(body, dict) else None
         if not isinstance(content, list):
             return self._fail(errors.from_stream(self._provider_name, body))
@@ -138,7 +138,7 @@ class AnthropicDecoder:
             yield Started(upstream_id, self._read.word(message.get("model"), "message.model"))
             yield from self._usage.update(message.get("usage"))
         elif upstream_id != self._upstream_id:
-            # A gateway asked again after it lost its upstream: the halves of two answers are no answer.
+            # A gateway sent the request again after it lost its upstream: the halves of two responses are no response.
             yield from self._fail(Fault("cut", f"{self._provider_name} began a second answer within the first"))
 
     def _message_delta(self, body: Json) -> Iterator[Event]:
@@ -160,15 +160,15 @@ class AnthropicDecoder:
             return
         reason = finish_reason.stop_reason(self._stop_reason or "")
         if reason == "stop" and self._calls:
-            reason = "tool_calls"  # compatible hosts say end_turn after calls
+            reason = "tool_calls"  # compatible hosts send end_turn after calls
         self._ended = True
         yield Finished(reason, f"{self._provider_name}: {self._explanation}" if self._explanation else "")
 
     def _fault(self) -> Fault | None:
-        """Why an answer that has come to its end is none all the same."""
+        """Why a response that has come to its end failed all the same."""
         match self._stop_reason:
             case None if not self._has_output or not all(map(_is_complete, self._calls.values())):
-                # A gateway that lost its upstream ends so. What was said counts; half a call must not.
+                # A gateway that lost its upstream ends so. The output counts; half a call must not.
                 return Fault("cut", f"{self._provider_name} ended the answer without a reason, before it was complete")
             case "model_context_window_exceeded" if not self._has_output:
                 return Fault("context_overflow", f"{self._provider_name}: the conversation fills the context window")
@@ -275,7 +275,7 @@ class AnthropicDecoder:
             call_id, number = f"call_{number}_{self._upstream_id or ''}".rstrip("_"), number + 1
         return call_id
 
-    # --- an answer in one piece ---
+    # --- a response in one piece ---
 
     def _whole_content(self, content: list[Any]) -> Iterator[Event]:
         for index, block in enumerate(self._read.tables(content, "content")):
@@ -292,6 +292,6 @@ def _is_complete(call: _Block) -> bool:
 
 
 def _is_text(body: Json) -> bool:
-    """Whether a delta is one of text, and says by itself that it is a delta."""
+    """Whether a delta is one of text, and names its own type."""
     delta = body.get("delta")
     return bool(body.get("type")) and isinstance(delta, dict) and delta.get("type") == "text_delta"

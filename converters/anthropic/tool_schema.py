@@ -1,4 +1,4 @@
-"""JSON schemas as Anthropic takes them: in structured output every object says `additionalProperties: false`."""
+"""JSON schemas as Anthropic takes them: in structured output every object has `additionalProperties: false`."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What users and tools say, as chat content.
+"""Messages' and outputs' parts as chat content.
 
 | part                      | becomes                                                                          |
 |---------------------------|----------------------------------------------------------------------------------|
@@ -35,7 +35,7 @@ class Contents:
         return "\n\n".join(self._word(part, f"{path}.content[{index}]") for index, part in enumerate(parts))
 
     def tool(self, parts: list[wire.Part], path: str) -> tuple[str, list[Json]]:
-        """A tool's output: what its message says, and the images that have to follow in a user message."""
+        """A tool's output: its message's text, and the images that have to follow in a user message."""
         texts: list[str] = []
         images: list[Json] = []
         for index, part in enumerate(parts):

@@ -1,4 +1,4 @@
-"""How a provider departs from Chat Completions; each flag says what breaks without it."""
+"""How a provider departs from Chat Completions; each flag names what breaks without it."""
 
 from typing import ClassVar, Literal
 
@@ -39,19 +39,19 @@ class ChatDialect(Dialect):
     """The field of `text`, `exact` and `calls` (Groq, Cerebras and newer vLLM read `reasoning`)."""
 
     effort: Literal["none", "reasoning_effort", "reasoning", "thinking", "enable_thinking", "template"] = "none"
-    """How the client's effort is told: not at all; `reasoning_effort: "high"`; `reasoning: {"effort": "high"}`
+    """How the client's effort is sent: not at all; `reasoning_effort: "high"`; `reasoning: {"effort": "high"}`
     (OpenRouter, Kilo); `thinking: {"type": "enabled"}` (+ `reasoning_effort` where `efforts` are listed; DeepSeek,
     Z.AI, Moonshot); `enable_thinking: true` (DashScope); `chat_template_kwargs: {"enable_thinking": true}` (vLLM)."""
 
     efforts: tuple[Effort, ...] = ()
-    """The depths that the upstream knows; what the client asks for is clamped to the nearest. Empty: on or off only."""
+    """The depths that the upstream knows; the client's effort is clamped to the nearest. Empty: on or off only."""
 
     thinking_off: bool = True
     """False: the model always thinks and refuses to be switched off (K2.7-code, GLM-5.3): `none` then is the least."""
 
     thinking_options: Sent = Field(default_factory=dict)
-    """What else stands in `thinking` while it is on, sent unasked too: how Z.AI (`clear_thinking: false`) and Moonshot
-    (`keep: "all"`) are told to keep earlier thinking."""
+    """What else stands in `thinking` while it is on, sent without an effort too: how Z.AI (`clear_thinking: false`) and
+    Moonshot (`keep: "all"`) keep earlier thinking."""
 
     tool_choice: Literal["full", "strings", "auto"] = "full"
     """`strings`: an object is refused (llama.cpp, LM Studio): a named tool becomes the only one, `required`.
@@ -99,8 +99,8 @@ class ChatDialect(Dialect):
 
     think_opened: bool = False
     """The template opens `<think>` in the prompt, so that only `</think>` comes (DeepSeek R1, Qwen thinking models on a
-    server without a parser): without the flag all thinking is shown as text. An answer that never closes it says
-    nothing, so this is not for models whose thinking is switched off."""
+    server without a parser): without the flag all thinking is shown as text. A response that never closes it has
+    no text, so this is not for models whose thinking is switched off."""
 
     cumulative: bool = False
     """Each delta holds the whole text so far (MiniMax without split)."""

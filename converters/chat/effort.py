@@ -1,4 +1,4 @@
-"""How deep to think, as each chat host wants to be told.
+"""How deep to think, as each chat host wants it.
 
 | style            | on                                                | off                                           |
 |------------------|---------------------------------------------------|-----------------------------------------------|
@@ -8,7 +8,7 @@
 | enable_thinking  | enable_thinking: true (+ reasoning_effort)        | enable_thinking: false                        |
 | template         | chat_template_kwargs: {enable_thinking: true}     | the same, false                               |
 
-A client that asks for no effort gets the host's default: nothing is sent, but for `thinking_options`.
+A client that names no effort gets the host's default: nothing is sent, but for `thinking_options`.
 """
 
 from converters.chat.dialect import ChatDialect
@@ -18,7 +18,7 @@ from converters.losses import Losses
 
 
 def is_off(requested: str | None, dialect: ChatDialect) -> bool:
-    """Whether the client asks for no thinking, and the model can do without."""
+    """Whether the client wants no thinking, and the model can do without."""
     if requested not in ("none", "minimal") or not dialect.thinking_off or dialect.effort == "none":
         return False
     if requested == "minimal":
@@ -44,7 +44,7 @@ def fields(requested: str | None, dialect: ChatDialect, losses: Losses) -> Json:
 
 
 def _depth(requested: str, dialect: ChatDialect) -> Effort | None:
-    """The depth to ask for; None where the upstream knows on and off only."""
+    """The depth to send; None where the upstream knows on and off only."""
     known = tuple(effort for effort in dialect.efforts if effort != "none")
     return nearest_effort(requested if requested != "none" else "minimal", known) if known else None
 
@@ -76,5 +76,5 @@ def _off(dialect: ChatDialect) -> Json:
             return {"enable_thinking": False}
         case "template":
             return {"chat_template_kwargs": {"enable_thinking": False}}
-        case "none":  # cannot be told
+        case "none":  # there is no field for it
             return {}

@@ -1,4 +1,4 @@
-"""Why a chat answer ended, in everybody's words."""
+"""Why a chat response ended, in everybody's words."""
 
 from converters import errors
 from converters.errors import Fault, Kind
@@ -35,11 +35,11 @@ _BROKEN: dict[str, Kind] = {
 
 
 _GOOD = (0, "0", "", None)
-"""MiniMax's codes of an answer that did not fail."""
+"""MiniMax's codes of a response that did not fail."""
 
 
 def stop_reason(reason: str) -> StopReason:
-    """A word that nobody knows is a plain stop: the answer is there."""
+    """An unknown reason is a plain stop: the response is there."""
     return _STOP.get(reason.lower(), "stop")
 
 
@@ -55,7 +55,7 @@ def broken(provider_name: str, choice: Json, reason: str, read: Reader) -> Fault
 
 
 def error_in(provider_name: str, chunk: Json, read: Reader, *, named_error: bool = False) -> Fault | None:
-    """The fault in a 200 answer's chunk or body, in any of the field's forms; `named_error`: the event line said so."""
+    """The fault in a 200 response's chunk or body, in any of the field's forms; `named_error`: by its event line."""
     if error := chunk.get("error"):
         return errors.from_stream(provider_name, error)
     if (base := chunk.get("base_resp")) and read.table(base, "base_resp").get("status_code") not in _GOOD:

@@ -8,8 +8,8 @@
 | step: reasoning, texts, calls        | one assistant message                                                        |
 | each call's output                   | a tool message each, directly after, in the order of the calls               |
 | images in outputs                    | one user message after all of the step's tool messages                       |
-| call without output                  | a tool message that says so                                                  |
-| the end is what the model said       | a user message that asks it to go on                                         |
+| call without output                  | a tool message in its place                                                  |
+| the end is the model's message       | a user message: go on                                                        |
 """
 
 from converters import tools
@@ -86,7 +86,7 @@ class _Messages:
             self.user([{"type": "text", "text": _IMAGES}, *images])
 
     def end(self) -> None:
-        """A model answers a user or a tool: not itself, and not nobody."""
+        """A model responds to a user or a tool: not to itself, and not to nobody."""
         if not self.messages:
             self.user(_BEGIN)
         elif self.messages[-1]["role"] == "assistant":

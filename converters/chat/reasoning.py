@@ -21,7 +21,7 @@ _LOST = {"exact": "", "calls": "."}
 
 @dataclass(slots=True)
 class Thinking:
-    """What a step's reasoning items hold; `signatures` by the call's id as the model's answer had it."""
+    """What a step's reasoning items hold; `signatures` by the call's id as the model's response had it."""
 
     text: str = ""
     details: list[Json] = field(default_factory=list)

@@ -64,7 +64,7 @@ def _key(piece: Json) -> str | None:
 
 
 def text_of(details: Iterable[Any]) -> str:
-    """What a person may read of details; encrypted ones say nothing."""
+    """What a person may read of details; encrypted ones hold nothing readable."""
     return "".join(
         piece[key] for piece in details if isinstance(piece, dict) for key in _TEXTS if isinstance(piece.get(key), str)
     )

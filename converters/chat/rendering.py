@@ -13,7 +13,7 @@ def _is_request(body: Json) -> bool:
 
 
 def _is_response(value: Json, event: str) -> bool:
-    """An error that says nothing else is in the form that most hosts have taken over from here."""
+    """An error without any other mark is in the form that most hosts have taken over from here."""
     if isinstance(value.get("choices"), list) or value.get("object") == "chat.completion.chunk":
         return True
     return bool(value.get("error")) and not (value.get("type") or event)

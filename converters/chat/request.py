@@ -10,7 +10,7 @@
 | max_output_tokens                | max_tokens or max_completion_tokens                          |
 | temperature, top_p               | the same                                                     |
 | prompt_cache_key                 | the same, where known                                        |
-| store, include, metadata, ...    | left out: they change no answer                              |
+| store, include, metadata, ...    | left out: they change no response                            |
 | service_tier, truncation, ...    | left out, listed as losses (`responses.parameters`)          |
 | previous_response_id, ...        | refused: nothing is stored (`responses.history`)             |
 
@@ -71,7 +71,7 @@ def _settings(request: wire.Request, dialect: ChatDialect, losses: Losses) -> Js
 
 
 def _response_format(request: wire.Request, dialect: ChatDialect, losses: Losses) -> tuple[Json, list[str]]:
-    """The field, and what the instructions have to say beside it or instead of it."""
+    """The field, and the words for the instructions beside it or instead of it."""
     form = request.text.format if request.text else None
     if form is None or form.type == "text":
         return {}, []
@@ -90,7 +90,7 @@ def _response_format(request: wire.Request, dialect: ChatDialect, losses: Losses
 def _json_object(dialect: ChatDialect, words: str) -> tuple[Json, list[str]]:
     if dialect.response_format == "prompt":
         return {}, [words]
-    # Hosts want the word JSON in the messages where they are asked for JSON.
+    # Hosts want the word JSON in the messages where JSON is wanted.
     return {"response_format": {"type": "json_object"}}, [words]
 
 

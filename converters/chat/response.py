@@ -1,4 +1,4 @@
-"""Chat Completions answers -> events.
+"""Chat Completions responses -> events.
 
 | chunk or whole body                            | event                                                       |
 |------------------------------------------------|-------------------------------------------------------------|
@@ -14,7 +14,7 @@
 | finish_reason                                  | Finished, at [DONE] or the end: usage comes after it        |
 | error in any form, an end without a finish     | Failed (`chat.finish_reason`)                               |
 
-Choices after the first are left out: one was asked for.
+Choices after the first are left out: one was requested.
 https://platform.openai.com/docs/api-reference/chat-streaming
 """
 
@@ -111,7 +111,7 @@ class ChatDecoder:
         return events
 
     def close(self) -> list[Event]:
-        """The end of the bytes: what was said counts only if the upstream told why it stopped."""
+        """The end of the bytes: the output counts only if the upstream gave a reason why it stopped."""
         if self._ended:
             return []
         if not self._finish_reason:
@@ -152,9 +152,9 @@ class ChatDecoder:
         return []
 
     def _stop_without_reason(self) -> None:
-        """An orderly end at which nobody said why. Some hosts end so, and so do gateways that lost their upstream.
+        """An orderly end without a reason. Some hosts end so, and so do gateways that lost their upstream.
 
-        What was said counts; half a call must not, and an answer that says nothing at all is a broken one.
+        The output counts; half a call must not, and a response without any output is a broken one.
         """
         if not self._ended and not self._finish_reason and self._has_output and self._calls.complete:
             self._finish_reason = "stop"
@@ -197,7 +197,7 @@ class ChatDecoder:
         if legacy := delta.get("function_call"):
             self._call(self._calls.legacy(legacy, self._id or ""), events)
 
-    # --- what is said ---
+    # --- output ---
 
     def _reasoning(self, plain: Any, pieces: Any, events: list[Event]) -> None:
         if pieces:
@@ -319,7 +319,7 @@ class ChatDecoder:
 
 
 def _only_text(chunk: Json) -> str:
-    """The one field that a chunk's delta says something in, if it is a text's and the chunk says nothing else."""
+    """The one field that is set in a chunk's delta, if it is a text's and the chunk holds nothing else."""
     match chunk:
         case {"choices": [{"delta": {**delta}, **choice}], **rest}:
             filled = [key for key, value in delta.items() if value and key != "role"]

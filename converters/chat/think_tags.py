@@ -1,4 +1,4 @@
-"""`<think>` at the start of an answer's text: thinking that the host did not separate."""
+"""`<think>` at the start of a response's text: thinking that the host did not separate."""
 
 from typing import Literal
 
@@ -20,9 +20,9 @@ type Piece = tuple[Literal["text", "thinking"], str]
 class ThinkTags:
     """Tells thinking and text apart, wherever the stream cuts the tags.
 
-    Only the first thing of an answer can be thinking: later tags are what the model talks about. Blank space around the
-    tags is framing. `settled` once all that comes is text. `opened`: the model's prompt ends in `<think>`, so that its
-    answer begins within, and only `</think>` is seen.
+    Only the first thing of a response can be thinking: later tags are what the model talks about. Blank space around
+    the tags is framing. `settled` once all that comes is text. `opened`: the model's prompt ends in `<think>`, so that
+    its response begins within, and only `</think>` is seen.
     """
 
     def __init__(self, *, opened: bool = False) -> None:

@@ -5,8 +5,8 @@
 | index, id and name first, then pieces by index     | one call; id and name are never overwritten or joined    |
 | a known index with a new id, or with another name  | the next call (OpenRouter, Cerebras)                     |
 | no index                                           | told apart by id, then by name, then by place            |
-| no id, or one that this answer had before          | an id is minted from the answer's id                     |
-| arguments as an object, in fragments too           | merged deeply, told once at the end                      |
+| no id, or one that this response had before        | an id is minted from the response's id                   |
+| arguments as an object, in fragments too           | merged deeply, reported once at the end                  |
 | `function_call` (legacy)                           | a call without an index                                  |
 | `type: custom`                                     | its text as the argument `input`                         |
 """
@@ -23,14 +23,14 @@ from converters.lenient import Reader
 from converters.tools import INPUT, is_whole_object, parse_object
 
 _NAMELESS = "unnamed_tool"
-"""Stands for a name that never came: the client answers that there is no such tool, and the model asks again."""
+"""Stands for a name that never came: the client replies that there is no such tool, and the model calls again."""
 
 _PLACE = "choices[0].delta.tool_calls"
 _LEGACY = -1
 """The index of the one call that `function_call` knows."""
 
 _MOST_LOOKS = 8
-"""How often a call's arguments are looked at whole, to tell whether its name, told again, begins the next call."""
+"""How often a call's arguments are looked at whole, to tell whether its name, repeated, begins the next call."""
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class _Call:
 
 @dataclass(slots=True)
 class _CallEntry:
-    """What one entry of `tool_calls` says."""
+    """What one entry of `tool_calls` holds."""
 
     index: int | None
     upstream_id: str
@@ -58,7 +58,7 @@ class _CallEntry:
 
 
 class Calls:
-    """The calls of one answer. `any` says whether there are some; `signatures` waits for who seals them, by handle."""
+    """The calls of one response. `any`: there are some; `signatures`, by handle, waits for who seals them."""
 
     def __init__(self, read: Reader) -> None:
         self._read = read
@@ -78,7 +78,7 @@ class Calls:
         return all(call.started and not call.custom and is_whole_object("".join(call.pieces)) for call in self._calls)
 
     def feed(self, entries: Any, response_id: str) -> list[Event]:
-        """What a `tool_calls` array says."""
+        """The events of a `tool_calls` array."""
         events: list[Event] = []
         touched: set[str] = set()
         read = self._read.tables(entries, _PLACE)
@@ -92,14 +92,14 @@ class Calls:
         return events
 
     def legacy(self, function_call: Any, response_id: str) -> list[Event]:
-        """`function_call`, which knows one call an answer. Some hosts send it empty beside the real ones."""
+        """`function_call`, which knows one call a response. Some hosts send it empty beside the real ones."""
         function = self._read.table(function_call, "choices[0].delta.function_call")
         if not function.get("name") and not function.get("arguments"):
             return []
         return self.feed([{"index": _LEGACY, "function": function}], response_id)
 
     def close(self) -> list[Event]:
-        """What could only be told at the end."""
+        """What can be reported only at the end."""
         events: list[Event] = []
         for call in self._calls:
             if not call.started and (call.pieces or call.whole or call.upstream_id):
@@ -111,7 +111,7 @@ class Calls:
                 events.append(CallDelta(call.handle, jsontext.dumps(call.whole).decode()))
         return events
 
-    # --- what an entry says ---
+    # --- entries ---
 
     def _entry(self, raw: Json) -> _CallEntry:
         """Runs for each piece of a call: what is of the right type is not looked at twice."""
@@ -163,7 +163,7 @@ class Calls:
         return call
 
     def _handle(self, upstream_id: str, response_id: str) -> str:
-        """The upstream's id where it is new in this answer, else one made of the answer's own id and a number."""
+        """The upstream's id where it is new in this response, else one made of the response's own id and a number."""
         handle, number = upstream_id, len(self._calls)
         while not handle or handle in self._handles:
             mark = hashlib.sha256(response_id.encode()).hexdigest()[:8]
@@ -171,7 +171,7 @@ class Calls:
         self._handles.add(handle)
         return handle
 
-    # --- what it says ---
+    # --- its events ---
 
     def _take(self, call: _Call, entry: _CallEntry, events: list[Event]) -> None:
         if entry.name and not call.started:

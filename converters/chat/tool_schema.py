@@ -1,6 +1,6 @@
 """Tool schemas for hosts that know only a part of JSON Schema.
 
-A keyword is told from a property of the same name by where it stands: names under `properties` are no keywords.
+A keyword is known from a property of the same name by where it stands: names under `properties` are no keywords.
 """
 
 from typing import Any

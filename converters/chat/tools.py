@@ -26,7 +26,7 @@ _CHOICE = "tool_choice"
 
 
 def fields(request: wire.Request, toolbox: Toolbox, dialect: ChatDialect, losses: Losses) -> Json:
-    """The body's `tools`, `tool_choice` and `parallel_tool_calls`, as far as there is anything to say."""
+    """The body's `tools`, `tool_choice` and `parallel_tool_calls`, as far as there is anything to send."""
     functions, choice = _chosen(request.tool_choice, toolbox.functions, dialect, losses)
     offered = [_tool(function, dialect, losses) for function in functions] + toolbox.hosted_upstream(dialect, losses)
     if not offered:

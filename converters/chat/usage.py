@@ -1,9 +1,9 @@
-"""Token counts of chat answers, in the one way of `UsageReported`.
+"""Token counts of chat responses, in the one way of `UsageReported`.
 
 | where               | what departs                                                                    |
 |---------------------|---------------------------------------------------------------------------------|
 | OpenAI              | cached tokens and reasoning tokens are part of prompt and completion tokens     |
-| xAI                 | completion tokens leave reasoning out; only the total tells                     |
+| xAI                 | completion tokens leave reasoning out; only the total has it                    |
 | DeepSeek            | `prompt_cache_hit_tokens` for cached tokens                                     |
 | Together, Moonshot  | `cached_tokens` at the top                                                      |
 | Groq                | in `x_groq.usage` of the last choice's chunk, too                               |

@@ -1,4 +1,4 @@
-"""What went wrong upstream, whose fault it is, and what the client is told.
+"""What went wrong upstream, whose fault it is, and the error that the client gets.
 
     fault = read(provider_name, status, headers, body)     # an HTTP error response
     fault = from_stream(provider_name, error)              # an error object within a 200 response

@@ -28,16 +28,16 @@ _STATUS: dict[int, Kind] = {
     529: "overloaded",
 }
 _LONGEST_WAIT = 3600
-"""Seconds that a client may be sent to wait; a limit that lasts longer is told like a used-up quota."""
+"""Seconds that a client may be sent to wait; a limit that lasts longer counts as a used-up quota."""
 
 
 def read(provider_name: str, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
-    """The fault in an upstream's HTTP error answer; `provider_name` is how the user knows the provider."""
+    """The fault in an upstream's HTTP error response; `provider_name` is how the user knows the provider."""
     return _fault(provider_name, status, headers, read_body(body))
 
 
 def from_stream(provider_name: str, error: Any) -> Fault:
-    """The fault in an error object that came within a 200 answer."""
+    """The fault in an error object that came within a 200 response."""
     error_body = read_value(error)
     if error_body.status is not None:
         return _fault(provider_name, error_body.status, {}, error_body)
@@ -46,7 +46,7 @@ def from_stream(provider_name: str, error: Any) -> Fault:
 
 
 def blames_thinking(status: int, body: bytes) -> bool:
-    """Whether an upstream's error answer says that earlier thinking, which went back to it, is not its own."""
+    """Whether an upstream's error response means that earlier thinking, which went back to it, is not its own."""
     if status not in (400, 404):
         return False
     error_body = read_body(body)
@@ -72,7 +72,7 @@ def _kind(status: int, error_body: ErrorBody, *, has_wait: bool) -> Kind:
         return "context_overflow"
     kind = kind_of(error_body.codes)
     if kind == "rate_limited" or (kind is None and status == 429):
-        # Whatever it says of plans and billing, an upstream that tells when to come back has not closed the account.
+        # Whatever it writes of plans and billing, an upstream that names a wait has not closed the account.
         return "rate_limited" if has_wait or not words.QUOTA.search(error_body.message) else "quota"
     return kind or words.kind_beside(status, error_body.message) or _kind_by_status(status, error_body)
 

@@ -51,7 +51,7 @@ _CLIENT_ERRORS: dict[Kind, tuple[ClientError, str, ClientError]] = {
         "invalid_prompt",
         ClientError(None, "invalid_api_key", "authentication_error"),
     ),
-    # Codex hides our message behind its own "Quota exceeded" for OpenAI's codes; the provider's says where to pay.
+    # Codex hides our message behind its own "Quota exceeded" for OpenAI's codes; the provider's names where to pay.
     "quota": (
         ClientError(400, "invalid_prompt", "insufficient_quota"),
         "invalid_prompt",

@@ -1,7 +1,7 @@
 """What the field's types and codes mean: everything that a machine was meant to read.
 
 Spelled as its first user spells it; others write RateLimitExceeded, rate_limit_exceeded or rate-limit-exceeded. Codes
-that say no more than an HTTP status (`invalid_request_error`, `api_error`) are weak: what else is known goes first.
+that mean no more than an HTTP status (`invalid_request_error`, `api_error`) are weak: what else is known goes first.
 """
 
 from collections.abc import Iterable
@@ -91,11 +91,11 @@ _STRONG_BY_CODE, _WEAK_BY_CODE = _by_code(_KINDS), _by_code(_WEAK)
 
 
 def kind_of(codes: Iterable[str]) -> Kind | None:
-    """What codes say, the most telling one first. A code may begin with a family: `Throttling.RateQuota`."""
+    """The kind that codes mean, the most specific one first. A code may begin with a family: `Throttling.RateQuota`."""
     spellings = [spelling for code in codes for spelling in (_squashed(code), _squashed(code.partition(".")[0]))]
     return next((_STRONG_BY_CODE[spelling] for spelling in spellings if spelling in _STRONG_BY_CODE), None)
 
 
 def weak_kind_of(codes: Iterable[str]) -> Kind | None:
-    """What codes say that leave room for something better known."""
+    """The kind that codes mean that leave room for something better known."""
     return next((_WEAK_BY_CODE[code] for code in map(_squashed, codes) if code in _WEAK_BY_CODE), None)

@@ -1,4 +1,4 @@
-"""What an error body says, in any of the field's forms: nested, flat, string, lists, HTML pages, nothing at all.
+"""What an error body holds, in any of the field's forms: nested, flat, string, lists, HTML pages, nothing at all.
 
     OpenAI, Azure, Groq ...  {"error": {"message", "type", "param", "code"}}
     OpenRouter               {"error": {"message", "code": 502, "metadata": {"raw": "<the provider's own body>"}}}
@@ -51,7 +51,7 @@ _INNER_KEYS = ("error", "errors", "detail", "details", "metadata", "raw", "inner
 class ErrorBody:
     """`message` is one line for a person; `codes` are all types and codes, the innermost first, as they were spelled.
 
-    `status` is the HTTP status that a gateway wrote into it, `wait` the seconds that a field told.
+    `status` is the HTTP status that a gateway wrote into it, `wait` the seconds that a field holds.
     """
 
     message: str
@@ -75,7 +75,7 @@ def read_body(body: bytes) -> ErrorBody:
 
 
 def read_value(value: Any, body: bytes = b"") -> ErrorBody:
-    """What a parsed error says; `body` is shown where it has no message."""
+    """What a parsed error holds; `body` is shown where it has no message."""
     objects = list(islice(_objects(value, _DEEPEST), _MOST_OBJECTS))
     codes = [code for element in reversed(objects) for code in _codes(element)]
     statuses = (status for element in objects if (status := _status(element)) is not None)

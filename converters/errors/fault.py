@@ -7,7 +7,7 @@ from converters.errors.one_line import one_line
 
 type Client = Literal["codex", "older-codex", "other"]
 """`older-codex`: before 0.169. It shows the whole body of an HTTP 400, reads no code in it, and gives up at a 429; but
-what `response.failed` says, it understands (measured with 0.145 and 0.166)."""
+the codes of `response.failed` it understands (measured with 0.145 and 0.166)."""
 
 type Kind = Literal[
     "context_overflow",
@@ -27,10 +27,10 @@ type Kind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What went wrong upstream, told in one way by all protocols.
+    """What went wrong upstream, in one form for all protocols.
 
-    `message` is for the user and names who said it, in one readable line; `status` is the upstream's HTTP status where
-    there was one; `retry_after` is in whole seconds, or an HTTP date as the upstream sent it.
+    `message` is for the user and names whose error it is, in one readable line; `status` is the upstream's HTTP status
+    where there was one; `retry_after` is in whole seconds, or an HTTP date as the upstream sent it.
     """
 
     kind: Kind
@@ -43,7 +43,7 @@ class Fault:
 
 
 class RequestError(Exception):
-    """The client asked for something that cannot be converted; nothing has been sent upstream yet.
+    """The request holds something that cannot be converted; nothing has been sent upstream yet.
 
     `param` is the JSON path into the client's body, e.g. `input[3].arguments`.
     """

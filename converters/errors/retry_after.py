@@ -26,9 +26,9 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def retry_after(headers: Mapping[str, str], field: float | None, text: str) -> int | str | None:
-    """Whole seconds, rounded up, or an HTTP date as it was sent; None if nothing sensible was said.
+    """Whole seconds, rounded up, or an HTTP date as it was sent; None if there is nothing sensible.
 
-    `field` is what a field of the body told, in seconds.
+    `field` is the wait in a field of the body, in seconds.
     """
     values = {name.lower(): value.strip() for name, value in headers.items()}
     waits = (
@@ -54,7 +54,7 @@ def _milliseconds(value: str) -> float | None:
 
 
 def _until(date: str, now: str) -> float | str | None:
-    """A date says little to a client whose clock is wrong: what the same upstream calls now says more."""
+    """A date means little to a client whose clock is wrong: the same upstream's own date tells how long."""
     if not _DATE.fullmatch(date):
         return None
     try:

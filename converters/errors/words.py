@@ -1,4 +1,4 @@
-"""What words tell of an error that neither its status nor its codes tell: narrow ones, each as some provider says it.
+"""The kind of an error by its words, where status and codes do not tell: narrow ones, each as some provider writes it.
 
 All repeats are bounded, so that at each place of a text a pattern tries no more than a few ways: what is searched is
 short, and the whole search is linear in it.
@@ -122,5 +122,5 @@ def kind_beside(status: int, message: str) -> Kind | None:
 
 
 def kind_alone(message: str) -> Kind | None:
-    """What words say where there is no status, an overflow aside."""
+    """The kind by words where there is no status, an overflow aside."""
     return next((kind for words, kind in _WITHOUT_STATUS if words.search(message)), None)

@@ -7,7 +7,7 @@
 | reasoning                                                             | thinking, with its seal                  |
 | *_call, *_output of any kind                                          | `call NAME`, `output of ID`              |
 | additional_tools, tool_search_output                                  | the tools' names                         |
-| compaction, agent_message                                             | its seal; who tells whom                 |
+| compaction, agent_message                                             | its seal; sender and recipient           |
 | any other                                                             | its kind, and its JSON in short          |
 """
 
@@ -74,7 +74,7 @@ def _limit(role: str) -> Limit:
 
 
 def _blocks(role: str, content: list[Any]) -> Iterator[Entry]:
-    """What is said in one go is one entry; calls, outputs and thinking have entries of their own."""
+    """A message's texts in a row are one entry; calls, outputs and thinking have entries of their own."""
     texts: list[str] = []
     for element in content:
         kind = str(element.get("type")) if isinstance(element, dict) else ""

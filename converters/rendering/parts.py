@@ -51,7 +51,7 @@ def part(value: Any) -> str:
 
 
 def sealed(secret: str) -> str:
-    """What may be said of opaque state: whose it is, and how big."""
+    """What is shown of opaque state: whose it is, and how big."""
     if not seal.is_ours(secret):
         return f"[encrypted, {size(len(secret))}]"
     family = secret.removeprefix(seal.PREFIX).partition(".")[0]

@@ -1,12 +1,12 @@
-"""A request or an answer of any protocol here, as text for a person; None where it is neither.
+"""A request or a response of any protocol here, as text for a person; None where it is neither.
 
 | body                                        | shown by                                               |
 |---------------------------------------------|--------------------------------------------------------|
 | a stream that one of the protocols knows    | `rendering.response`, by the protocol's decoder        |
 | a whole response that one of them knows     | the same                                               |
 | a request that one of them knows            | `rendering.request`                                    |
-| the answer to /responses/compact            | the same                                               |
-| an error in any provider's form             | one line, as the user is told it                       |
+| the response to /responses/compact          | the same                                               |
+| an error in any provider's form             | one line, as the client reads it                       |
 
 A stream that broke off shows what came, and that it did.
 """
@@ -36,7 +36,7 @@ def looks_readable(body: bytes, content_type: str = "") -> bool:
     """A cheap guess, for messages that were sent to or by a known endpoint."""
     start = body.lstrip()[:20]
     if start.startswith((b"{", b"[")):
-        # The names that tell stand anywhere in a body; a search reads 4 MB in a millisecond.
+        # The names that are looked for stand anywhere in a body; a search reads 4 MB in a millisecond.
         marks = (mark for protocol in PROTOCOLS.values() for mark in protocol.rendering.marks)
         return any(mark in body for mark in (*_MARKS, *marks))
     return content_type.startswith(_STREAM) or start.startswith(_STREAM_STARTS)
@@ -110,7 +110,7 @@ def _unreported(elements: Iterable[Any], rendering: Rendering) -> Iterator[Json]
 
 def _stream(body: bytes, is_running: bool) -> Iterator[str] | None:
     parser = sse.Parser()
-    # A record without its blank line may be half of one: that says that the stream was cut, not that it is wrong.
+    # A record without its blank line may be half of one: then the stream was cut, it is not wrong.
     messages = [*parser.feed(body[:_MOST]), *filter(_is_complete, parser.close())]
     name = next(filter(None, map(_protocol_of, islice(messages, 100))), "")
     if not name:
@@ -135,7 +135,7 @@ def _is_complete(message: sse.Message) -> bool:
 
 
 def _protocol_of(message: sse.Message) -> str:
-    """Whose record this is; empty where nobody says such a thing."""
+    """The protocol of a record; empty for none."""
     try:
         value = jsontext.loads(message.data)
     except ValueError:

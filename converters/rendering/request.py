@@ -1,4 +1,4 @@
-"""A request as text: who is asked, how, with which tools, and the conversation in order.
+"""A request as text: its model, settings and tools, and the conversation in order.
 
 | in the request                                    | shown as                                                     |
 |---------------------------------------------------|--------------------------------------------------------------|
@@ -47,7 +47,7 @@ def lines(body: Json, protocol: str, rendering: Rendering) -> Iterator[str]:
 
 
 def conversation(content: Any, rendering: Rendering) -> Iterator[str]:
-    """The items or messages of a request; of an answer that is a list of items too."""
+    """The items or messages of a request; of a response that is a list of items too."""
     if isinstance(content, str):
         content = [{"role": "user", "content": content}]
     shown = _list(content)[-_MOST:]

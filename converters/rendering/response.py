@@ -1,4 +1,4 @@
-"""An answer as text: what its protocol's decoder reports, event by event.
+"""A response as text: what its protocol's decoder reports, event by event.
 
 | event                          | shown as                                                        |
 |--------------------------------|-----------------------------------------------------------------|
@@ -53,9 +53,9 @@ class _Section:
 
 
 class RenderedResponse:
-    """One response. `feed` takes its events, `lines` may be asked for at any time.
+    """One response. `feed` takes its events, `lines` may be called at any time.
 
-    `seal_note` says what is shown of a seal, as `Rendering.seal_note` does.
+    `seal_note` gives what is shown of a seal, as `Rendering.seal_note` does.
     """
 
     def __init__(self, protocol: str, seal_note: Callable[[str], str]) -> None:
@@ -96,7 +96,7 @@ class RenderedResponse:
                 assert_never(event)
 
     def broke(self, why: str) -> None:
-        """The answer could not be read any further."""
+        """The response could not be read any further."""
         self._end = f"NOT ALL: {why}"
 
     def _section(self, kind: str) -> _Section:
@@ -111,7 +111,7 @@ class RenderedResponse:
             section.notes.append(note)
 
     def lines(self, others: Iterable[Json] = ()) -> Iterator[str]:
-        """`others`: what the answer holds beside the events, by its `type`."""
+        """`others`: what the response holds beside the events, by its `type`."""
         model, own_id = (self._started.model, self._started.upstream_id) if self._started else ("", "")
         yield title(f"answer of {glance(model, 80) or 'a model'}", self._protocol, glance(own_id, 30))
         yield ""

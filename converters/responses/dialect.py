@@ -1,4 +1,4 @@
-"""How a provider departs from the Responses API; each flag says what breaks without it."""
+"""How a provider departs from the Responses API; each flag names what breaks without it."""
 
 from converters.dialect import Dialect, Effort
 
@@ -10,7 +10,7 @@ class ResponsesDialect(Dialect):
     """Body keys that this host refuses (xAI: reasoning.summary, ...), as dotted paths."""
 
     efforts: tuple[Effort, ...] = ()
-    """The depths that its models know, for the list of models; what a client asks for passes as it is."""
+    """The depths that its models know, for the list of models; a client's effort passes as it is."""
 
     downgrade_custom: bool = False
     """Custom tools are refused: the list of models then does not make Codex offer any."""

@@ -5,9 +5,9 @@ one assistant message holds all that the model did in one step, and the outputs 
 
 - what a model did in one step (reasoning, texts, calls) becomes one `Step`, and each call holds its own output;
 - a message that stands between a call and its output comes after the outputs, nothing is lost;
-- a call without an output says so; an output without a call is told as the user's words;
+- a call without an output is marked so; an output without a call becomes a user's message;
 - what only a Responses upstream understands is listed as a loss;
-- what the client left with OpenAI instead of sending it is refused: the model would answer without knowing it.
+- what the client left with OpenAI instead of sending it is refused: the model would not know it.
 
 Paths are JSON paths into the client's body.
 """
@@ -26,7 +26,7 @@ from converters.tools.unique_names import UniqueNames
 
 @dataclass(slots=True)
 class InputMessage:
-    """What the user or the developer said; `parts` is never empty."""
+    """A message of the user or the developer; `parts` is never empty."""
 
     role: Literal["user", "developer"]
     parts: list[wire.Part]
@@ -108,7 +108,7 @@ def parts_of(content: object) -> list[wire.Part]:
 
 
 def as_developer(parts: list[wire.Part]) -> list[wire.Part]:
-    """What a developer says, marked as such: where a protocol has no other way to say it in mid-conversation."""
+    """A developer's message, marked as such: where a protocol has no other place for it in mid-conversation."""
     texts = [part.text for part in parts if isinstance(part, wire.TextPart)]
     if len(texts) < len(parts):
         return [_text(_DEVELOPER_START), *parts, _text(_DEVELOPER_END)]
@@ -123,7 +123,7 @@ def _turns(items: list[wire.Item], losses: Losses) -> Iterator[Turn]:
     outputs, paired_outputs = _pair(items)
     ids = UniqueNames("_")
     step: Step | None = None
-    step_has_output = False  # an output of this step has been passed: the next thing the model says is a new step
+    step_has_output = False  # an output of this step has been passed: the model's next item is a new step
     for index, item in enumerate(items):
         path = f"input[{index}]"
         if isinstance(item, wire.OutputItem | wire.ToolSearchOutputItem) and index in paired_outputs:
@@ -213,7 +213,7 @@ def _only_text(part: wire.Part, path: str, losses: Losses) -> str:
 
 
 def _message(item: wire.Item, path: str, losses: Losses) -> InputMessage | None:
-    """What a message-like item says upstream; None where it says nothing (a loss is noted) or is no message."""
+    """A message-like item as the upstream gets it; None where nothing is left (a loss is noted) or it is no message."""
     match item:
         case wire.MessageItem(role="assistant"):
             return None

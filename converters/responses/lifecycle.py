@@ -44,7 +44,7 @@ class Stream:
 class Lifecycle:
     """One Response from created to its end.
 
-    `response` is the terminal event's once there was one, `fault` says why it failed, `tail` ends all its ids.
+    `response` is the terminal event's once there was one, `fault` is why it failed, `tail` ends all its ids.
     """
 
     def __init__(self, request: wire.Request, *, created_at: int, client: Client) -> None:

@@ -1,4 +1,4 @@
-"""What a request asks for beside the conversation that no other protocol can be asked for."""
+"""A request's fields beside the conversation that no other protocol has."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ _DEFAULTS: dict[str, tuple[Any, ...]] = {
 
 
 def note_lost(raw: Json, losses: Losses) -> None:
-    """Lists fields that would change the answer, unless they ask for the default anyway."""
+    """Lists fields that would change the response, unless they ask for the default anyway."""
     for name, defaults in _DEFAULTS.items():
         value = raw.get(name)
         if value is not None and value not in defaults:

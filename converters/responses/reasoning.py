@@ -1,7 +1,7 @@
 """A request without earlier thinking, for another try after an upstream refused it.
 
 What a model thought goes back signed or encrypted, and is good for the account, key or model that made it: when one of
-these changes in mid-thread, the upstream answers 400 from then on. Without it the model thinks anew.
+these changes in mid-thread, the upstream responds with 400 from then on. Without it the model thinks anew.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""A Responses upstream: what it gets and says passes untouched but for model, refused keys and our own seals.
+"""A Responses upstream: requests and responses pass untouched but for model, refused keys and our own seals.
 
 | the client's request                       | what goes on                                              |
 |--------------------------------------------|-----------------------------------------------------------|
@@ -8,7 +8,7 @@
 | reasoning sealed by us                     | left out: another model thought it                        |
 | compaction sealed by us                    | the summary, as the user's message                        |
 | web_search_call with the action `other`    | as a search: Codex writes so what it does not know        |
-| everything else, the whole answer          | as it is, ids included: OpenAI gave them                  |
+| everything else, the whole response        | as it is, ids included: OpenAI gave them                  |
 
 Our seals would be refused as `invalid_encrypted_content`: a thread that goes from another model to this one has them.
 """
@@ -108,7 +108,7 @@ _BEFORE_CONTENT = ("response.created", "response.in_progress", "response.queued"
 class Watch:
     """Reads a stream as it passes, record by record: has it content, did it come to its end, and what went wrong.
 
-    `error` is what an `error` event or the failed response said. Codex ignores that event, and the `response.failed`
+    `error` is what an `error` event or the failed response holds. Codex ignores that event, and the `response.failed`
     that should follow it does not always come. `last` is the terminal event's JSON. `progress` grows with each event of
     a response; keep-alives are none.
     """
@@ -170,7 +170,7 @@ def _parsed(message: sse.Message) -> Any:
 
 
 def usage(body: bytes) -> Json | None:
-    """The usage in a terminal event or in a whole answer; None where there is none."""
+    """The usage in a terminal event or in a whole response; None where there is none."""
     try:
         value = jsontext.loads(body)
     except ValueError:

@@ -1,7 +1,7 @@
 """The Response object that stands in `response.created`, `response.in_progress` and the terminal event.
 
 Every field of the published object is there, null or its documented default where the client set nothing: what the
-client did set is echoed as it came. `store`, `presence_penalty` and `frequency_penalty` are in OpenAI's answers and in
+client did set is echoed as it came. `store`, `presence_penalty` and `frequency_penalty` are in OpenAI's own and in
 the Open Responses specification, though not in OpenAI's published Python types.
 https://developers.openai.com/api/reference/resources/responses · https://www.openresponses.org/specification
 """
@@ -42,7 +42,7 @@ _MAX_TAIL = 48
 
 
 def tail_of(upstream_id: str, request: wire.Request, created_at: int) -> str:
-    """What all ids of one answer end in: taken from the upstream's id, so that an answer can be found in its logs.
+    """What all ids of one response end in: taken from the upstream's id, so that a response can be found in its logs.
 
     Codex sends an item's id back only in the form `<letters and digits>_<something>`.
     """
@@ -56,7 +56,7 @@ def _digest(request: wire.Request, created_at: int) -> str:
 
 
 def blank(request: wire.Request, response_id: str, created_at: int) -> Json:
-    """The Response before anything was said."""
+    """The Response before any output."""
     raw = request.raw
     return {
         "id": response_id,

@@ -195,7 +195,7 @@ class ToolSearchCallItem(Wire):
 
 
 class OutputItem(Wire):
-    """What a tool said; function_call_output and custom_tool_call_output differ in name only."""
+    """A tool's output; function_call_output and custom_tool_call_output differ in name only."""
 
     type: Literal["function_call_output", "custom_tool_call_output"]
     call_id: str
@@ -218,7 +218,7 @@ class AdditionalToolsItem(Wire):
 
 
 class AgentMessageItem(Wire):
-    """What one agent tells another; encrypted parts hold the model's own plain text."""
+    """A message from one agent to another; encrypted parts hold the model's own plain text."""
 
     type: Literal["agent_message"]
     author: str | None = None

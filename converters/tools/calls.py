@@ -57,7 +57,7 @@ def is_whole_object(arguments: str) -> bool:
 
 
 def lift(function: Function | None, name: str, call_id: str, arguments: str) -> Json:
-    """The item of a finished call but for `id` and `status`. An unknown tool stays a function call: Codex answers."""
+    """The item of a finished call but for `id` and `status`. An unknown tool stays a function call for Codex."""
     if function is None:
         return {"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments or "{}"}
     where = {"namespace": function.namespace} if function.namespace else {}
@@ -102,7 +102,7 @@ def _wrapped(arguments: str) -> str:
 
 
 def _integers(schema: Json, arguments: str) -> str:
-    """Arguments in which 10.0 is 10 where the schema says integer (Codex refuses the float); else unchanged."""
+    """Arguments in which 10.0 is 10 where the schema wants an integer (Codex refuses the float); else unchanged."""
     if ".0" not in arguments:
         return arguments
     value = parse_object(arguments)

@@ -11,7 +11,7 @@
 | tool_search_output (an item) | its tools joined with the tools      |                                                |
 | web_search, other hosted     | the provider's declared policy       |                                                |
 
-Codex answers a call of the wrong kind with "aborted".
+Codex's output for a call of the wrong kind is "aborted".
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -146,7 +146,7 @@ def _function(
 
 
 def _parameters(schema: Json | None) -> Json:
-    """A schema that says it is an object, without Codex's own `encrypted` marks on properties."""
+    """A schema with `type: object`, without Codex's own `encrypted` marks on properties."""
     if not schema:
         return {"type": "object", "properties": {}}
     clean = _without_marks(schema)

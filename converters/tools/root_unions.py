@@ -1,4 +1,4 @@
-"""A tool's schema whose root says anyOf, oneOf or allOf, for upstreams that refuse these there."""
+"""A tool's schema whose root holds anyOf, oneOf or allOf, for upstreams that refuse these there."""
 
 from collections import Counter
 from collections.abc import Iterator
