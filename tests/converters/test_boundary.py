@@ -22,9 +22,9 @@ def unwritable(protocol: str, **fields: Any) -> Conversion:
 def test_an_answer_that_cannot_be_told_ends_in_words_that_need_nothing_of_it(protocol: str, cut: int) -> None:
     stream = STREAMS[protocol]
     conversion = unwritable(protocol)
-    (said,) = referee.read(replay(conversion, [stream[at : at + cut] for at in range(0, len(stream), cut)]))
-    assert said["type"] == "response.failed"
-    assert said["response"]["error"] == {
+    (events,) = referee.read(replay(conversion, [stream[at : at + cut] for at in range(0, len(stream), cut)]))
+    assert events["type"] == "response.failed"
+    assert events["response"]["error"] == {
         "code": "server_error",
         "message": "The provider's answer could not be converted.",
     }
@@ -36,19 +36,19 @@ def test_an_answer_that_cannot_be_told_ends_in_words_that_need_nothing_of_it(pro
 def test_a_client_without_a_stream_gets_such_an_answer_as_an_error(protocol: str) -> None:
     conversion = unwritable(protocol, stream=False)
     assert replay(conversion, [STREAMS[protocol]]) == b""
-    told = conversion.whole()
-    assert told.status == 502
-    assert "could not be converted" in jsontext.loads(told.body)["error"]["message"]
+    response = conversion.whole()
+    assert response.status == 502
+    assert "could not be converted" in jsontext.loads(response.body)["error"]["message"]
 
 
 @EACH_PROTOCOL
 def test_what_surprised_is_kept_for_who_mends_it(protocol: str) -> None:
     conversion = unwritable(protocol)
     assert conversion.surprise == ""
-    said = replay(conversion, [STREAMS[protocol]])
+    stream = replay(conversion, [STREAMS[protocol]])
     assert conversion.surprise.startswith("TypeError in jsontext.py:")
     assert "lifecycle.py:" in conversion.surprise
-    assert b"TypeError" not in said
+    assert b"TypeError" not in stream
 
 
 @EACH_PROTOCOL

@@ -47,7 +47,7 @@ def test_where_the_network_cuts_changes_nothing(protocol: str, places: list[int]
 @EACH_PROTOCOL
 def test_every_single_byte_as_a_chunk_changes_nothing(protocol: str) -> None:
     stream = STREAMS[protocol]
-    assert replay(opened(protocol), [bytes([one]) for one in stream]) == replay(opened(protocol), [stream])
+    assert replay(opened(protocol), [bytes([byte]) for byte in stream]) == replay(opened(protocol), [stream])
 
 
 @EACH_PROTOCOL
@@ -70,20 +70,20 @@ def test_a_stream_that_breaks_off_fails_and_releases_no_call(protocol: str, leng
     whole = STREAMS[protocol]
     finish = b'"finish_reason":"tool_calls"' if protocol == "chat" else b'"stop_reason":"tool_use"'
     part = whole[: length % whole.index(finish)]
-    said = referee.read(replay(opened(protocol), [part, rubbish]))
-    assert said[-1]["type"] == "response.failed"
-    assert sum(one["type"] in TERMINAL for one in said) == 1
-    released = [one["item"]["type"] for one in said if one["type"] == "response.output_item.done"]
+    events = referee.read(replay(opened(protocol), [part, rubbish]))
+    assert events[-1]["type"] == "response.failed"
+    assert sum(event["type"] in TERMINAL for event in events) == 1
+    released = [event["item"]["type"] for event in events if event["type"] == "response.output_item.done"]
     assert "function_call" not in released
 
 
 @EACH_PROTOCOL
 @given(chunks=st.lists(st.binary(max_size=60), max_size=10))
 def test_nothing_raises_and_one_terminal_event_comes_last(protocol: str, chunks: list[bytes]) -> None:
-    said = referee.read(replay(opened(protocol), chunks))
-    assert [one["type"] in TERMINAL for one in said].count(True) == 1
-    assert said[-1]["type"] in TERMINAL
-    assert [one["sequence_number"] for one in said] == list(range(len(said)))
+    events = referee.read(replay(opened(protocol), chunks))
+    assert [event["type"] in TERMINAL for event in events].count(True) == 1
+    assert events[-1]["type"] in TERMINAL
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))
 
 
 VALUES = st.recursive(
@@ -109,9 +109,9 @@ VALUES = st.recursive(
 @EACH_PROTOCOL
 @given(values=st.lists(VALUES, max_size=6), whole=st.booleans())
 def test_json_of_any_shape_is_survived(protocol: str, values: list[Any], whole: bool) -> None:
-    stream = jsontext.dumps(values) if whole else b"".join(b"data: %b\n\n" % jsontext.dumps(one) for one in values)
-    said = referee.read(replay(opened(protocol), [stream]))
-    assert said[-1]["type"] in TERMINAL
+    stream = jsontext.dumps(values) if whole else b"".join(b"data: %b\n\n" % jsontext.dumps(value) for value in values)
+    events = referee.read(replay(opened(protocol), [stream]))
+    assert events[-1]["type"] in TERMINAL
 
 
 @EACH_PROTOCOL
@@ -126,9 +126,9 @@ def test_a_client_that_asks_for_no_stream_gets_the_terminal_events_response(prot
     *_, last = referee.read(replay(opened(protocol), [STREAMS[protocol]]))
     plain = opened(protocol, question(stream=False))
     assert replay(plain, [STREAMS[protocol]]) == b""
-    answer = plain.whole()
-    assert answer.status == 200
-    assert jsontext.loads(answer.body)["output"] == last["response"]["output"]
+    response = plain.whole()
+    assert response.status == 200
+    assert jsontext.loads(response.body)["output"] == last["response"]["output"]
     assert jsontext.loads(plain.body)["stream"] is True
 
 
@@ -152,25 +152,25 @@ WHOLE = {
 def test_json_where_a_stream_was_asked_for_becomes_a_stream(protocol: str) -> None:
     body = jsontext.dumps(WHOLE[protocol])
     for cut in (1, len(body) // 2, len(body)):
-        said = referee.read(replay(opened(protocol), [b"\r\n ", body[:cut], body[cut:]]))
-        assert [one["delta"] for one in said if one["type"] == "response.output_text.delta"] == ["Hi"]
-        assert said[-1]["type"] == "response.completed"
+        events = referee.read(replay(opened(protocol), [b"\r\n ", body[:cut], body[cut:]]))
+        assert [event["delta"] for event in events if event["type"] == "response.output_text.delta"] == ["Hi"]
+        assert events[-1]["type"] == "response.completed"
 
 
 @EACH_PROTOCOL
 @pytest.mark.parametrize("page", [b"<html><title>Bad gateway</title></html>", b'{"error":{"message":"Bad gateway"}}'])
 def test_an_error_page_inside_a_200_is_told(protocol: str, page: bytes) -> None:
-    said = referee.read(replay(opened(protocol), [page]))
-    assert said[-1]["type"] == "response.failed"
-    assert "Bad gateway" in said[-1]["response"]["error"]["message"]
+    events = referee.read(replay(opened(protocol), [page]))
+    assert events[-1]["type"] == "response.failed"
+    assert "Bad gateway" in events[-1]["response"]["error"]["message"]
 
 
 @EACH_PROTOCOL
 def test_a_failure_told_from_outside_ends_the_stream_once(protocol: str) -> None:
     conversion = opened(protocol)
     conversion.feed(STREAMS[protocol][:700])
-    (told,) = conversion.fail(Fault("timeout", "Acme said nothing for 60 s"))
-    assert referee.read(told)[-1]["type"] == "response.failed"
+    (records,) = conversion.fail(Fault("timeout", "Acme said nothing for 60 s"))
+    assert referee.read(records)[-1]["type"] == "response.failed"
     assert conversion.fail(Fault("cut", "again")) == []
     assert conversion.close() == []
 
@@ -187,8 +187,8 @@ def test_a_compaction_is_one_sealed_item_and_expands_later(protocol: str) -> Non
     raw = question(input=[{"role": "user", "content": "hi"}, {"type": "compaction_trigger"}])
     conversion = opened(protocol, raw)
     assert "tools" not in jsontext.loads(conversion.body)
-    said = referee.read(replay(conversion, [jsontext.dumps(WHOLE[protocol])]))
-    (item,) = [one["item"] for one in said if one["type"] == "response.output_item.done"]
+    events = referee.read(replay(conversion, [jsontext.dumps(WHOLE[protocol])]))
+    (item,) = [event["item"] for event in events if event["type"] == "response.output_item.done"]
     assert item["type"] == "compaction"
     later = opened(protocol, question(input=[item, {"role": "user", "content": "go on"}]))
     assert b"The summary:\\n\\nHi" in later.body
@@ -199,8 +199,8 @@ def test_a_compaction_is_one_sealed_item_and_expands_later(protocol: str) -> Non
 def test_a_history_too_large_to_be_summarised_is_told_as_such(protocol: str, compact: bool) -> None:
     """Codex then shortens it and asks again."""
     raw = question(input=[{"role": "user", "content": "hi"}, {"type": "compaction_trigger"}])
-    told = refused(opened(protocol, raw, compact=compact), 413, b"<html>Request Entity Too Large</html>")
-    assert (told.status, jsontext.loads(told.body)["error"]["code"]) == (400, "context_length_exceeded")
+    response = refused(opened(protocol, raw, compact=compact), 413, b"<html>Request Entity Too Large</html>")
+    assert (response.status, jsontext.loads(response.body)["error"]["code"]) == (400, "context_length_exceeded")
 
 
 @EACH_PROTOCOL
@@ -240,8 +240,8 @@ SIGNATURE = (
 def test_a_question_can_be_asked_again_without_thinking_that_was_refused() -> None:
     sealed = seal.wrap("anthropic", {"from": "anthropic", "thinking": "hm", "signature": "sig"})
     thought = {"type": "reasoning", "summary": [], "encrypted_content": sealed}
-    said = {"role": "assistant", "content": "I looked."}
-    raw = question(input=[{"role": "user", "content": "hi"}, thought, said, {"role": "user", "content": "go on"}])
+    result = {"role": "assistant", "content": "I looked."}
+    raw = question(input=[{"role": "user", "content": "hi"}, thought, result, {"role": "user", "content": "go on"}])
     first, second = opened("anthropic", raw), opened("anthropic", raw, reasoning_stripped=True)
     assert (b'"signature":"sig"' in first.body, b'"signature"' in second.body) == (True, False)
     assert b"I looked." in second.body
@@ -278,12 +278,12 @@ def test_an_event_beyond_the_limit_is_the_end(protocol: str, cut: int) -> None:
     conversion = opened(protocol, event_limit=1000)
     conversion.commit()
     stream = b"data: " + b'"' + b"x" * 5000
-    told = [piece for at in range(0, len(stream), cut) for piece in conversion.feed(stream[at : at + cut])]
+    result = [piece for at in range(0, len(stream), cut) for piece in conversion.feed(stream[at : at + cut])]
     assert conversion.failed
-    said = b"".join(told)
-    assert said.count(b"event: response.failed") == 1
-    assert b'"code":"invalid_prompt"' in said
-    assert b"Acme sent an event of more than 0.000953674 MiB (option event_limit)" in said
+    result = b"".join(result)
+    assert result.count(b"event: response.failed") == 1
+    assert b'"code":"invalid_prompt"' in result
+    assert b"Acme sent an event of more than 0.000953674 MiB (option event_limit)" in result
     assert conversion.close() == []
 
 
@@ -378,8 +378,8 @@ def test_whatever_a_request_may_hold_can_be_echoed(protocol: str, echoed: str) -
     for _ in range(jsontext.MOST_LEVELS - 4):
         inner["a"] = inner = {}
     body = jsontext.dumps(question(**{echoed: [deep] if echoed == "tools" else deep, "top_logprobs": 2**64 - 1}))
-    said = replay(opened(protocol, load(body)), [STREAMS[protocol]])
-    *_, last = said.split(b"event: ")
+    stream = replay(opened(protocol, load(body)), [STREAMS[protocol]])
+    *_, last = stream.split(b"event: ")
     assert last.startswith(b"response.completed")
     with pytest.raises(RequestError) as caught:
         load(body.replace(b"{}", b'{"a":{"a":{}}}'))

@@ -61,8 +61,8 @@ class Parsing(DeltaTemplate):
 
 
 def events(decoder: Decoder, bodies: list[Json], *, ascii_only: bool) -> list[Event]:
-    told = (json.dumps(body, ensure_ascii=ascii_only).encode("utf-8", "replace") for body in bodies)
-    return [event for data in told for event in decoder.feed(sse.Message("", data))] + decoder.close()
+    result = (json.dumps(body, ensure_ascii=ascii_only).encode("utf-8", "replace") for body in bodies)
+    return [event for data in result for event in decoder.feed(sse.Message("", data))] + decoder.close()
 
 
 @given(st.lists(DELTAS, max_size=12), st.booleans(), DIALECTS)

@@ -8,7 +8,7 @@ import pytest
 from converters import events
 from converters.events import Event
 
-DEFINED = [one for one in vars(events).values() if isinstance(one, type) and one.__module__ == events.__name__]
+DEFINED = [value for value in vars(events).values() if isinstance(value, type) and value.__module__ == events.__name__]
 
 
 def test_the_union_names_every_event() -> None:

@@ -13,8 +13,8 @@ ODD = ["x", ["x"], {"x": 1}, 7, 1.5, True, -1, 1e40, 2**70, float("nan"), float(
 
 def heard(method: str, value: Any) -> tuple[Any, list[str]]:
     losses = Losses()
-    told = getattr(Reader(losses), method)(value, "a.b")
-    return told, [str(loss) for loss in losses]
+    result = getattr(Reader(losses), method)(value, "a.b")
+    return result, [str(loss) for loss in losses]
 
 
 @pytest.mark.parametrize(
@@ -23,9 +23,9 @@ def heard(method: str, value: Any) -> tuple[Any, list[str]]:
 )
 @pytest.mark.parametrize("value", NOTHING, ids=repr)
 def test_what_says_nothing_is_no_loss(method: str, empty: Any, value: Any) -> None:
-    told, losses = heard(method, value)
+    events, losses = heard(method, value)
     assert losses == []
-    assert told in (empty, value)
+    assert events in (empty, value)
 
 
 @pytest.mark.parametrize(

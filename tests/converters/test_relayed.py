@@ -17,9 +17,9 @@ def test_a_relay_passes_bytes_as_they_are() -> None:
 
 
 def test_a_relay_says_so_when_the_end_does_not_come() -> None:
-    said = replay(opened("responses"), [b'data: {"type":"response.created","response":{}}\n\ndata: {"ty'])
-    assert b'"response.failed"' in said
-    assert said.count(b"response.failed") == 2  # its event line, and its type
+    stream = replay(opened("responses"), [b'data: {"type":"response.created","response":{}}\n\ndata: {"ty'])
+    assert b'"response.failed"' in stream
+    assert stream.count(b"response.failed") == 2  # its event line, and its type
 
 
 def test_a_relay_makes_an_end_of_an_error_that_has_none() -> None:
@@ -43,24 +43,24 @@ def test_a_relay_hands_on_errors_and_whole_answers() -> None:
     assert replay(conversion, [b'{"id":', b'"resp_1"}']) == b""
     assert conversion.whole().body == b'{"id":"resp_1"}'
     conversion.refused(429, {"Retry-After": "3", "Set-Cookie": "a=b"}, b"{}")
-    told = conversion.whole()
-    assert (told.status, told.headers) == (429, {"Retry-After": "3"})
+    response = conversion.whole()
+    assert (response.status, response.headers) == (429, {"Retry-After": "3"})
 
 
 @pytest.mark.parametrize("status", [302, 407, 999])
 def test_a_relay_keeps_what_is_said_to_a_proxy_alone(status: int) -> None:
     conversion = opened("responses", client="other")
     conversion.refused(status, {"Location": "https://login.example.com"}, b"")
-    told = conversion.whole()
-    assert (told.status, told.headers) == (502, {"content-type": "application/json"})
-    assert b"Acme answered %d" % status in told.body
+    response = conversion.whole()
+    assert (response.status, response.headers) == (502, {"content-type": "application/json"})
+    assert b"Acme answered %d" % status in response.body
 
 
 @pytest.mark.parametrize("stream", [True, False])
 def test_the_tokens_of_a_relayed_answer_are_its_own(stream: bool) -> None:
     usage = {"input_tokens": 3, "output_tokens": 4, "input_tokens_details": {"cached_tokens": 1}}
-    answer = {"type": "response.completed", "response": {"id": "resp_1", "output": [], "usage": usage}}
-    body = b"data: %b\n\n" % jsontext.dumps(answer) if stream else jsontext.dumps(answer["response"])
+    result = {"type": "response.completed", "response": {"id": "resp_1", "output": [], "usage": usage}}
+    body = b"data: %b\n\n" % jsontext.dumps(result) if stream else jsontext.dumps(result["response"])
     conversion = opened("responses", question(stream=stream))
     replay(conversion, [body])
     assert conversion.usage == usage

@@ -77,9 +77,9 @@ def test_a_difference_is_told_in_a_line(asked: RequestFingerprint, says: list[st
 
 def test_nearer_is_what_says_nearly_the_same() -> None:
     recorded, other = fingerprint(message("user", "list all the files")), fingerprint(message("user", "write a poem"))
-    asked = fingerprint(message("user", "list all the folders"))
-    assert asked.likeness(recorded) > asked.likeness(other)
-    assert asked.likeness(asked) == 1
+    result = fingerprint(message("user", "list all the folders"))
+    assert result.likeness(recorded) > result.likeness(other)
+    assert result.likeness(result) == 1
 
 
 def test_texts_may_be_folded_first() -> None:

@@ -32,8 +32,8 @@ def test_repeats_are_folded() -> None:
 
 def test_records_without_a_name_are_told_apart_by_what_they_hold() -> None:
     chunks = [delta(role="assistant", content=""), delta(reasoning="hm"), delta(content="a"), delta("stop")]
-    answer = stream(*chunks, {"usage": {"n": 1}}, "[DONE]")
-    assert ResponseShape.of(answer).order == ("nothing", "reasoning", "content", "finish_reason", "usage", "[DONE]")
+    result = stream(*chunks, {"usage": {"n": 1}}, "[DONE]")
+    assert ResponseShape.of(result).order == ("nothing", "reasoning", "content", "finish_reason", "usage", "[DONE]")
 
 
 @pytest.mark.parametrize(
@@ -50,16 +50,16 @@ def test_records_without_a_name_are_told_apart_by_what_they_hold() -> None:
     ],
 )
 def test_a_difference_is_told_with_its_place(recorded: Any, now: Any, lines: list[str]) -> None:
-    shapes = (ResponseShape.of(json.dumps(one).encode()) for one in (recorded, now))
-    told = next(shapes).differences(next(shapes))
-    assert [line for line in told if ":" in line or "=" in line] == lines
+    shapes = (ResponseShape.of(json.dumps(element).encode()) for element in (recorded, now))
+    differences = next(shapes).differences(next(shapes))
+    assert [line for line in differences if ":" in line or "=" in line] == lines
 
 
 def test_another_order_is_told() -> None:
-    told = ResponseShape.of(said("a")).differences(
+    differences = ResponseShape.of(said("a")).differences(
         ResponseShape.of(stream({"type": "start"}, {"type": "ping"}, {"type": "stop"}))
     )
-    assert {"-text.delta", "+ping"} <= set(told)
+    assert {"-text.delta", "+ping"} <= set(differences)
 
 
 def test_what_is_no_answer_has_a_shape_too() -> None:

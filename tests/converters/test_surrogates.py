@@ -40,12 +40,12 @@ def test_a_half_at_the_end_waits(text: str, parts: tuple[str, str]) -> None:
 
 @given(WILD, st.lists(st.integers(0, 60), max_size=5))
 def test_pieces_make_the_same_text_wherever_it_is_cut(text: str, places: list[int]) -> None:
-    said, half = "", ""
+    result, half = "", ""
     borders = [0, *sorted(min(place, len(text)) for place in places), len(text)]
     for start, end in pairwise(borders):
         piece, half = surrogates.cut(half + text[start:end])
-        said += piece
-    assert said + ("\ufffd" if half else "") == surrogates.whole(text)
+        result += piece
+    assert result + ("\ufffd" if half else "") == surrogates.whole(text)
 
 
 @given(st.dictionaries(WILD, st.lists(WILD, max_size=3), max_size=3))

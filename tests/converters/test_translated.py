@@ -23,8 +23,8 @@ def anthropic(kind: str, **fields: Any) -> bytes:
 
 
 def block(index: int, kind: str, *deltas: Json, **start: Any) -> bytes:
-    told = [anthropic("content_block_delta", index=index, delta=delta) for delta in deltas]
-    return anthropic("content_block_start", index=index, content_block={"type": kind, **start}) + b"".join(told)
+    result = [anthropic("content_block_delta", index=index, delta=delta) for delta in deltas]
+    return anthropic("content_block_start", index=index, content_block={"type": kind, **start}) + b"".join(result)
 
 
 START = anthropic("message_start", message={"id": "msg_1", "model": "m"})
@@ -164,8 +164,8 @@ def test_a_failure_speaks_of_the_answer(protocol: str) -> None:
     ],
 )
 def test_half_a_call_is_not_released_by_an_orderly_end(protocol: str, stream: bytes, tool: str) -> None:
-    asked = question()["tools"]
-    last, _ = told(protocol, stream.replace(b"TOOL", tool.encode()), tools=[*asked, PATCH])
+    result = question()["tools"]
+    last, _ = told(protocol, stream.replace(b"TOOL", tool.encode()), tools=[*result, PATCH])
     assert last["type"] == "response.failed"
     assert "Acme" in last["response"]["error"]["message"]
 
@@ -215,12 +215,12 @@ def test_halves_of_an_anthropic_text_are_joined_and_sealed_whole(kind: str) -> N
 
 @EACH_PROTOCOL
 def test_half_a_character_at_the_end_is_told_as_one_that_is_missing(protocol: str) -> None:
-    said = HELLO + chat({"content": "X"}) + FINISH
+    result = HELLO + chat({"content": "X"}) + FINISH
     if protocol == "anthropic":
-        said = (
+        result = (
             START + SAID + anthropic("content_block_delta", index=0, delta={"type": "text_delta", "text": "X"}) + end()
         )
-    last, _ = told(protocol, said.replace(b'"X"', rb'"\ud83d"'))
+    last, _ = told(protocol, result.replace(b'"X"', rb'"\ud83d"'))
     assert texts(last["response"]) == ["Hello\ufffd"]
 
 
@@ -236,8 +236,8 @@ def test_calls_without_end_are_a_clear_failure(protocol: str) -> None:
 
     calls = b"".join(map(call, range(12_000)))
     conversion = opened(protocol)
-    said = b"".join(conversion.feed(START + calls if protocol == "anthropic" else calls))
+    result = b"".join(conversion.feed(START + calls if protocol == "anthropic" else calls))
     assert conversion.failed
-    assert b"more than 10,000 messages, thoughts and calls" in said
-    assert b"function_call_arguments.done" not in said
+    assert b"more than 10,000 messages, thoughts and calls" in result
+    assert b"function_call_arguments.done" not in result
     assert conversion.feed(calls) + conversion.close() == []

@@ -63,7 +63,7 @@ def body(*items: Json, dialect: AnthropicDialect | None = None, **fields: Any) -
 
 
 def messages(*items: Json, dialect: AnthropicDialect | None = None, **fields: Any) -> list[tuple[str, list[Json]]]:
-    return [(one["role"], one["content"]) for one in body(*items, dialect=dialect, **fields)["messages"]]
+    return [(message["role"], message["content"]) for message in body(*items, dialect=dialect, **fields)["messages"]]
 
 
 def text(words: str) -> Json:

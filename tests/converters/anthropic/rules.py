@@ -24,11 +24,11 @@ def follows_the_types(body: Json) -> None:
 
 def _exhaust(value: Any) -> None:
     if isinstance(value, dict):
-        for one in value.values():
-            _exhaust(one)
+        for element in value.values():
+            _exhaust(element)
     elif isinstance(value, Iterable) and not isinstance(value, str):
-        for one in value:
-            _exhaust(one)
+        for element in value:
+            _exhaust(element)
 
 
 def complaints(body: Json) -> list[str]:
@@ -65,13 +65,13 @@ def every_block(body: Json) -> Iterator[Json]:
 
 def _calls(body: Json) -> Iterator[str]:
     seen: set[str] = set()
-    asked: list[str] = []
+    result: list[str] = []
     for message in body["messages"]:
         answered = [block["tool_use_id"] for block in message["content"] if block["type"] == "tool_result"]
-        if answered != asked:
-            yield f"asked {asked}, answered {answered}"
-        asked = [block["id"] for block in message["content"] if block["type"] == "tool_use"]
-        for id_ in asked:
+        if answered != result:
+            yield f"asked {result}, answered {answered}"
+        result = [block["id"] for block in message["content"] if block["type"] == "tool_use"]
+        for id_ in result:
             if id_ in seen or not _ID.fullmatch(id_):
                 yield f"a bad or repeated id {id_!r}"
             seen.add(id_)
@@ -99,8 +99,8 @@ def _rank(kind: str) -> int:
 
 
 def _marks(body: Json) -> Iterator[str]:
-    marked = [one for one in [*body.get("tools", []), *every_block(body)] if "cache_control" in one]
+    marked = [element for element in [*body.get("tools", []), *every_block(body)] if "cache_control" in element]
     if len(marked) > 4:
         yield f"{len(marked)} breakpoints"
-    if any(one.get("type") in _THINKING for one in marked):
+    if any(element.get("type") in _THINKING for element in marked):
         yield "a breakpoint on thinking"

@@ -15,9 +15,9 @@ def marked(sent: Json) -> list[Any]:
     blocks = [block for message in sent["messages"] for block in message["content"]]
     every = [*sent.get("tools", []), *sent.get("system", []), *blocks]
     return [
-        one.get("name") or one.get("text") or one.get("tool_use_id")
-        for one in every
-        if one.get("cache_control") == {"type": "ephemeral"}
+        element.get("name") or element.get("text") or element.get("tool_use_id")
+        for element in every
+        if element.get("cache_control") == {"type": "ephemeral"}
     ]
 
 
@@ -48,6 +48,6 @@ def without_marks(value: Any) -> Any:
         case dict():
             return {name: without_marks(one) for name, one in value.items() if name != "cache_control"}
         case list():
-            return [without_marks(one) for one in value]
+            return [without_marks(element) for element in value]
         case _:
             return value

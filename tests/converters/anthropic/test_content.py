@@ -51,20 +51,20 @@ def test_an_image_is_sent_by_value_or_by_address(url: str, source: Json) -> None
     ],
 )
 def test_what_cannot_be_sent_leaves_a_note_and_a_loss(part: Any) -> None:
-    told, lost = block(part)
-    assert told["type"] == "text" and told["text"].startswith("[Here was ")
+    result, lost = block(part)
+    assert result["type"] == "text" and result["text"].startswith("[Here was ")
     assert lost == ["input[0]"]
 
 
 def test_a_pdf_is_a_document() -> None:
     part = {"type": "input_file", "filename": "a.pdf", "file_data": f"data:application/pdf;base64,{PIXEL}"}
     assert block(part) == ({"type": "document", "source": base64_source("application/pdf")}, [])
-    told, lost = block(part, BLIND)
-    assert told == text("[Here was the file a.pdf, left out: this upstream takes no files.]")
+    result, lost = block(part, BLIND)
+    assert result == text("[Here was the file a.pdf, left out: this upstream takes no files.]")
     assert lost == ["input[0]"]
 
 
 def test_a_model_without_eyes_is_told_that_there_was_an_image() -> None:
-    told, lost = block(image(), AnthropicDialect(images=False, cache=False))
-    assert told == text("[Here was an image, left out: this model takes text only.]")
+    result, lost = block(image(), AnthropicDialect(images=False, cache=False))
+    assert result == text("[Here was an image, left out: this model takes text only.]")
     assert lost == ["input[0]"]

@@ -100,7 +100,7 @@ LOOP = [call("a"), output("a"), call("b"), output("b")]
 def test_a_loop_that_began_without_thinking_goes_on_without() -> None:
     sent, losses = ask(user(), signed("old"), assistant("x"), user(), *LOOP, dialect=BUDGET, reasoning=ON)
     assert sent["thinking"] == {"type": "disabled"}
-    assert not [one for message in sent["messages"] for one in message["content"] if one["type"] == "thinking"]
+    assert not [part for message in sent["messages"] for part in message["content"] if part["type"] == "thinking"]
     assert [loss.path for loss in losses] == ["reasoning"]
 
 

@@ -62,14 +62,14 @@ def test_neighbours_of_one_role_become_one_message() -> None:
 
 
 def test_a_later_developer_message_stays_in_its_place_and_is_marked() -> None:
-    told = messages(user("a"), assistant("b"), developer("rule"), user("c"))
-    assert told[-1] == ("user", [text("<developer_message>\nrule\n</developer_message>"), text("c")])
+    sent = messages(user("a"), assistant("b"), developer("rule"), user("c"))
+    assert sent[-1] == ("user", [text("<developer_message>\nrule\n</developer_message>"), text("c")])
 
 
 def test_the_user_says_something_first_and_last() -> None:
-    told = messages(assistant("a"))
-    assert [role for role, _ in told] == ["user", "assistant", "user"]
-    assert told[1][1] == [text("a")]
+    sent = messages(assistant("a"))
+    assert [role for role, _ in sent] == ["user", "assistant", "user"]
+    assert sent[1][1] == [text("a")]
     assert [role for role, _ in messages(developer("only rules"))] == ["user"]
 
 
@@ -86,9 +86,9 @@ def test_thinking_alone_makes_no_message() -> None:
 
 def test_ids_are_cleaned_and_stay_apart() -> None:
     items = [user(), call("functions.f:0"), call("functions_f:0"), output("functions.f:0"), output("functions_f:0")]
-    told = messages(*items)
-    assert [block["id"] for block in told[1][1]] == ["functions_f_0", "functions_f_0-2"]
-    assert [block["tool_use_id"] for block in told[2][1]] == ["functions_f_0", "functions_f_0-2"]
+    sent = messages(*items)
+    assert [block["id"] for block in sent[1][1]] == ["functions_f_0", "functions_f_0-2"]
+    assert [block["tool_use_id"] for block in sent[2][1]] == ["functions_f_0", "functions_f_0-2"]
 
 
 def test_ids_that_repeat_from_turn_to_turn_stay_apart() -> None:
@@ -103,9 +103,9 @@ def test_arguments_that_are_no_object_go_back_as_one() -> None:
 
 def test_a_text_result_is_a_string_and_an_image_a_block() -> None:
     shown = [{"type": "input_text", "text": "see"}, image()]
-    told = messages(user(), call("a"), call("b"), output("a", "plain"), output("b", shown))[-1][1]
-    assert told[0]["content"] == "plain"
-    assert [block["type"] for block in told[1]["content"]] == ["text", "image"]
+    sent = messages(user(), call("a"), call("b"), output("a", "plain"), output("b", shown))[-1][1]
+    assert sent[0]["content"] == "plain"
+    assert [block["type"] for block in sent[1]["content"]] == ["text", "image"]
 
 
 def test_a_custom_call_goes_back_as_the_function_that_was_offered() -> None:
@@ -132,8 +132,8 @@ def test_an_output_without_its_call_is_told_as_the_users_words() -> None:
 
 
 def test_results_name_their_id_twice_where_the_host_wants_it() -> None:
-    told = messages(user(), call(), output(), dialect=AnthropicDialect(result_ids=True, cache=False))
-    assert told[-1][1] == [{**result("c"), "id": "c"}]
+    sent = messages(user(), call(), output(), dialect=AnthropicDialect(result_ids=True, cache=False))
+    assert sent[-1][1] == [{**result("c"), "id": "c"}]
 
 
 def test_what_nobody_here_understands_is_a_loss() -> None:

@@ -25,8 +25,8 @@ ON = {"effort": "high"}
 
 
 def thoughts(*items: Json, dialect: AnthropicDialect, **fields: Any) -> list[Json]:
-    told = messages(user(), *items, assistant("x"), user(), dialect=dialect, **fields)
-    return [block for _, blocks in told for block in blocks if "thinking" in block["type"]]
+    sent = messages(user(), *items, assistant("x"), user(), dialect=dialect, **fields)
+    return [block for _, blocks in sent for block in blocks if "thinking" in block["type"]]
 
 
 def test_thinking_goes_back_as_it_came() -> None:
@@ -56,8 +56,8 @@ def test_thinking_that_the_upstream_did_not_sign_is_a_loss(foreign: Json) -> Non
 
 def test_a_host_that_checks_no_signature_gets_all_thinking_that_can_be_read() -> None:
     items = [signed("a", "", "zai"), signed("b", "sig", "anthropic"), reasoning("gAAAAB", "c"), reasoning("gAAAAB")]
-    told = thoughts(*items, dialect=SWITCH, reasoning=ON)
-    assert [(block["thinking"], block["signature"]) for block in told] == [("a", ""), ("b", ""), ("c", "")]
+    result = thoughts(*items, dialect=SWITCH, reasoning=ON)
+    assert [(block["thinking"], block["signature"]) for block in result] == [("a", ""), ("b", ""), ("c", "")]
 
 
 def test_thinking_stays_away_where_it_is_switched_off() -> None:

@@ -93,15 +93,15 @@ def test_structured_output_is_a_field_or_words() -> None:
         "format": {"type": "json_schema", "schema": {**SCHEMA, "additionalProperties": False}}
     }
     assert "system" not in sent
-    told = body(developer("base"), user(), text=FORMAT)
-    assert "output_config" not in told
-    assert [block["text"][:4] for block in told["system"]] == ["base", "Your"]
-    assert '"title"' in told["system"][1]["text"]
+    result = body(developer("base"), user(), text=FORMAT)
+    assert "output_config" not in result
+    assert [block["text"][:4] for block in result["system"]] == ["base", "Your"]
+    assert '"title"' in result["system"][1]["text"]
 
 
 def test_any_json_is_asked_for_in_words() -> None:
-    told = body(text={"format": {"type": "json_object"}}, dialect=AnthropicDialect(output_format=True))
-    assert "JSON object" in told["system"][0]["text"]
+    result = body(text={"format": {"type": "json_object"}}, dialect=AnthropicDialect(output_format=True))
+    assert "JSON object" in result["system"][0]["text"]
     assert "system" not in body(text={"format": {"type": "text"}, "verbosity": "low"})
 
 
@@ -132,8 +132,8 @@ def test_every_request_names_the_version_and_a_beta_only_where_it_is_known() -> 
 )
 @pytest.mark.parametrize("thinking", ["budget", "adaptive"])
 def test_what_codex_sends_becomes_what_anthropic_takes(path: Path, thinking: Any) -> None:
-    asked = jsontext.loads(path.read_bytes())
-    sent = body(*asked.pop("input"), dialect=AnthropicDialect(thinking=thinking), **asked)
+    result = jsontext.loads(path.read_bytes())
+    sent = body(*result.pop("input"), dialect=AnthropicDialect(thinking=thinking), **result)
     follows_the_types(sent)
     assert complaints(sent) == []
 

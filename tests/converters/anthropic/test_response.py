@@ -29,8 +29,8 @@ STOP = {"type": "message_stop"}
 
 def decode(*messages: Json, dialect: AnthropicDialect | None = None) -> list[Event]:
     decoder = AnthropicDecoder("Anthropic", dialect or AnthropicDialect())
-    said = [event for one in messages for event in decoder.feed(message(one))]
-    return said + decoder.close()
+    result = [event for element in messages for event in decoder.feed(message(element))]
+    return result + decoder.close()
 
 
 def message(said: Json) -> sse.Message:
@@ -137,7 +137,7 @@ def test_thinking_without_its_start_is_heard_and_sealed() -> None:
 
 
 def test_redacted_thinking_is_sealed_alone() -> None:
-    assert [unsealed(one) for one in said(*block("redacted_thinking", data="xyz"))] == [
+    assert [unsealed(event) for event in said(*block("redacted_thinking", data="xyz"))] == [
         {"from": "anthropic", "redacted": "xyz"}
     ]
 
@@ -188,7 +188,8 @@ def test_unknown_messages_and_deltas_are_passed_over() -> None:
 def test_messages_without_an_index_belong_to_the_latest_block() -> None:
     call = block("tool_use", ("input_json_delta", {"partial_json": "{}"}), id="a", name="f")
     bare = [
-        {name: value for name, value in one.items() if name != "index"} for one in [*block("text", text="x"), *call]
+        {name: value for name, value in element.items() if name != "index"}
+        for element in [*block("text", text="x"), *call]
     ]
     assert said(*bare) == [TextDelta("x"), CallStarted("a", "f"), CallDelta("a", "{}")]
 
@@ -340,7 +341,7 @@ def test_a_whole_body_says_the_same_as_a_stream() -> None:
     content = [thought, {"type": "redacted_thinking", "data": "d"}, search, {"type": "text", "text": "x"}, call]
     usage = {"input_tokens": 3, "output_tokens": 5}
     start = {"type": "message_start", "message": {"id": "m", "model": "c", "usage": usage}}
-    streamed = [one for index, part in enumerate(content) for one in (begin(index, **kindly(part)), end(index))]
+    streamed = [element for index, part in enumerate(content) for element in (begin(index, **kindly(part)), end(index))]
     body = {"id": "m", "model": "c", "type": "message", "content": content, "stop_reason": "tool_use", "usage": usage}
     assert whole(body) == decode(start, *streamed, stops("tool_use"), STOP)
 
@@ -370,7 +371,7 @@ def test_blocks_that_never_stop_cost_the_same_each() -> None:
     def work(count: int) -> int:
         decoder = AnthropicDecoder("Anthropic", AnthropicDialect())
         starts = [message(begin(index, "tool_use", id="the one", name="f", input={})) for index in range(count)]
-        return steps(lambda: [decoder.feed(one) for one in starts])
+        return steps(lambda: [decoder.feed(element) for element in starts])
 
     work(10)
     assert work(2000) < 12 * work(200)

@@ -38,7 +38,7 @@ def stream(content: list[Json]) -> bytes:
         said += [{"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas(block)]
         said.append({"type": "content_block_stop", "index": index})
     said += [{"type": "message_delta", "delta": {"stop_reason": "tool_use"}}, {"type": "message_stop"}]
-    return b"".join(b"event: %b\ndata: %b\n\n" % (one["type"].encode(), jsontext.dumps(one)) for one in said)
+    return b"".join(b"event: %b\ndata: %b\n\n" % (event["type"].encode(), jsontext.dumps(event)) for event in said)
 
 
 def emptied(block: Json) -> Json:

@@ -23,7 +23,7 @@ def message(body: Any, event: str = "") -> sse.Message:
 def listen(*said: sse.Message, **flags: Any) -> list[Event]:
     """All events of an answer, the end included."""
     decoder = ChatDecoder("Zed", ChatDialect(**flags))
-    return [event for one in said for event in decoder.feed(one)] + decoder.close()
+    return [event for element in said for event in decoder.feed(element)] + decoder.close()
 
 
 def heard(*said: sse.Message, **flags: Any) -> list[Event]:

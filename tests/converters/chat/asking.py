@@ -80,8 +80,8 @@ def check(request: Json) -> None:
 def _exhaust(value: Any) -> None:
     """The types hold iterables, which pydantic checks as they are walked."""
     if isinstance(value, dict):
-        for one in value.values():
-            _exhaust(one)
+        for element in value.values():
+            _exhaust(element)
     elif not isinstance(value, str | int | float | None):
-        for one in value:
-            _exhaust(one)
+        for element in value:
+            _exhaust(element)

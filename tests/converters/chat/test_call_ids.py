@@ -15,7 +15,7 @@ from converters.responses.history import Call
 def given_ids(*ids: str, kind: str) -> list[str]:
     giver = CallIds(ChatDialect.model_validate({"call_ids": kind}))
     item = wire.FunctionCallItem(type="function_call", call_id="x", name="f")
-    return [giver.give(Call(one, item, "input[0]"), "f") for one in ids]
+    return [giver.give(Call(id_, item, "input[0]"), "f") for id_ in ids]
 
 
 def test_short_ids_stay_as_they_are() -> None:
@@ -37,7 +37,7 @@ def test_opaque_ids_are_never_touched() -> None:
 def test_nine_means_nine() -> None:
     ids = given_ids("call_abc", "abcdefghi", "call_abd", kind="nine")
     assert ids[1] == "abcdefghi"
-    assert all(re.fullmatch(r"[a-zA-Z0-9]{9}", one) for one in ids)
+    assert all(re.fullmatch(r"[a-zA-Z0-9]{9}", id_) for id_ in ids)
     assert len(set(ids)) == 3
 
 

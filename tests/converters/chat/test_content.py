@@ -46,8 +46,8 @@ def test_a_text_model_is_told_that_an_image_was_there() -> None:
     ],
 )
 def test_what_chat_cannot_say_leaves_a_note_and_a_loss(part: Json) -> None:
-    told, losses = ask(user("look:", part))
-    assert told["messages"][-1]["content"].startswith("look:\n\n[")
+    result, losses = ask(user("look:", part))
+    assert result["messages"][-1]["content"].startswith("look:\n\n[")
     assert [loss.path for loss in losses] == ["input[0].content[1]"]
 
 
@@ -73,7 +73,7 @@ def test_a_tools_output_is_a_string(said: Any, sent: str) -> None:
 
 
 def test_a_tools_images_follow_in_one_user_message() -> None:
-    told = messages(
+    sent = messages(
         user(),
         call("a"),
         call("b"),
@@ -81,7 +81,7 @@ def test_a_tools_images_follow_in_one_user_message() -> None:
         output("b", [{"type": "input_text", "text": "x"}, image()]),
     )
     note = "[an image, shown in the next user message]"
-    assert [(one["role"], one["content"]) for one in told[2:]] == [
+    assert [(message["role"], message["content"]) for message in sent[2:]] == [
         ("tool", note),
         ("tool", f"x\n{note}"),
         ("user", [{"type": "text", "text": "[The images of the tool outputs above, in their order]"}, IMAGE, IMAGE]),
@@ -94,6 +94,6 @@ def test_a_text_model_gets_no_image_of_a_tool() -> None:
 
 def test_instructions_hold_text_only() -> None:
     late = {**developer("see"), "content": [{"type": "input_text", "text": "see"}, image()]}
-    told = body(user(), late)["messages"]
-    assert isinstance(told[-1]["content"], list)
+    sent = body(user(), late)["messages"]
+    assert isinstance(sent[-1]["content"], list)
     assert last(user(), late, late_instructions="keep").startswith("see\n\n[input_image left out")

@@ -34,13 +34,13 @@ def called(*ids: str, content: str | None = None) -> Json:
     return {
         "role": "assistant",
         "content": content,
-        "tool_calls": [{"id": one, "type": "function", "function": function} for one in ids],
+        "tool_calls": [{"id": id_, "type": "function", "function": function} for id_ in ids],
     }
 
 
 def test_all_first_instructions_are_one_message() -> None:
-    told = body(developer("base"), developer("skills"), user(), instructions="top")["messages"]
-    assert told == [{"role": "system", "content": "top\n\nbase\n\nskills"}, {"role": "user", "content": "hi"}]
+    sent = body(developer("base"), developer("skills"), user(), instructions="top")["messages"]
+    assert sent == [{"role": "system", "content": "top\n\nbase\n\nskills"}, {"role": "user", "content": "hi"}]
 
 
 def test_the_role_of_instructions_is_the_hosts() -> None:
@@ -56,10 +56,10 @@ def test_the_role_of_instructions_is_the_hosts() -> None:
     ],
 )
 def test_later_instructions_go_where_the_host_takes_them(kind: str, roles: list[str], last: str) -> None:
-    told = messages(developer("base"), user(), developer("late"), late_instructions=kind)
-    assert [one["role"] for one in told] == roles
-    assert told[-1]["content"] == last
-    assert "late" in jsontext.dumps(told).decode()
+    sent = messages(developer("base"), user(), developer("late"), late_instructions=kind)
+    assert [message["role"] for message in sent] == roles
+    assert sent[-1]["content"] == last
+    assert "late" in jsontext.dumps(sent).decode()
 
 
 def test_later_instructions_with_an_image_are_still_marked() -> None:
@@ -71,7 +71,7 @@ def test_later_instructions_with_an_image_are_still_marked() -> None:
 
 
 def test_one_step_is_one_message_and_its_outputs_follow_in_order() -> None:
-    told = messages(
+    sent = messages(
         user(),
         thought("why"),
         assistant("I look."),
@@ -81,19 +81,19 @@ def test_one_step_is_one_message_and_its_outputs_follow_in_order() -> None:
         output("b", "B"),
         output("a", "A"),
     )
-    assert told[1:4] == [called("a", "b", content="I look."), tool("a", "A"), tool("b", "B")]
-    assert "in between" in told[4]["content"]
+    assert sent[1:4] == [called("a", "b", content="I look."), tool("a", "A"), tool("b", "B")]
+    assert "in between" in sent[4]["content"]
 
 
 def test_a_call_without_an_output_says_so() -> None:
-    told = messages(user(), call("a"), user("stop"))
-    assert told[1:3] == [called("a"), tool("a", "[no output: the call was interrupted]")]
+    sent = messages(user(), call("a"), user("stop"))
+    assert sent[1:3] == [called("a"), tool("a", "[no output: the call was interrupted]")]
 
 
 def test_an_output_without_a_call_is_told_by_the_user() -> None:
-    (told,) = messages(output("gone", "42"))
-    assert told["role"] == "user"
-    assert "42" in told["content"]
+    (sent,) = messages(output("gone", "42"))
+    assert sent["role"] == "user"
+    assert "42" in sent["content"]
 
 
 @pytest.mark.parametrize(("kind", "content"), [("null", None), ("empty", "")])
@@ -102,8 +102,8 @@ def test_content_beside_calls_is_what_the_host_takes(kind: str, content: str | N
 
 
 def test_thinking_that_led_to_nothing_is_no_message() -> None:
-    told = messages(user(), sealed({"text": "why"}), user("again"), reasoning_back="exact")
-    assert [one["role"] for one in told] == ["user", "user"]
+    sent = messages(user(), sealed({"text": "why"}), user("again"), reasoning_back="exact")
+    assert [message["role"] for message in sent] == ["user", "user"]
 
 
 def test_arguments_that_are_no_json_are_sent_as_an_object() -> None:
@@ -112,16 +112,16 @@ def test_arguments_that_are_no_json_are_sent_as_an_object() -> None:
 
 
 def test_ids_that_come_again_in_a_later_turn_are_told_apart() -> None:
-    told = messages(user(), call("f:0"), output("f:0", "1"), call("f:0"), output("f:0", "2"))
-    ids = [one["tool_calls"][0]["id"] for one in told if "tool_calls" in one]
-    assert ids == [one["tool_call_id"] for one in told if one["role"] == "tool"]
+    sent = messages(user(), call("f:0"), output("f:0", "1"), call("f:0"), output("f:0", "2"))
+    ids = [message["tool_calls"][0]["id"] for message in sent if "tool_calls" in message]
+    assert ids == [message["tool_call_id"] for message in sent if message["role"] == "tool"]
     assert len(set(ids)) == 2
 
 
 def test_the_upstream_gets_its_own_form_of_ids_on_both_sides() -> None:
-    _, asked, answered = messages(user(), call("call_1"), output("call_1"), call_ids="nine")
-    assert len(asked["tool_calls"][0]["id"]) == 9
-    assert answered["tool_call_id"] == asked["tool_calls"][0]["id"]
+    _, sent, answered = messages(user(), call("call_1"), output("call_1"), call_ids="nine")
+    assert len(sent["tool_calls"][0]["id"]) == 9
+    assert answered["tool_call_id"] == sent["tool_calls"][0]["id"]
 
 
 def test_tool_messages_are_named_where_the_host_wants_names() -> None:
@@ -130,13 +130,13 @@ def test_tool_messages_are_named_where_the_host_wants_names() -> None:
 
 @pytest.mark.parametrize("said", [[user("next")], [developer("late")]])
 def test_an_assistant_stands_between_tool_and_user_where_the_host_wants_one(said: list[Json]) -> None:
-    told = messages(user(), call("a"), output("a"), *said, bridge_after_tool=True)
-    assert [one["role"] for one in told] == ["user", "assistant", "tool", "assistant", "user"]
+    sent = messages(user(), call("a"), output("a"), *said, bridge_after_tool=True)
+    assert [message["role"] for message in sent] == ["user", "assistant", "tool", "assistant", "user"]
 
 
 def test_an_assistant_stands_before_the_images_of_a_tool_too() -> None:
-    told = messages(user(), call("a"), output("a", [image()]), bridge_after_tool=True)
-    assert [one["role"] for one in told] == ["user", "assistant", "tool", "assistant", "user"]
+    sent = messages(user(), call("a"), output("a", [image()]), bridge_after_tool=True)
+    assert [message["role"] for message in sent] == ["user", "assistant", "tool", "assistant", "user"]
 
 
 def test_a_model_that_spoke_last_is_asked_to_go_on() -> None:
@@ -144,7 +144,7 @@ def test_a_model_that_spoke_last_is_asked_to_go_on() -> None:
 
 
 def test_instructions_alone_are_no_conversation() -> None:
-    assert [one["role"] for one in messages(developer("base"))] == ["system", "user"]
+    assert [message["role"] for message in messages(developer("base"))] == ["system", "user"]
 
 
 def test_a_tool_search_says_what_it_found() -> None:
@@ -153,9 +153,9 @@ def test_a_tool_search_says_what_it_found() -> None:
         {"type": "custom", "name": "patch"},
     ]
     search = {"type": "tool_search_call", "call_id": "s", "execution": "client", "arguments": {"query": "time"}}
-    told = body(user(), search, {"type": "tool_search_output", "call_id": "s", "tools": found})
-    assert told["messages"][-1]["content"] == "Found tools, now available: clock__now, patch"
-    assert [one["function"]["name"] for one in told["tools"]] == ["clock__now", "patch"]
+    result = body(user(), search, {"type": "tool_search_output", "call_id": "s", "tools": found})
+    assert result["messages"][-1]["content"] == "Found tools, now available: clock__now, patch"
+    assert [tool["function"]["name"] for tool in result["tools"]] == ["clock__now", "patch"]
     nothing = body(user(), search, {"type": "tool_search_output", "call_id": "s", "tools": []})
     assert nothing["messages"][-1]["content"] == "No tools found."
 
@@ -174,7 +174,7 @@ TURNS = st.one_of(
     st.builds(
         lambda ids, said, lost: [
             sealed({"text": "why"}), *([assistant(said)] if said else []), *map(call, ids),
-            *[output(one, [image()] if one == "c" else one) for one in ids if one != lost],
+            *[output(id_, [image()] if id_ == "c" else id_) for id_ in ids if id_ != lost],
         ],
         st.lists(st.sampled_from(["a", "b", "c", "x" * 50]), unique=True, max_size=3),
         st.sampled_from(["", "I look."]),
@@ -203,15 +203,15 @@ def test_another_turn_changes_no_earlier_message(before: list[Json], turn: list[
 
 @given(HISTORIES, FLAGS)
 def test_every_conversation_is_one_that_hosts_take(history: list[Json], flags: Any) -> None:
-    told = messages(*history, **flags)
+    result = messages(*history, **flags)
     waiting: list[str] = []
-    for one in told:
-        if one["role"] == "tool":
-            assert one["tool_call_id"] == waiting.pop(0)
+    for element in result:
+        if element["role"] == "tool":
+            assert element["tool_call_id"] == waiting.pop(0)
             continue
         assert not waiting
-        if one["role"] == "assistant":
-            assert one["content"] or one.get("tool_calls")
-            waiting = [sent["id"] for sent in one.get("tool_calls", [])]
+        if element["role"] == "assistant":
+            assert element["content"] or element.get("tool_calls")
+            waiting = [sent["id"] for sent in element.get("tool_calls", [])]
     assert not waiting
-    assert told[-1]["role"] in ("user", "tool", "system")
+    assert result[-1]["role"] in ("user", "tool", "system")

@@ -13,7 +13,7 @@ CALLS = (call("a"), output("a"))
 
 
 def steps(*items: Json, **flags: Any) -> list[Json]:
-    return [one for one in messages(user(), *items, **flags) if one["role"] == "assistant"]
+    return [message for message in messages(user(), *items, **flags) if message["role"] == "assistant"]
 
 
 def test_nothing_goes_back_unless_it_is_wanted() -> None:
@@ -41,8 +41,8 @@ def test_several_thoughts_of_one_step_are_one() -> None:
     ("mode", "lost"), [("text", [None, None]), ("exact", ["", ""]), ("calls", [".", None]), ("details", [None, None])]
 )
 def test_lost_thinking_is_stood_in_for_as_each_host_wants(mode: str, lost: list[str | None]) -> None:
-    told = steps(*CALLS, assistant("done"), user(), reasoning_back=mode)
-    assert [step.get("reasoning_content") for step in told] == lost
+    assistant_messages = steps(*CALLS, assistant("done"), user(), reasoning_back=mode)
+    assert [step.get("reasoning_content") for step in assistant_messages] == lost
 
 
 @pytest.mark.parametrize("foreign", ["gAAAA-of-OpenAI", seal.wrap("anthropic", {"thinking": "x"}), "tcx1.chat.broken!"])
@@ -59,8 +59,8 @@ def test_a_thought_with_nothing_sealed_is_its_own_text(encrypted: str | None) ->
 
 def test_no_thinking_goes_back_once_it_is_switched_off() -> None:
     dialect = ChatDialect(effort="thinking", reasoning_back="exact")
-    told = body(user(), sealed({"text": "why"}), *CALLS, dialect=dialect, reasoning={"effort": "none"})
-    assert "reasoning_content" not in told["messages"][1]
+    result = body(user(), sealed({"text": "why"}), *CALLS, dialect=dialect, reasoning={"effort": "none"})
+    assert "reasoning_content" not in result["messages"][1]
 
 
 DETAIL = {"type": "reasoning.text", "text": "why", "index": 0, "format": "anthropic-claude-v1", "signature": "s"}
@@ -123,9 +123,9 @@ def test_a_calls_signature_returns_to_its_call() -> None:
     signature = {"google": {"thought_signature": "s"}}
     items = (sealed({"signatures": {"b": signature}}), call("a"), call("b"), output("a"), output("b"))
     (step,) = steps(*items, call_signatures=True)
-    assert [one.get("extra_content") for one in step["tool_calls"]] == [None, signature]
+    assert [call.get("extra_content") for call in step["tool_calls"]] == [None, signature]
     (step,) = steps(*items)
-    assert all("extra_content" not in one for one in step["tool_calls"])
+    assert all("extra_content" not in call for call in step["tool_calls"])
 
 
 @pytest.mark.parametrize("wrong", [7, [], [7], {}, "", ["x"], [[]], {"a": 1}])

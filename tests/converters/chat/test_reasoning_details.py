@@ -24,8 +24,8 @@ def test_a_signature_that_comes_alone_signs_the_text_before_it() -> None:
 
 
 def test_what_follows_a_signature_is_another_text() -> None:
-    told = merged(piece("a", signature="s"), piece("b", signature="t"))
-    assert told == [piece("a", signature="s"), piece("b", signature="t")]
+    merged_details = merged(piece("a", signature="s"), piece("b", signature="t"))
+    assert merged_details == [piece("a", signature="s"), piece("b", signature="t")]
 
 
 def test_another_index_is_another_text() -> None:

@@ -36,21 +36,21 @@ SCHEMA = {"type": "json_schema", "name": "answer", "strict": True, "schema": {"t
 @pytest.mark.parametrize("dialect", [ChatDialect(), OPENAI], ids=["default", "openai"])
 def test_openais_own_types_take_what_becomes_of_codexs_requests(path: Path, dialect: ChatDialect) -> None:
     request = wire.parse(path.read_bytes())
-    told = convert(request, tools.lower(request), dialect, "m", Losses())
-    check(told)
-    assert "null" not in jsontext.dumps({**told, "messages": []}).decode().replace('"null"', "")
+    converted = convert(request, tools.lower(request), dialect, "m", Losses())
+    check(converted)
+    assert "null" not in jsontext.dumps({**converted, "messages": []}).decode().replace('"null"', "")
 
 
 def test_everything_at_once_is_still_what_openais_types_take() -> None:
-    told = body(
+    result = body(
         developer("base"), user("look", image(detail="low")), assistant("I look."), call("a"), output("a", [image()]),
         dialect=OPENAI, tools=[{**FUNCTION, "strict": True}], tool_choice={"type": "function", "name": "f"},
         parallel_tool_calls=False, reasoning={"effort": "high", "summary": "auto"}, max_output_tokens=99,
         text={"verbosity": "low", "format": {**SCHEMA, "description": "what to say"}}, temperature=0.5, top_p=0.9,
         prompt_cache_key="thread-1", store=False, include=["reasoning.encrypted_content"], client_metadata={},
     )  # fmt: skip
-    check(told)
-    assert {key: value for key, value in told.items() if key not in ("messages", "tools")} == {
+    check(result)
+    assert {key: value for key, value in result.items() if key not in ("messages", "tools")} == {
         "model": "glm-5.2",
         "stream": True,
         "stream_options": {"include_usage": True},
@@ -76,8 +76,8 @@ def test_everything_at_once_is_still_what_openais_types_take() -> None:
 
 
 def test_nothing_is_sent_that_nobody_asked_for() -> None:
-    told = body(user(), prompt_cache_key="t", store=False, include=[], client_metadata={}, text={"verbosity": "low"})
-    assert set(told) == {"model", "messages", "stream", "stream_options"}
+    result = body(user(), prompt_cache_key="t", store=False, include=[], client_metadata={}, text={"verbosity": "low"})
+    assert set(result) == {"model", "messages", "stream", "stream_options"}
     assert "stream_options" not in body(user(), dialect=ChatDialect(stream_usage=False))
 
 
@@ -92,8 +92,8 @@ def test_nothing_is_sent_that_nobody_asked_for() -> None:
     ],
 )
 def test_the_length_limit_is_the_clients_or_the_hosts(flags: Any, asked: int | None, sent: Json) -> None:
-    told = body(user(), dialect=ChatDialect(**flags), max_output_tokens=asked)
-    assert {key: value for key, value in told.items() if key.startswith("max_")} == sent
+    result = body(user(), dialect=ChatDialect(**flags), max_output_tokens=asked)
+    assert {key: value for key, value in result.items() if key.startswith("max_")} == sent
 
 
 @pytest.mark.parametrize(
@@ -107,17 +107,17 @@ def test_the_length_limit_is_the_clients_or_the_hosts(flags: Any, asked: int | N
 )
 def test_a_schema_goes_where_the_host_reads_it(known: Any, field: str | None, in_words: bool) -> None:
     dialect = ChatDialect(response_format=known)
-    told, losses = ask(developer("base"), user(), dialect=dialect, text={"format": SCHEMA})
-    assert told.get("response_format", {}).get("type") == field
-    assert ('"title":"Answer"' in told["messages"][0]["content"]) == in_words
+    result, losses = ask(developer("base"), user(), dialect=dialect, text={"format": SCHEMA})
+    assert result.get("response_format", {}).get("type") == field
+    assert ('"title":"Answer"' in result["messages"][0]["content"]) == in_words
     assert [loss.path for loss in losses] == (["text.format"] if known == "none" else [])
 
 
 @pytest.mark.parametrize(("known", "field"), [("json_schema", True), ("json_object", True), ("prompt", False)])
 def test_any_json_object_can_be_asked_for(known: Any, field: bool) -> None:
-    told = body(user(), dialect=ChatDialect(response_format=known), text={"format": {"type": "json_object"}})
-    assert told.get("response_format") == ({"type": "json_object"} if field else None)
-    assert "JSON" in told["messages"][0]["content"]
+    result = body(user(), dialect=ChatDialect(response_format=known), text={"format": {"type": "json_object"}})
+    assert result.get("response_format") == ({"type": "json_object"} if field else None)
+    assert "JSON" in result["messages"][0]["content"]
 
 
 def test_plain_text_is_the_default() -> None:
@@ -137,8 +137,8 @@ def test_what_no_chat_host_is_asked_for_is_a_loss() -> None:
 
 def test_a_tools_schema_is_fitted_to_the_host() -> None:
     tool = {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {"x": {"const": 1}}}}
-    told = body(user(), dialect=ChatDialect(schema_subset="no_const"), tools=[tool])
-    assert told["tools"][0]["function"]["parameters"]["properties"] == {"x": {"enum": [1], "type": "integer"}}
+    result = body(user(), dialect=ChatDialect(schema_subset="no_const"), tools=[tool])
+    assert result["tools"][0]["function"]["parameters"]["properties"] == {"x": {"enum": [1], "type": "integer"}}
 
 
 @given(st.lists(st.sampled_from(["user", "developer", "assistant", "call", "output", "image"]), max_size=12))
@@ -151,6 +151,6 @@ def test_any_order_of_items_makes_a_request_that_openais_types_take(kinds: list[
         "output": output,
         "image": lambda: output("c", [image()]),
     }
-    told = body(*[makers[kind]() for kind in kinds], dialect=OPENAI, tools=[FUNCTION])
-    check(told)
-    assert jsontext.loads(jsontext.dumps(told)) == told
+    result = body(*[makers[kind]() for kind in kinds], dialect=OPENAI, tools=[FUNCTION])
+    check(result)
+    assert jsontext.loads(jsontext.dumps(result)) == result

@@ -218,8 +218,8 @@ def test_think_tags_are_thinking() -> None:
 
 
 def test_thinking_that_the_prompt_opened_is_thinking() -> None:
-    said = (chunk({"content": "why</thi"}), chunk({"content": "nk>because"}))
-    assert heard(*said, think_opened=True) == [ReasoningDelta("why"), TextDelta("because")]
+    result = (chunk({"content": "why</thi"}), chunk({"content": "nk>because"}))
+    assert heard(*result, think_opened=True) == [ReasoningDelta("why"), TextDelta("because")]
 
 
 def test_think_tags_stay_where_they_are_no_thinking() -> None:
@@ -406,13 +406,13 @@ ENDS = st.sampled_from([None, "stop", "length", "tool_calls", "error"])
 
 @given(st.lists(DELTAS, max_size=8), ENDS, st.integers(1, 40))
 def test_a_cut_of_the_bytes_changes_nothing(deltas: list[Json], end: str | None, size: int) -> None:
-    said = [*[chunk(delta) for delta in deltas], chunk({}, end)]
-    stream = b"".join(b"data: %b\n\n" % one.data for one in said)
+    result = [*[chunk(delta) for delta in deltas], chunk({}, end)]
+    stream = b"".join(b"data: %b\n\n" % event.data for event in result)
     parser = sse.Parser()
     messages = [
-        one for at in range(0, len(stream), size) for one in parser.feed(stream[at : at + size])
+        event for at in range(0, len(stream), size) for event in parser.feed(stream[at : at + size])
     ] + parser.close()
-    assert listen(*messages, reasoning_back="details") == listen(*said, reasoning_back="details")
+    assert listen(*messages, reasoning_back="details") == listen(*result, reasoning_back="details")
 
 
 @given(st.lists(DELTAS, max_size=8), ENDS)

@@ -87,5 +87,5 @@ def test_an_interruption_does_not_end_the_thinking() -> None:
 
 def test_blank_space_without_end_is_text() -> None:
     tags = ThinkTags()
-    said = [piece for _ in range(2000) for piece in tags.feed(" ")]
-    assert "".join(text for kind, text in said if kind == "text") == " " * 2000
+    result = [piece for _ in range(2000) for piece in tags.feed(" ")]
+    assert "".join(text for kind, text in result if kind == "text") == " " * 2000

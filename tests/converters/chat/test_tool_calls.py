@@ -157,8 +157,8 @@ MANY = {
 @pytest.mark.parametrize("many", MANY.values(), ids=MANY.keys())
 def test_each_of_many_costs_the_same(many: Callable[[int], list[sse.Message]]) -> None:
     def work(count: int) -> int:
-        said = many(count)
-        return steps(lambda: heard(*said))
+        result = many(count)
+        return steps(lambda: heard(*result))
 
     work(10)
     assert work(2000) < 12 * work(200)
@@ -188,8 +188,8 @@ def test_a_repeated_name_is_not_looked_into_without_end() -> None:
 def test_what_cannot_be_read_of_a_call_is_a_loss_and_the_rest_is_told(odd: Any, place: str) -> None:
     losses = Losses()
     decoder = ChatDecoder("Zed", ChatDialect(), losses)
-    said = [calling(entry(0, "a", "f", "{}")), chunk({"tool_calls": [odd]}), chunk(finish="stop"), DONE]
-    events = [event for one in said for event in decoder.feed(one)]
+    result = [calling(entry(0, "a", "f", "{}")), chunk({"tool_calls": [odd]}), chunk(finish="stop"), DONE]
+    events = [event for element in result for event in decoder.feed(element)]
     assert calls(events)[0] == ("a", "f", "{}")
     assert events[-1] == Finished("tool_calls")
     assert [loss.path for loss in losses] == [f"answer.choices[0].delta.tool_calls{place}"]

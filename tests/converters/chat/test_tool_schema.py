@@ -56,15 +56,15 @@ def test_a_property_named_like_a_keyword_stays() -> None:
 
 def test_local_references_are_resolved() -> None:
     point = {"type": "object", "properties": {"x": {"type": "integer", "minimum": 0}}}
-    told = fit({"a": {"$ref": "#/$defs/point", "description": "where"}}, **{"$defs": {"point": point}})
-    assert told == {"a": {"type": "object", "properties": {"x": {"type": "integer"}}, "description": "where"}}
+    result = fit({"a": {"$ref": "#/$defs/point", "description": "where"}}, **{"$defs": {"point": point}})
+    assert result == {"a": {"type": "object", "properties": {"x": {"type": "integer"}}, "description": "where"}}
 
 
 @pytest.mark.parametrize("reference", ["#", "#/$defs/node", "#/no/where", "https://elsewhere"])
 def test_references_without_end_or_aim_become_an_object(reference: str) -> None:
     node = {"type": "object", "properties": {"next": {"$ref": "#/$defs/node"}}}
-    told = fit({"a": {"$ref": reference}}, **{"$defs": {"node": node}})
-    assert "$ref" not in str(told)
+    result = fit({"a": {"$ref": reference}}, **{"$defs": {"node": node}})
+    assert "$ref" not in str(result)
 
 
 def test_plain_has_no_bare_true() -> None:
@@ -107,9 +107,9 @@ def test_definitions_that_use_each_other_are_written_out_to_a_depth() -> None:
     """What comes after it is any object; a chain of thousands has an end, too."""
     chain = {str(n): {"properties": {"next": {"$ref": f"#/$defs/{n + 1}"}}} for n in range(5000)}
     bare = {f"b{n}": {"$ref": f"#/$defs/b{n + 1}"} for n in range(5000)}
-    told = fit({"a": {"$ref": "#/$defs/0"}, "b": {"$ref": "#/$defs/b0"}}, **{"$defs": chain | bare})
-    assert told["b"] == {"type": "object"}
-    depth, inner = 0, told["a"]
+    result = fit({"a": {"$ref": "#/$defs/0"}, "b": {"$ref": "#/$defs/b0"}}, **{"$defs": chain | bare})
+    assert result["b"] == {"type": "object"}
+    depth, inner = 0, result["a"]
     while "properties" in inner:
         depth, inner = depth + 1, inner["properties"]["next"]
     assert 20 < depth < 40

@@ -48,9 +48,9 @@ def test_reads_every_spelling(fields: Any, report: UsageReported) -> None:
 
 
 def test_reasoning_that_only_the_total_counts_is_output() -> None:
-    told = {"prompt_tokens": 12, "completion_tokens": 1, "total_tokens": 303}
-    told = {**told, "completion_tokens_details": {"reasoning_tokens": 290}}
-    assert usage.report(told, READ) == UsageReported(12, 291, 0, 0, 290)
+    result = {"prompt_tokens": 12, "completion_tokens": 1, "total_tokens": 303}
+    result = {**result, "completion_tokens_details": {"reasoning_tokens": 290}}
+    assert usage.report(result, READ) == UsageReported(12, 291, 0, 0, 290)
 
 
 @pytest.mark.parametrize("odd", ["12", ["12"], 7, True])
@@ -62,8 +62,8 @@ def test_usage_that_is_none_is_a_loss(odd: Any) -> None:
 
 @pytest.mark.parametrize("odd", ["many", [], 1e40, -1, 2**64, {"a": 1}, True, float("nan")])
 def test_a_count_that_is_none_is_0_and_the_others_are_told(odd: Any) -> None:
-    told = {"prompt_tokens": odd, "completion_tokens": 5, "prompt_tokens_details": odd}
-    assert usage.report(told, READ) == UsageReported(0, 5)
+    result = {"prompt_tokens": odd, "completion_tokens": 5, "prompt_tokens_details": odd}
+    assert usage.report(result, READ) == UsageReported(0, 5)
 
 
 def test_a_count_may_come_as_a_text_or_with_a_point() -> None:

@@ -16,19 +16,23 @@ SAID: list[dict[str, Any]] = tomllib.loads((Path(__file__).parents[2] / "data" /
 ]
 
 
-@pytest.mark.parametrize("said", SAID, ids=[f"{one['provider']}-{one['status']}-{one['kind']}" for one in SAID])
+@pytest.mark.parametrize(
+    "said", SAID, ids=[f"{element['provider']}-{element['status']}-{element['kind']}" for element in SAID]
+)
 def test_what_providers_say_is_understood(said: dict[str, Any]) -> None:
     fault = errors.read("Acme", said["status"], said.get("headers", {}), said["body"].encode())
     assert (fault.kind, fault.retry_after) == (said["kind"], said.get("retry_after"))
 
 
 def test_enough_of_what_is_said_has_a_source() -> None:
-    assert sum("source" in one for one in SAID) > 150
-    assert len({one["body"] for one in SAID}) > 290
-    assert len({one["provider"] for one in SAID}) > 50
+    assert sum("source" in element for element in SAID) > 150
+    assert len({element["body"] for element in SAID}) > 290
+    assert len({element["provider"] for element in SAID}) > 50
 
 
-@pytest.mark.parametrize("said", [one for one in SAID if 400 <= one["status"] < 600 and one["body"].startswith("{")])
+@pytest.mark.parametrize(
+    "said", [element for element in SAID if 400 <= element["status"] < 600 and element["body"].startswith("{")]
+)
 def test_the_same_words_within_a_stream_mean_the_same(said: dict[str, Any]) -> None:
     """Where its status is told: a gateway writes it into the error object."""
     error = jsontext.loads(said["body"])
@@ -53,9 +57,9 @@ OVERFLOWS = [
 def test_context_overflow_is_recognised_in_all_words(said: str, status: int) -> None:
     fault = errors.read("Who", status, {}, jsontext.dumps({"error": {"message": said}}))
     assert fault.kind == "context_overflow"
-    told = errors.client_response(fault, "codex")
-    assert told.status == 400
-    assert jsontext.loads(told.body)["error"]["code"] == "context_length_exceeded"
+    response = errors.client_response(fault, "codex")
+    assert response.status == 400
+    assert jsontext.loads(response.body)["error"]["code"] == "context_length_exceeded"
     assert errors.in_stream(errors.from_stream("Who", {"message": said}), "codex")["code"] == "context_length_exceeded"
 
 
@@ -193,9 +197,9 @@ def test_no_error_object_is_too_strange(error: Any) -> None:
 def test_no_error_page_is_too_strange(status: int, body: bytes) -> None:
     clients: list[Client] = ["codex", "older-codex", "other"]
     for client in clients:
-        told = errors.client_response(errors.read("Who", status, {}, body), client)
-        assert told.status == 200 or 400 <= told.status < 600
-        assert b'"message":"Who answered' in told.body
+        response = errors.client_response(errors.read("Who", status, {}, body), client)
+        assert response.status == 200 or 400 <= response.status < 600
+        assert b'"message":"Who answered' in response.body
 
 
 def test_a_redirect_says_where_it_leads_but_not_what_for() -> None:

@@ -19,10 +19,10 @@ from converters.errors import Client, Fault, Kind, RequestError
     ],
 )
 def test_what_cannot_be_cured_is_told_to_codex_at_once(kind: Kind, status: int, code: str) -> None:
-    told = errors.client_response(Fault(kind, "why", 403), "codex")
-    assert told.status == status
-    assert jsontext.loads(told.body)["error"]["code"] == code
-    assert "retry-after" not in told.headers
+    response = errors.client_response(Fault(kind, "why", 403), "codex")
+    assert response.status == status
+    assert jsontext.loads(response.body)["error"]["code"] == code
+    assert "retry-after" not in response.headers
 
 
 @pytest.mark.parametrize(
@@ -35,9 +35,9 @@ def test_what_cannot_be_cured_is_told_to_codex_at_once(kind: Kind, status: int, 
     ],
 )
 def test_an_older_codex_is_told_within_a_stream_what_it_would_not_read_in_a_status(kind: Kind, code: str) -> None:
-    told = errors.client_response(Fault(kind, "why"), "older-codex")
-    assert (told.status, told.headers["content-type"]) == (200, "text/event-stream")
-    [message] = sse.Parser().feed(told.body)
+    response = errors.client_response(Fault(kind, "why"), "older-codex")
+    assert (response.status, response.headers["content-type"]) == (200, "text/event-stream")
+    [message] = sse.Parser().feed(response.body)
     failed = jsontext.loads(message.data)
     assert (failed["type"], failed["response"]["error"]["code"]) == ("response.failed", code)
     assert "why" in failed["response"]["error"]["message"]
@@ -48,17 +48,17 @@ def test_an_older_codex_is_told_by_a_status_what_it_retries_anyway() -> None:
 
 
 def test_an_older_codex_is_told_within_a_stream_what_cannot_be_converted() -> None:
-    told = errors.refusal(RequestError("is not text", param="input[3].content"), "older-codex")
-    assert told.status == 200
-    assert b'"message":"input[3].content: is not text"' in told.body
+    response = errors.refusal(RequestError("is not text", param="input[3].content"), "older-codex")
+    assert response.status == 200
+    assert b'"message":"input[3].content: is not text"' in response.body
 
 
 @pytest.mark.parametrize(("kind", "status"), [("rate_limited", 429), ("overloaded", 503)])
 def test_what_needs_time_says_how_much(kind: Kind, status: int) -> None:
     assert errors.client_response(Fault(kind, "why", retry_after=17), "codex").headers["retry-after"] == "17"
-    told = errors.client_response(Fault(kind, "why"), "codex")
-    assert told.status == status
-    assert int(told.headers["retry-after"]) > 0
+    response = errors.client_response(Fault(kind, "why"), "codex")
+    assert response.status == status
+    assert int(response.headers["retry-after"]) > 0
 
 
 def test_other_clients_get_the_upstreams_own_status() -> None:
@@ -68,15 +68,15 @@ def test_other_clients_get_the_upstreams_own_status() -> None:
 
 
 def test_codex_reads_the_wait_from_the_text_within_a_stream() -> None:
-    told = errors.in_stream(Fault("rate_limited", "slow", retry_after=9), "codex")
-    assert told["code"] == "rate_limit_exceeded"
-    assert "try again in 9s" in told["message"]
+    error = errors.in_stream(Fault("rate_limited", "slow", retry_after=9), "codex")
+    assert error["code"] == "rate_limit_exceeded"
+    assert "try again in 9s" in error["message"]
 
 
 def test_a_request_that_cannot_be_converted_is_refused_with_its_place() -> None:
-    told = errors.refusal(RequestError("is not text", param="input[3].content"), "codex")
-    error = jsontext.loads(told.body)["error"]
-    assert told.status == 400
+    response = errors.refusal(RequestError("is not text", param="input[3].content"), "codex")
+    error = jsontext.loads(response.body)["error"]
+    assert response.status == 400
     assert (error["code"], error["param"]) == ("invalid_prompt", "input[3].content")
     assert error["message"] == "input[3].content: is not text"
 
@@ -84,15 +84,15 @@ def test_a_request_that_cannot_be_converted_is_refused_with_its_place() -> None:
 @pytest.mark.parametrize("status", [100, 302, 307, 407, 600, 999])
 @pytest.mark.parametrize("client", ["codex", "older-codex", "other"])
 def test_no_client_is_told_a_status_that_is_not_for_it(status: int, client: Client) -> None:
-    told = errors.client_response(errors.read("Acme", status, {}, b"go away"), client)
-    assert told.status in (200, 400, 502)
-    assert b"Acme answered %d" % status in told.body
-    assert client != "other" or told.status == 502
+    response = errors.client_response(errors.read("Acme", status, {}, b"go away"), client)
+    assert response.status in (200, 400, 502)
+    assert b"Acme answered %d" % status in response.body
+    assert client != "other" or response.status == 502
 
 
 def test_what_a_client_is_told_is_one_readable_line() -> None:
-    told = errors.client_response(errors.read("Acme", 400, {}, b"no\n\x1b[31m" + b"x" * 100_000), "codex")
-    message = jsontext.loads(told.body)["error"]["message"]
+    response = errors.client_response(errors.read("Acme", 400, {}, b"no\n\x1b[31m" + b"x" * 100_000), "codex")
+    message = jsontext.loads(response.body)["error"]["message"]
     assert message.startswith("Acme answered 400: no [31mxxx")
     assert message.isprintable()
     assert len(message) <= 1000

@@ -14,7 +14,7 @@ def body(value: Any) -> bytes:
 
 
 def sse(*events: Any) -> bytes:
-    return b"".join(b"data: " + (one if isinstance(one, bytes) else body(one)) + b"\n\n" for one in events)
+    return b"".join(b"data: " + (event if isinstance(event, bytes) else body(event)) + b"\n\n" for event in events)
 
 
 def chunk(finish: str | None = None, **delta: Any) -> Any:

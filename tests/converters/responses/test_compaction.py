@@ -33,10 +33,10 @@ def request(*items: Json, **more: Any) -> wire.Request:
 
 def encode(*events: Event, client: Client = "codex") -> tuple[CompactionEncoder, list[Json]]:
     encoder = CompactionEncoder(request(USER, TRIGGER), tools.Toolbox(), created_at=7, client=client)
-    told = referee.read(encoder.feed(events) + encoder.close())
-    for event in told:
+    result = referee.read(encoder.feed(events) + encoder.close())
+    for event in result:
         referee.check_event(event)
-    return encoder, told
+    return encoder, result
 
 
 # --- the request ---
@@ -48,24 +48,24 @@ def test_only_a_trigger_makes_a_compaction() -> None:
 
 
 def test_the_question_takes_the_trigger_s_place() -> None:
-    asked = rewrite(request(USER, TRIGGER))
-    turns = history.conversation(asked, Losses()).turns
+    result = rewrite(request(USER, TRIGGER))
+    turns = history.conversation(result, Losses()).turns
     assert [part.text for turn in turns if isinstance(turn, history.InputMessage) for part in turn.parts] == [
         "Fix it.",
         PROMPT,
     ]
-    assert not is_compaction(asked)
+    assert not is_compaction(result)
 
 
 def test_without_a_trigger_the_question_comes_last() -> None:
-    asked = rewrite(request(USER))
-    assert [getattr(item, "content", None) for item in asked.input][-1] == PROMPT
-    assert len(asked.input) == 2
+    result = rewrite(request(USER))
+    assert [getattr(item, "content", None) for item in result.input][-1] == PROMPT
+    assert len(result.input) == 2
 
 
 def test_no_tool_is_offered_wherever_it_was_declared() -> None:
     declared = [{"type": "function", "name": "f"}]
-    asked = rewrite(
+    result = rewrite(
         request(
             {"type": "additional_tools", "role": "developer", "tools": declared},
             {"type": "tool_search_call", "call_id": "c", "execution": "client", "arguments": {"query": "f"}},
@@ -74,14 +74,14 @@ def test_no_tool_is_offered_wherever_it_was_declared() -> None:
             tool_choice="required",
         )
     )
-    assert tools.lower(asked).functions == []
-    assert asked.tool_choice is None
+    assert tools.lower(result).functions == []
+    assert result.tool_choice is None
 
 
 def test_a_summary_is_plain_text() -> None:
-    asked = rewrite(request(TRIGGER, text={"verbosity": "low", "format": {"type": "json_object"}}))
-    assert asked.text is not None
-    assert (asked.text.format, asked.text.verbosity) == (None, "low")
+    result = rewrite(request(TRIGGER, text={"verbosity": "low", "format": {"type": "json_object"}}))
+    assert result.text is not None
+    assert (result.text.format, result.text.verbosity) == (None, "low")
 
 
 def test_the_client_s_own_request_stays_as_it_was() -> None:
@@ -95,7 +95,7 @@ def test_the_client_s_own_request_stays_as_it_was() -> None:
 
 
 def test_the_summary_is_one_sealed_item() -> None:
-    encoder, told = encode(
+    encoder, result = encode(
         START,
         ReasoningDelta("hm"),
         TextDelta("All "),
@@ -104,15 +104,15 @@ def test_the_summary_is_one_sealed_item() -> None:
         UsageReported(9, 1),
         Finished("stop"),
     )
-    assert [event["type"] for event in told] == [
+    assert [event["type"] for event in result] == [
         "response.created",
         "response.in_progress",
         "response.output_item.added",
         "response.output_item.done",
         "response.completed",
     ]
-    assert [event["sequence_number"] for event in told] == list(range(5))
-    item = told[3]["item"]
+    assert [event["sequence_number"] for event in result] == list(range(5))
+    item = result[3]["item"]
     assert (item["type"], item["id"]) == ("compaction", "cmp_A1_0")
     assert seal.unwrap(history.SUMMARY_FAMILY, item["encrypted_content"]) == "All done."
     assert encoder.response["output"] == [item]
@@ -146,8 +146,8 @@ def test_a_summary_that_was_cut_is_better_than_none(reason: StopReason) -> None:
     ],
 )
 def test_without_a_summary_the_compaction_fails(events: list[Event], kind: str) -> None:
-    encoder, told = encode(*events)
-    assert told[-1]["type"] == "response.failed"
+    encoder, result = encode(*events)
+    assert result[-1]["type"] == "response.failed"
     assert encoder.response["output"] == []
     assert encoder.fault is not None
     assert encoder.fault.kind == kind
@@ -162,14 +162,14 @@ def test_nothing_is_told_after_the_end() -> None:
 
 
 def test_the_compact_body_holds_the_user_s_messages_and_the_summary() -> None:
-    asked = request(
+    result = request(
         {"role": "developer", "content": "Rules."},
         USER,
         {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Ok."}]},
         {"role": "user", "content": "And that."},
     )
     encoder, _ = encode(START, TextDelta("All done."), UsageReported(9, 1), Finished("stop"))
-    body = compact_body(encoder.response, asked)
+    body = compact_body(encoder.response, result)
     referee.check_compacted(body)
     assert body["object"] == "response.compaction"
     assert [item["type"] for item in body["output"]] == ["message", "message", "compaction"]
@@ -193,6 +193,6 @@ def test_the_compact_body_counts_nothing_where_nothing_was_reported() -> None:
 
 
 def test_a_summary_joins_the_halves_of_characters() -> None:
-    _, told = encode(START, TextDelta("a \ud83d"), TextDelta("\ude00 b"), Finished("stop"))
-    (item,) = told[-1]["response"]["output"]
+    _, result = encode(START, TextDelta("a \ud83d"), TextDelta("\ude00 b"), Finished("stop"))
+    (item,) = result[-1]["response"]["output"]
     assert seal.unwrap("summary", item["encrypted_content"]) == "a 😀 b"

@@ -58,20 +58,20 @@ def test_the_first_response_says_who_answers() -> None:
 
 
 def test_texts_and_refusals_are_text() -> None:
-    told = heard(piece("output_text.delta", delta="a"), piece("refusal.delta", delta="b", content_index=1), DONE)
-    assert told == [TextDelta("a"), TextDelta("b"), *END]
+    events = heard(piece("output_text.delta", delta="a"), piece("refusal.delta", delta="b", content_index=1), DONE)
+    assert events == [TextDelta("a"), TextDelta("b"), *END]
 
 
 def test_what_deltas_told_is_not_told_again() -> None:
     part = {"type": "output_text", "text": "ab"}
-    told = heard(
+    events = heard(
         piece("output_text.delta", delta="a", content_index=0),
         piece("output_text.delta", delta="b", content_index=0),
         piece("output_text.done", text="ab", content_index=0),
         item("done", type="message", content=[part]),
         {"type": "response.completed", "response": {"output": [{"type": "message", "content": [part]}]}},
     )
-    assert told == [TextDelta("a"), TextDelta("b"), *END]
+    assert events == [TextDelta("a"), TextDelta("b"), *END]
 
 
 @pytest.mark.parametrize(
@@ -96,12 +96,12 @@ def test_a_whole_text_adds_what_its_deltas_left_out() -> None:
 
 
 def test_an_item_is_known_by_its_place_where_ids_change() -> None:
-    told = heard(
+    events = heard(
         piece("output_text.delta", item_id="x1", delta="ab"),
         item("done", type="message", id="x2", content=[{"type": "output_text", "text": "ab"}]),
         DONE,
     )
-    assert told == [TextDelta("ab"), *END]
+    assert events == [TextDelta("ab"), *END]
 
 
 def test_items_without_ids_are_told_apart_by_their_places() -> None:
@@ -111,31 +111,31 @@ def test_items_without_ids_are_told_apart_by_their_places() -> None:
 
 
 def test_an_item_is_found_again_where_one_event_leaves_out_its_place() -> None:
-    told = heard(
+    events = heard(
         piece("output_text.delta", index=0, item_id="msg_1", delta="ab"),
         {"type": "response.output_item.done", "item": {"type": "message", "id": "msg_1", "content": [TEXT_PART]}},
         DONE,
     )
-    assert told == [TextDelta("ab"), *END]
+    assert events == [TextDelta("ab"), *END]
 
 
 def test_parts_may_be_numbered_otherwise_in_the_deltas() -> None:
-    told = heard(
+    events = heard(
         piece("output_text.delta", content_index=1, delta="ab"),
         item("done", type="message", content=[TEXT_PART]),
         DONE,
     )
-    assert told == [TextDelta("ab"), *END]
+    assert events == [TextDelta("ab"), *END]
 
 
 def test_an_item_without_a_place_is_known_by_its_id() -> None:
-    told = heard(
+    events = heard(
         {"type": "response.output_item.added", "item": call(id="fc_1")},
         {"type": "response.function_call_arguments.delta", "item_id": "fc_1", "delta": "{}"},
         {"type": "response.output_item.done", "item": call("{}", id="fc_1")},
         DONE,
     )
-    assert told == [CallStarted("c", "f"), CallDelta("c", "{}"), *CALL_END]
+    assert events == [CallStarted("c", "f"), CallDelta("c", "{}"), *CALL_END]
 
 
 # --- thinking ---
@@ -143,26 +143,26 @@ def test_an_item_without_a_place_is_known_by_its_id() -> None:
 
 @pytest.mark.parametrize("kind", ["reasoning_summary_text", "reasoning_text"])
 def test_summaries_and_raw_thoughts_are_thinking(kind: str) -> None:
-    told = heard(piece(f"{kind}.delta", delta="a"), piece(f"{kind}.done", text="ab"), DONE)
-    assert told == [ReasoningDelta("a"), ReasoningDelta("b"), *END]
+    events = heard(piece(f"{kind}.delta", delta="a"), piece(f"{kind}.done", text="ab"), DONE)
+    assert events == [ReasoningDelta("a"), ReasoningDelta("b"), *END]
 
 
 def test_the_parts_of_a_summary_are_paragraphs() -> None:
-    told = heard(
+    events = heard(
         piece("reasoning_summary_text.delta", delta="a", summary_index=0),
         piece("reasoning_summary_text.delta", delta="b", summary_index=1),
         piece("reasoning_summary_text.delta", delta="c", summary_index=1),
         DONE,
     )
-    assert told[:3] == [ReasoningDelta("a"), ReasoningDelta("\n\nb"), ReasoningDelta("c")]
+    assert events[:3] == [ReasoningDelta("a"), ReasoningDelta("\n\nb"), ReasoningDelta("c")]
 
 
 def test_the_seal_of_a_done_item_comes_after_its_thinking() -> None:
-    told = heard(
+    events = heard(
         item("done", type="reasoning", summary=[{"type": "summary_text", "text": "a"}], encrypted_content="gAAA"),
         DONE,
     )
-    assert told == [ReasoningDelta("a"), ReasoningSealed("gAAA"), *END]
+    assert events == [ReasoningDelta("a"), ReasoningSealed("gAAA"), *END]
 
 
 def test_the_seal_of_an_added_item_may_be_half_and_is_not_told() -> None:
@@ -176,15 +176,15 @@ def test_an_open_seal_is_no_event() -> None:
 def test_the_mark_of_a_continued_answer_is_no_event() -> None:
     mark = seal.wrap(CONTINUED_FAMILY, 1)
     end = {"type": "response.completed", "response": {"end_turn": False}}
-    told = heard(item("done", type="reasoning", summary=[], encrypted_content=mark), end)
-    assert told == [Started("", ""), Finished("pause")]
+    events = heard(item("done", type="reasoning", summary=[], encrypted_content=mark), end)
+    assert events == [Started("", ""), Finished("pause")]
 
 
 # --- calls ---
 
 
 def test_arguments_come_as_they_are_streamed() -> None:
-    told = heard(
+    events = heard(
         item("added", **call()),
         piece("function_call_arguments.delta", delta='{"a"'),
         piece("function_call_arguments.delta", delta=":1}"),
@@ -192,7 +192,7 @@ def test_arguments_come_as_they_are_streamed() -> None:
         item("done", **call('{"a":1}')),
         DONE,
     )
-    assert told == [CallStarted("c", "f"), CallDelta("c", '{"a"'), CallDelta("c", ":1}"), *CALL_END]
+    assert events == [CallStarted("c", "f"), CallDelta("c", '{"a"'), CallDelta("c", ":1}"), *CALL_END]
 
 
 @pytest.mark.parametrize(
@@ -205,8 +205,8 @@ def test_arguments_come_as_they_are_streamed() -> None:
     ],
 )
 def test_arguments_that_come_whole_are_told_once(events: list[Json]) -> None:
-    told = heard(*events, DONE)
-    assert [event for event in told if isinstance(event, CallStarted | CallDelta)] == [
+    result = heard(*events, DONE)
+    assert [event for event in result if isinstance(event, CallStarted | CallDelta)] == [
         CallStarted("c", "f"),
         CallDelta("c", "{}"),
     ]
@@ -275,8 +275,8 @@ def test_usage_comes_before_the_end() -> None:
         "output_tokens": 5,
         "output_tokens_details": {"reasoning_tokens": 2},
     }
-    told = heard({"type": "response.completed", "response": {"usage": usage}})
-    assert told[1:] == [UsageReported(9, 5, cached_tokens=4, reasoning_tokens=2), Finished("stop")]
+    events = heard({"type": "response.completed", "response": {"usage": usage}})
+    assert events[1:] == [UsageReported(9, 5, cached_tokens=4, reasoning_tokens=2), Finished("stop")]
 
 
 def test_nothing_comes_after_the_end() -> None:
@@ -323,8 +323,8 @@ EVENTS = st.one_of(FIELDS, st.builds(lambda kind, fields: {**fields, "type": kin
 
 @given(st.lists(EVENTS, max_size=5), JSON)
 def test_no_json_makes_it_raise(bodies: list[Json], whole: Any) -> None:
-    told = heard(*bodies)
-    assert sum(isinstance(event, Finished | Failed) for event in told) == 1
+    events = heard(*bodies)
+    assert sum(isinstance(event, Finished | Failed) for event in events) == 1
     decoder = ResponsesDecoder("Who")
     assert isinstance([*decoder.whole(whole), *decoder.close()][-1], Finished | Failed)
 
@@ -353,17 +353,23 @@ if STREAMS:
         items = [body["item"] for body in bodies if body.get("type") == "response.output_item.done"]
         texts = [
             part.get("text") or part.get("refusal")
-            for one in items
-            for part in one.get("content") or []
-            if one["type"] == "message"
+            for item in items
+            for part in item.get("content") or []
+            if item["type"] == "message"
         ]
-        calls = [(one["call_id"], one["arguments"]) for one in items if one["type"] == "function_call"]
-        told = recorded(path)
-        assert isinstance(told[-1], Finished | Failed)
-        if isinstance(told[-1], Finished):
-            assert "".join(one.text for one in told if isinstance(one, TextDelta)) == "".join(filter(None, texts))
+        calls = [(item["call_id"], item["arguments"]) for item in items if item["type"] == "function_call"]
+        result = recorded(path)
+        assert isinstance(result[-1], Finished | Failed)
+        if isinstance(result[-1], Finished):
+            assert "".join(element.text for element in result if isinstance(element, TextDelta)) == "".join(
+                filter(None, texts)
+            )
             for call_id, arguments in calls:
-                deltas = [one.arguments for one in told if isinstance(one, CallDelta) and one.call_id == call_id]
+                deltas = [
+                    element.arguments
+                    for element in result
+                    if isinstance(element, CallDelta) and element.call_id == call_id
+                ]
                 assert "".join(deltas) == arguments
 
 

@@ -57,8 +57,8 @@ def texts(told: list[Json]) -> list[Any]:
 
 
 def test_a_text_is_added_grows_and_is_done() -> None:
-    told = encode(START, TextDelta("Hel"), TextDelta("lo"), Finished("stop"))
-    assert kinds(told) == [
+    result = encode(START, TextDelta("Hel"), TextDelta("lo"), Finished("stop"))
+    assert kinds(result) == [
         "created",
         "in_progress",
         "output_item.added",
@@ -70,7 +70,7 @@ def test_a_text_is_added_grows_and_is_done() -> None:
         "output_item.done",
         "completed",
     ]
-    assert told[4] == {
+    assert result[4] == {
         "type": "response.output_text.delta",
         "sequence_number": 4,
         "item_id": "msg_A1_0",
@@ -79,7 +79,7 @@ def test_a_text_is_added_grows_and_is_done() -> None:
         "delta": "Hel",
         "logprobs": [],
     }
-    assert told[-1]["response"]["output"] == [
+    assert result[-1]["response"]["output"] == [
         {
             "type": "message",
             "id": "msg_A1_0",
@@ -97,9 +97,9 @@ def test_the_client_reads_the_model_that_it_asked_for() -> None:
 
 
 def test_a_stream_begins_also_where_the_upstream_does_not_say_so() -> None:
-    told = encode(TextDelta("a"), START, Finished("stop"))
-    assert kinds(told)[:3] == ["created", "in_progress", "output_item.added"]
-    assert told[0]["response"]["id"] == told[-1]["response"]["id"] != "resp_A1"
+    result = encode(TextDelta("a"), START, Finished("stop"))
+    assert kinds(result)[:3] == ["created", "in_progress", "output_item.added"]
+    assert result[0]["response"]["id"] == result[-1]["response"]["id"] != "resp_A1"
 
 
 def test_nothing_is_told_after_the_end() -> None:
@@ -118,8 +118,8 @@ def test_nothing_is_told_after_the_end() -> None:
 
 
 def test_thinking_is_told_as_a_summary_before_the_text() -> None:
-    told = encode(START, ReasoningDelta("Let me "), ReasoningDelta("see."), TextDelta("Yes."), Finished("stop"))
-    assert kinds(told)[2:9] == [
+    result = encode(START, ReasoningDelta("Let me "), ReasoningDelta("see."), TextDelta("Yes."), Finished("stop"))
+    assert kinds(result)[2:9] == [
         "output_item.added",
         "reasoning_summary_part.added",
         "reasoning_summary_text.delta",
@@ -128,7 +128,7 @@ def test_thinking_is_told_as_a_summary_before_the_text() -> None:
         "reasoning_summary_part.done",
         "output_item.done",
     ]
-    assert done(told)[0] == {
+    assert done(result)[0] == {
         "type": "reasoning",
         "id": "rs_A1_0",
         "status": "completed",
@@ -144,10 +144,10 @@ def test_a_seal_ends_the_thinking_before_it() -> None:
 
 
 def test_a_seal_without_thinking_is_an_item_of_its_own() -> None:
-    told = encode(START, TextDelta("a"), SEALED, TextDelta("b"), Finished("stop"))
-    assert [item["type"] for item in done(told)] == ["message", "reasoning", "message"]
-    assert done(told)[1]["summary"] == []
-    assert "reasoning_summary_part.added" not in kinds(told)
+    result = encode(START, TextDelta("a"), SEALED, TextDelta("b"), Finished("stop"))
+    assert [item["type"] for item in done(result)] == ["message", "reasoning", "message"]
+    assert done(result)[1]["summary"] == []
+    assert "reasoning_summary_part.added" not in kinds(result)
 
 
 # --- calls ---
@@ -155,10 +155,10 @@ def test_a_seal_without_thinking_is_an_item_of_its_own() -> None:
 
 def test_a_call_ends_only_with_the_answer() -> None:
     call = [CallStarted("c", "exec_command"), CallDelta("c", '{"ms":1}')]
-    told = encode(START, *call, TextDelta("Running."), Finished("tool_calls"))
-    assert [item["type"] for item in done(told)] == ["message", "function_call"]
-    assert [item["type"] for item in told[-1]["response"]["output"]] == ["function_call", "message"]
-    assert done(told)[1] == {
+    result = encode(START, *call, TextDelta("Running."), Finished("tool_calls"))
+    assert [item["type"] for item in done(result)] == ["message", "function_call"]
+    assert [item["type"] for item in result[-1]["response"]["output"]] == ["function_call", "message"]
+    assert done(result)[1] == {
         "type": "function_call",
         "id": "fc_A1_0",
         "status": "completed",
@@ -171,21 +171,23 @@ def test_a_call_ends_only_with_the_answer() -> None:
 def test_deltas_of_parallel_calls_may_interleave() -> None:
     starts = [CallStarted("a", "exec_command"), CallStarted("b", "exec_command")]
     deltas = [CallDelta("b", '{"x"'), CallDelta("a", "{"), CallDelta("b", ":1}"), CallDelta("a", "}")]
-    told = encode(*starts, *deltas, Finished("stop"))
-    assert [(item["call_id"], item["arguments"]) for item in done(told)] == [("a", "{}"), ("b", '{"x":1}')]
+    result = encode(*starts, *deltas, Finished("stop"))
+    assert [(item["call_id"], item["arguments"]) for item in done(result)] == [("a", "{}"), ("b", '{"x":1}')]
 
 
 def test_a_custom_tool_gets_the_bare_text() -> None:
     arguments = ['{"input":"*** Be', 'gin Patch\\n"}']
-    told = encode(START, CallStarted("c", "apply_patch"), *(CallDelta("c", one) for one in arguments), Finished("stop"))
-    assert kinds(told)[2:] == [
+    result = encode(
+        START, CallStarted("c", "apply_patch"), *(CallDelta("c", element) for element in arguments), Finished("stop")
+    )
+    assert kinds(result)[2:] == [
         "output_item.added",
         "custom_tool_call_input.delta",
         "custom_tool_call_input.done",
         "output_item.done",
         "completed",
     ]
-    assert done(told) == [
+    assert done(result) == [
         {
             "type": "custom_tool_call",
             "id": "ctc_A1_0",
@@ -197,8 +199,8 @@ def test_a_custom_tool_gets_the_bare_text() -> None:
 
 
 def test_a_tool_search_gets_an_object() -> None:
-    told = encode(START, CallStarted("c", "tool_search"), CallDelta("c", '{"query":"clock"}'), Finished("stop"))
-    assert done(told) == [
+    result = encode(START, CallStarted("c", "tool_search"), CallDelta("c", '{"query":"clock"}'), Finished("stop"))
+    assert done(result) == [
         {
             "type": "tool_search_call",
             "id": "tsc_A1_0",
@@ -221,9 +223,9 @@ def test_an_unknown_tool_is_called_as_the_model_wrote_it() -> None:
 
 
 def test_empty_arguments_are_an_empty_object_also_in_the_deltas() -> None:
-    told = encode(CallStarted("c", "exec_command"), Finished("stop"))
-    assert [event["delta"] for event in told if "delta" in event] == ["{}"]
-    assert done(told)[0]["arguments"] == "{}"
+    result = encode(CallStarted("c", "exec_command"), Finished("stop"))
+    assert [event["delta"] for event in result if "delta" in event] == ["{}"]
+    assert done(result)[0]["arguments"] == "{}"
 
 
 def test_a_call_id_of_the_history_is_not_given_again() -> None:
@@ -237,8 +239,8 @@ def test_a_call_id_of_the_history_is_not_given_again() -> None:
 
 
 def test_two_calls_of_an_answer_never_share_an_id() -> None:
-    told = encode(START, *[CallStarted("", "exec_command"), CallStarted("x", "apply_patch")] * 3, Finished("stop"))
-    assert len({item["call_id"] for item in done(told)}) == 6
+    result = encode(START, *[CallStarted("", "exec_command"), CallStarted("x", "apply_patch")] * 3, Finished("stop"))
+    assert len({item["call_id"] for item in done(result)}) == 6
 
 
 # --- ends ---
@@ -246,8 +248,8 @@ def test_two_calls_of_an_answer_never_share_an_id() -> None:
 
 def test_usage_is_told_at_the_end_and_the_last_report_counts() -> None:
     reports = [UsageReported(1, 1), UsageReported(10, 5, cached_tokens=4, cache_write_tokens=3, reasoning_tokens=2)]
-    told = encode(*reports, Finished("stop"))
-    assert told[-1]["response"]["usage"] == {
+    result = encode(*reports, Finished("stop"))
+    assert result[-1]["response"]["usage"] == {
         "input_tokens": 10,
         "input_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 3},
         "output_tokens": 5,
@@ -268,11 +270,11 @@ def test_an_answer_without_anything_said_is_complete_and_empty() -> None:
 
 @pytest.mark.parametrize("client", ["codex", "other"])
 def test_an_answer_cut_by_its_length_says_so(client: Client) -> None:
-    told = encode(
+    result = encode(
         TextDelta("a"), CallStarted("c", "exec_command"), CallDelta("c", '{"m'), Finished("length"), client=client
     )
-    response = told[-1]["response"]
-    assert (told[-1]["type"], response["status"]) == ("response.incomplete", "incomplete")
+    response = result[-1]["response"]
+    assert (result[-1]["type"], response["status"]) == ("response.incomplete", "incomplete")
     assert response["incomplete_details"] == {"reason": "max_output_tokens"}
     assert response["completed_at"] is None
     assert [(item["type"], item["status"]) for item in response["output"]] == [
@@ -280,7 +282,7 @@ def test_an_answer_cut_by_its_length_says_so(client: Client) -> None:
         ("function_call", "incomplete"),
     ]
     assert response["output"][1]["arguments"] == '{"m'
-    assert len(done(told)) == 1
+    assert len(done(result)) == 1
 
 
 def test_the_text_that_the_limit_cut_is_kept_as_incomplete() -> None:
@@ -290,19 +292,19 @@ def test_the_text_that_the_limit_cut_is_kept_as_incomplete() -> None:
 
 @pytest.mark.parametrize("name", ["exec_command", "apply_patch", "tool_search"])
 def test_an_unfinished_call_of_any_kind_stands_as_incomplete(name: str) -> None:
-    told = encode(CallStarted("c", name), CallDelta("c", '{"input": "x'), Failed(Fault("cut", "gone")))
-    (item,) = told[-1]["response"]["output"]
+    result = encode(CallStarted("c", name), CallDelta("c", '{"input": "x'), Failed(Fault("cut", "gone")))
+    (item,) = result[-1]["response"]["output"]
     assert item["status"] == "incomplete"
-    assert done(told) == []
+    assert done(result) == []
 
 
 def test_a_failure_tells_why_and_ends_nothing() -> None:
-    told = encode(START, TextDelta("a"), Failed(Fault("overloaded", "Z.AI is busy")))
-    response = told[-1]["response"]
-    assert (told[-1]["type"], response["status"]) == ("response.failed", "failed")
+    result = encode(START, TextDelta("a"), Failed(Fault("overloaded", "Z.AI is busy")))
+    response = result[-1]["response"]
+    assert (result[-1]["type"], response["status"]) == ("response.failed", "failed")
     assert response["error"] == {"code": "server_error", "message": "Z.AI is busy"}
-    assert texts(told) == ["a"]
-    assert done(told) == []
+    assert texts(result) == ["a"]
+    assert done(result) == []
 
 
 def test_a_stream_that_only_stops_has_failed() -> None:
@@ -314,14 +316,14 @@ def test_a_stream_that_only_stops_has_failed() -> None:
 
 
 def test_codex_is_told_of_a_content_filter_without_trying_again() -> None:
-    told = encode(TextDelta("a"), Finished("content_filter"))
-    assert told[-1]["response"]["error"]["code"] == "content_policy_violation"
-    assert done(told)[0]["content"][0]["text"] == "a"
+    result = encode(TextDelta("a"), Finished("content_filter"))
+    assert result[-1]["response"]["error"]["code"] == "content_policy_violation"
+    assert done(result)[0]["content"][0]["text"] == "a"
 
 
 def test_codex_is_told_what_the_filter_s_owner_says_of_it() -> None:
-    told = encode(TextDelta("a"), Finished("content_filter", "Acme: no poisons"))
-    assert told[-1]["response"]["error"]["message"].endswith("stopped the answer. Acme: no poisons")
+    result = encode(TextDelta("a"), Finished("content_filter", "Acme: no poisons"))
+    assert result[-1]["response"]["error"]["message"].endswith("stopped the answer. Acme: no poisons")
 
 
 def test_others_are_told_of_a_content_filter_as_openai_does() -> None:
@@ -358,10 +360,10 @@ def test_an_answer_with_nothing_said_is_not_continued() -> None:
 
 
 def test_an_answer_to_be_continued_carries_a_mark_that_codex_sends_back() -> None:
-    told = encode(START, TextDelta("a"), Finished("pause"))
-    assert (mark_of(told)["type"], mark_of(told)["summary"]) == ("reasoning", [])
-    assert seal.unwrap(CONTINUED_FAMILY, mark_of(told)["encrypted_content"]) == 1
-    assert mark_of(told) == done(told)[-1]
+    result = encode(START, TextDelta("a"), Finished("pause"))
+    assert (mark_of(result)["type"], mark_of(result)["summary"]) == ("reasoning", [])
+    assert seal.unwrap(CONTINUED_FAMILY, mark_of(result)["encrypted_content"]) == 1
+    assert mark_of(result) == done(result)[-1]
 
 
 def test_codex_goes_on_three_times_in_a_turn() -> None:
@@ -399,10 +401,10 @@ def test_codex_does_not_ask_again_where_something_was_said_or_no_tool_was_answer
 
 def test_an_answer_without_end_is_stopped() -> None:
     events = [CallStarted(f"c{number}", "exec_command") for number in range(MOST_ITEMS + 5)]
-    told = encode(*events, Finished("stop"))
-    assert told[-1]["type"] == "response.failed"
-    assert "10,000" in told[-1]["response"]["error"]["message"]
-    assert done(told) == [], "none of its calls is run"
+    result = encode(*events, Finished("stop"))
+    assert result[-1]["type"] == "response.failed"
+    assert "10,000" in result[-1]["response"]["error"]["message"]
+    assert done(result) == [], "none of its calls is run"
 
 
 def test_calls_of_one_id_cost_the_same_each() -> None:

@@ -47,20 +47,20 @@ def shape(turns: list[history.Turn]) -> list[Any]:
             texts = [part.text for part in turn.parts if isinstance(part, wire.TextPart)]
             shapes.append((turn.role, *texts))
         else:
-            calls = [(one.id, getattr(one.output, "output", None)) for one in turn.calls]
+            calls = [(call.id, getattr(call.output, "output", None)) for call in turn.calls]
             shapes.append(("step", turn.texts, calls))
     return shapes
 
 
 def test_leading_developer_messages_are_the_instructions_in_order() -> None:
-    told, _ = converse(developer("one"), developer("two"), user(), instructions="zero")
-    assert told.instructions == ["zero", "one", "two"]
-    assert shape(told.turns) == [("user", "hi")]
+    result, _ = converse(developer("one"), developer("two"), user(), instructions="zero")
+    assert result.instructions == ["zero", "one", "two"]
+    assert shape(result.turns) == [("user", "hi")]
 
 
 def test_a_later_developer_message_stays_in_place() -> None:
-    told, _ = converse(developer("base"), user("a"), developer("new rule"), user("b"))
-    assert shape(told.turns) == [("user", "a"), ("developer", "new rule"), ("user", "b")]
+    result, _ = converse(developer("base"), user("a"), developer("new rule"), user("b"))
+    assert shape(result.turns) == [("user", "a"), ("developer", "new rule"), ("user", "b")]
 
 
 def test_a_bare_string_and_a_message_without_type_mean_the_same() -> None:
@@ -72,38 +72,38 @@ def test_a_bare_string_and_a_message_without_type_mean_the_same() -> None:
 
 
 def test_text_and_parallel_calls_of_one_step_are_one_step() -> None:
-    told, _ = converse(user(), assistant("I look"), call("a"), call("b"), output("a", "A"), output("b", "B"))
-    assert shape(told.turns)[1:] == [("step", ["I look"], [("a", "A"), ("b", "B")])]
+    result, _ = converse(user(), assistant("I look"), call("a"), call("b"), output("a", "A"), output("b", "B"))
+    assert shape(result.turns)[1:] == [("step", ["I look"], [("a", "A"), ("b", "B")])]
 
 
 def test_outputs_come_in_the_order_of_the_calls() -> None:
-    told, _ = converse(user(), call("a"), call("b"), output("b", "B"), output("a", "A"))
-    assert shape(told.turns)[1:] == [("step", [], [("a", "A"), ("b", "B")])]
+    result, _ = converse(user(), call("a"), call("b"), output("b", "B"), output("a", "A"))
+    assert shape(result.turns)[1:] == [("step", [], [("a", "A"), ("b", "B")])]
 
 
 def test_what_follows_an_output_is_a_new_step() -> None:
-    told, _ = converse(user(), call("a"), output("a"), call("b"), output("b"), assistant("end"))
-    assert [one[0] for one in shape(told.turns)] == ["user", "step", "step", "step"]
+    result, _ = converse(user(), call("a"), output("a"), call("b"), output("b"), assistant("end"))
+    assert [element[0] for element in shape(result.turns)] == ["user", "step", "step", "step"]
 
 
 def test_an_assistant_message_between_call_and_output_joins_the_step() -> None:
-    told, _ = converse(user(), call("a"), assistant("meanwhile"), output("a", "A"))
-    assert shape(told.turns)[1:] == [("step", ["meanwhile"], [("a", "A")])]
+    result, _ = converse(user(), call("a"), assistant("meanwhile"), output("a", "A"))
+    assert shape(result.turns)[1:] == [("step", ["meanwhile"], [("a", "A")])]
 
 
 def test_a_developer_message_between_call_and_output_comes_after_the_output() -> None:
-    told, _ = converse(user(), call("a"), developer("careful"), output("a", "A"), assistant("ok"))
-    assert shape(told.turns)[1:] == [("step", [], [("a", "A")]), ("developer", "careful"), ("step", ["ok"], [])]
+    result, _ = converse(user(), call("a"), developer("careful"), output("a", "A"), assistant("ok"))
+    assert shape(result.turns)[1:] == [("step", [], [("a", "A")]), ("developer", "careful"), ("step", ["ok"], [])]
 
 
 def test_an_unanswered_call_has_no_output() -> None:
-    told, _ = converse(user(), call("a"), user("stop"))
-    assert shape(told.turns)[1:] == [("step", [], [("a", None)]), ("user", "stop")]
+    result, _ = converse(user(), call("a"), user("stop"))
+    assert shape(result.turns)[1:] == [("step", [], [("a", None)]), ("user", "stop")]
 
 
 def test_an_output_without_a_call_is_told_as_the_users_words() -> None:
-    told, _ = converse(user(), output("gone", "the result"))
-    last = told.turns[-1]
+    result, _ = converse(user(), output("gone", "the result"))
+    last = result.turns[-1]
     assert isinstance(last, history.InputMessage)
     assert last.role == "user"
     assert "gone" in shape([last])[0][1]
@@ -111,13 +111,13 @@ def test_an_output_without_a_call_is_told_as_the_users_words() -> None:
 
 
 def test_ids_that_repeat_pair_in_order_and_become_unique() -> None:
-    told, _ = converse(user(), call("f:0"), output("f:0", "1"), call("f:0"), output("f:0", "2"))
-    assert shape(told.turns)[1:] == [("step", [], [("f:0", "1")]), ("step", [], [("f:0_2", "2")])]
+    result, _ = converse(user(), call("f:0"), output("f:0", "1"), call("f:0"), output("f:0", "2"))
+    assert shape(result.turns)[1:] == [("step", [], [("f:0", "1")]), ("step", [], [("f:0_2", "2")])]
 
 
 def test_an_interrupted_call_does_not_take_the_output_of_a_later_one() -> None:
-    told, _ = converse(call("f:0"), user("stop"), call("f:0"), output("f:0", "2"))
-    assert shape(told.turns) == [("step", [], [("f:0", None)]), ("user", "stop"), ("step", [], [("f:0_2", "2")])]
+    result, _ = converse(call("f:0"), user("stop"), call("f:0"), output("f:0", "2"))
+    assert shape(result.turns) == [("step", [], [("f:0", None)]), ("user", "stop"), ("step", [], [("f:0_2", "2")])]
 
 
 def test_an_agents_message_shows_its_plain_text() -> None:
@@ -127,38 +127,38 @@ def test_an_agents_message_shows_its_plain_text() -> None:
         "recipient": "/t1",
         "content": [{"type": "encrypted_content", "encrypted_content": "PLEASE DO X"}],
     }
-    told, losses = converse(item)
-    assert shape(told.turns) == [("user", "[Message from agent /root to /t1]", "PLEASE DO X")]
+    result, losses = converse(item)
+    assert shape(result.turns) == [("user", "[Message from agent /root to /t1]", "PLEASE DO X")]
     assert not losses
 
 
 def test_our_compaction_is_expanded_and_a_foreign_one_is_listed() -> None:
     ours = {"type": "compaction", "encrypted_content": seal.wrap("summary", "we did X")}
-    told, losses = converse(ours, user())
-    assert shape(told.turns)[0][1].endswith("we did X")
+    result, losses = converse(ours, user())
+    assert shape(result.turns)[0][1].endswith("we did X")
     assert not losses
-    told, losses = converse({"type": "compaction", "encrypted_content": "gAAAA"}, user())
+    result, losses = converse({"type": "compaction", "encrypted_content": "gAAAA"}, user())
     assert [loss.path for loss in losses] == ["input[0]"]
-    assert len(told.turns) == 2
+    assert len(result.turns) == 2
 
 
 def test_items_for_a_responses_upstream_alone_are_listed() -> None:
     kinds = ["web_search_call", "image_generation_call", "local_shell_call", "ghost_snapshot", "configuration_update"]
-    told, losses = converse(user(), *({"type": kind, "id": "x_1"} for kind in kinds))
+    result, losses = converse(user(), *({"type": kind, "id": "x_1"} for kind in kinds))
     assert [loss.what for loss in losses] == kinds
-    assert len(told.turns) == 1
+    assert len(result.turns) == 1
 
 
 def test_an_assistant_message_that_says_nothing_is_no_step() -> None:
-    told, losses = converse(user(), {"type": "message", "role": "assistant", "content": []}, user("again"))
-    assert shape(told.turns) == [("user", "hi"), ("user", "again")]
+    result, losses = converse(user(), {"type": "message", "role": "assistant", "content": []}, user("again"))
+    assert shape(result.turns) == [("user", "hi"), ("user", "again")]
     assert not losses
 
 
 def test_a_refusal_in_the_history_is_text() -> None:
     refused = {"type": "message", "role": "assistant", "content": [{"type": "refusal", "refusal": "no"}]}
-    told, _ = converse(user(), refused)
-    assert shape(told.turns)[1] == ("step", ["no"], [])
+    result, _ = converse(user(), refused)
+    assert shape(result.turns)[1] == ("step", ["no"], [])
 
 
 IDS = st.sampled_from(["a", "b", "c"])
@@ -173,18 +173,20 @@ ITEMS = st.one_of(
 
 @given(st.lists(ITEMS, max_size=20))
 def test_nothing_is_lost_and_nothing_is_said_twice(items: list[Json]) -> None:
-    told, losses = converse(*items)
+    result, losses = converse(*items)
     assert not losses
-    said = sum(len(turn.parts) if isinstance(turn, history.InputMessage) else len(turn.texts) for turn in told.turns)
-    steps = [turn for turn in told.turns if isinstance(turn, history.Step)]
-    calls = [one for step in steps for one in step.calls]
-    paired = sum(one.output is not None for one in calls)
+    result = sum(
+        len(turn.parts) if isinstance(turn, history.InputMessage) else len(turn.texts) for turn in result.turns
+    )
+    steps = [turn for turn in result.turns if isinstance(turn, history.Step)]
+    calls = [call for step in steps for call in step.calls]
+    paired = sum(call.output is not None for call in calls)
     orphans = sum(item["type"] == "function_call_output" for item in items) - paired
     messages = sum(item["type"] == "message" for item in items)
     # An orphan is told in two parts: a note, and what it said.
-    assert said + len(told.instructions) == messages + 2 * orphans
+    assert result + len(result.instructions) == messages + 2 * orphans
     assert len(calls) == sum(item["type"] == "function_call" for item in items)
-    assert len({one.id for one in calls}) == len(calls)
+    assert len({call.id for call in calls}) == len(calls)
 
 
 @given(st.lists(ITEMS, max_size=12), st.text("xyz", min_size=1))

@@ -46,10 +46,10 @@ def decode(stream: bytes, *cuts: int) -> list[Event]:
 
 @given(nonsense(), CLIENTS, st.booleans())
 def test_one_terminal_event_ends_any_stream(events: list[Event], client: Client, goes_on: bool) -> None:
-    told = encode(events, client, continue_on_length=goes_on)
-    assert [event["type"] for event in told[:2]] == ["response.created", "response.in_progress"]
-    assert [event["type"] in TERMINAL for event in told] == [False] * (len(told) - 1) + [True]
-    assert [event["sequence_number"] for event in told] == list(range(len(told)))
+    result = encode(events, client, continue_on_length=goes_on)
+    assert [event["type"] for event in result[:2]] == ["response.created", "response.in_progress"]
+    assert [event["type"] in TERMINAL for event in result] == [False] * (len(result) - 1) + [True]
+    assert [event["sequence_number"] for event in result] == list(range(len(result)))
 
 
 @given(nonsense())
@@ -73,13 +73,13 @@ def test_openai_s_published_types_know_every_field(events: list[Event], client: 
     [ReasoningSealed("s"), CallStarted("", ""), Finished("length")], "codex", True
 )  # a cut call is not gone on from
 def test_what_is_streamed_is_what_the_end_says(events: list[Event], client: Client, goes_on: bool) -> None:
-    told = encode(events, client, continue_on_length=goes_on)
-    stream_laws.check(told)
+    result = encode(events, client, continue_on_length=goes_on)
+    stream_laws.check(result)
     ids: dict[int, set[str]] = {}
-    for event in told:
+    for event in result:
         if "output_index" in event and "item_id" in event:
             ids.setdefault(event["output_index"], set()).add(event["item_id"])
-    output = told[-1]["response"]["output"]
+    output = result[-1]["response"]["output"]
     assert all(found == {output[index]["id"]} for index, found in ids.items())
 
 
@@ -124,19 +124,19 @@ def test_a_stream_gives_back_its_events(
     """
     stream = b"".join(map(sse.encode, encode(events, client, continue_on_length=goes_on)))
     cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=6))
-    heard = decode(stream, *cuts)
-    assert isinstance(heard[0], Started)
-    assert said(heard) == said(events)
-    assert arguments(heard) == released(events)
-    assert usage(heard) == usage(events)
-    assert end(heard) == expected_end(events, client, goes_on)
+    result = decode(stream, *cuts)
+    assert isinstance(result[0], Started)
+    assert said(result) == said(events)
+    assert arguments(result) == released(events)
+    assert usage(result) == usage(events)
+    assert end(result) == expected_end(events, client, goes_on)
 
 
 @given(answers().filter(lambda events: events[-1] in (Finished("stop"), Finished("tool_calls"))))
 def test_a_whole_answer_gives_the_same_events_as_its_stream(events: list[Event]) -> None:
-    told = encode(events)
-    streamed = decode(b"".join(map(sse.encode, told)))
-    whole = ResponsesDecoder("Who").whole(told[-1]["response"])
+    result = encode(events)
+    streamed = decode(b"".join(map(sse.encode, result)))
+    whole = ResponsesDecoder("Who").whole(result[-1]["response"])
     assert said(whole) == said(streamed)
     assert usage(whole) == usage(streamed)
     assert end(whole) == end(streamed)
@@ -218,6 +218,6 @@ def expected_end(events: list[Event], client: Client, goes_on: bool) -> str:
 
 @pytest.mark.parametrize("client", ["codex", "other"])
 def test_an_upstream_that_says_nothing_at_all_fails_readably(client: Client) -> None:
-    told = encode([], client)
-    assert [event["type"] for event in told] == ["response.created", "response.in_progress", "response.failed"]
-    assert told[-1]["response"]["error"]["message"]
+    result = encode([], client)
+    assert [event["type"] for event in result] == ["response.created", "response.in_progress", "response.failed"]
+    assert result[-1]["response"]["error"]["message"]

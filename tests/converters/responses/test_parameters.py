@@ -12,14 +12,14 @@ def lost(raw: Json) -> set[str]:
 
 
 def test_fields_that_would_change_the_answer_are_losses() -> None:
-    asked = {"service_tier": "priority", "truncation": "auto", "background": True, "top_logprobs": 3}
+    result = {"service_tier": "priority", "truncation": "auto", "background": True, "top_logprobs": 3}
     more = {"max_tool_calls": 2, "presence_penalty": 0.5, "frequency_penalty": -1}
-    assert lost(asked | more) == asked.keys() | more.keys()
+    assert lost(result | more) == result.keys() | more.keys()
 
 
 def test_fields_that_ask_for_the_default_are_no_losses() -> None:
-    asked = {"service_tier": "auto", "truncation": "disabled", "background": False, "top_logprobs": 0}
-    assert lost(asked | {"presence_penalty": 0.0, "max_tool_calls": None}) == set()
+    result = {"service_tier": "auto", "truncation": "disabled", "background": False, "top_logprobs": 0}
+    assert lost(result | {"presence_penalty": 0.0, "max_tool_calls": None}) == set()
 
 
 def test_fields_that_change_no_answer_are_no_losses() -> None:

@@ -52,9 +52,9 @@ def test_what_we_sealed_does_not_go_on_but_for_a_summary_of_the_work() -> None:
     compacted = {"type": "compaction", "id": "cmp_1", "encrypted_content": seal.wrap("summary", "we did X")}
     broken = compacted | {"encrypted_content": seal.wrap("other", "we did X")}
     thoughts = [shown | {"encrypted_content": sealed} for sealed in (seal.wrap("chat", {"text": "hm"}), seal.OPEN)]
-    (told,) = relayed(*thoughts, compacted, broken)
-    assert told["role"] == "user"
-    assert told["content"][0]["text"].endswith("we did X")
+    (result,) = relayed(*thoughts, compacted, broken)
+    assert result["role"] == "user"
+    assert result["content"][0]["text"].endswith("we did X")
 
 
 def relayed(*items: Json, dialect: ResponsesDialect | None = None, **fields: Any) -> list[Json]:

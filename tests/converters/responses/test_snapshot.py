@@ -51,7 +51,7 @@ def test_every_published_field_is_there_where_the_client_set_nothing() -> None:
 
 
 def test_what_the_client_set_is_echoed() -> None:
-    asked = {
+    result = {
         "instructions": "Be brief.",
         "max_output_tokens": 99,
         "metadata": {"a": "b"},
@@ -64,9 +64,9 @@ def test_what_the_client_set_is_echoed() -> None:
         "top_p": 0.9,
         "truncation": "auto",
     }
-    body = blank(**asked, tools=[{"type": "function", "name": "f"}])
+    body = blank(**result, tools=[{"type": "function", "name": "f"}])
     referee.check_response(body)
-    assert {key: body[key] for key in asked} == asked
+    assert {key: body[key] for key in result} == result
 
 
 def test_null_means_unset() -> None:

@@ -28,4 +28,4 @@ CUSTOM = {
 
 
 def names(toolbox: tools.Toolbox) -> list[str]:
-    return [one.name for one in toolbox.functions]
+    return [element.name for element in toolbox.functions]

@@ -58,8 +58,8 @@ def test_an_ordinary_schema_is_left_alone() -> None:
 def test_alternatives_at_the_top_keep_their_properties_and_demand_none() -> None:
     losses = Losses()
     properties = {**B["properties"], **A["properties"]}  # type: ignore[dict-item]
-    asked = {"type": "object", "properties": {}, "oneOf": [A, B]}
-    assert root_unions.without(asked, "tools[0]", losses) == {"type": "object", "properties": properties}
+    result = {"type": "object", "properties": {}, "oneOf": [A, B]}
+    assert root_unions.without(result, "tools[0]", losses) == {"type": "object", "properties": properties}
     assert [loss.path for loss in losses] == ["tools[0]"]
 
 
