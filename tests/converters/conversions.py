@@ -71,7 +71,7 @@ ONE_DIALECT: dict[str, Dialect] = {
 EACH_PROTOCOL = pytest.mark.parametrize("protocol", sorted(STREAMS))
 
 
-def question(**fields: Any) -> Json:
+def request_body(**fields: Any) -> Json:
     tool = {"type": "function", "name": "run", "parameters": {"type": "object", "properties": {}}}
     return {
         "model": "alias",
@@ -90,7 +90,7 @@ def opened(
     protocol: str, raw: Json | None = None, client: Client = "codex", *, event_limit: int | None = None, **how: Any
 ) -> Conversion:
     upstream = Upstream("Acme", protocol, "model-x", ONE_DIALECT[protocol])
-    return open_with(upstream, raw or question(), client, event_limit=event_limit, **how)
+    return open_with(upstream, raw or request_body(), client, event_limit=event_limit, **how)
 
 
 def open_with(

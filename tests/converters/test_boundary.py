@@ -7,14 +7,14 @@ import pytest
 from converters import jsontext
 from converters.conversion import Conversion
 from tests import referee
-from tests.converters.conversions import EACH_PROTOCOL, STREAMS, opened, question, replay
+from tests.converters.conversions import EACH_PROTOCOL, STREAMS, opened, replay, request_body
 
 UNWRITABLE: Any = {"x": {1, 2}}
 """No JSON: a client's metadata stands in each `response` that it is told."""
 
 
 def unwritable(protocol: str, **fields: Any) -> Conversion:
-    return opened(protocol, question(metadata=UNWRITABLE, **fields))
+    return opened(protocol, request_body(metadata=UNWRITABLE, **fields))
 
 
 @EACH_PROTOCOL

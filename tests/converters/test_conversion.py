@@ -23,8 +23,8 @@ from tests.converters.conversions import (
     cut_at,
     open_with,
     opened,
-    question,
     replay,
+    request_body,
 )
 
 
@@ -124,7 +124,7 @@ def test_same_input_same_bytes(protocol: str) -> None:
 @EACH_PROTOCOL
 def test_a_client_that_asks_for_no_stream_gets_the_terminal_events_response(protocol: str) -> None:
     *_, last = referee.read(replay(opened(protocol), [STREAMS[protocol]]))
-    plain = opened(protocol, question(stream=False))
+    plain = opened(protocol, request_body(stream=False))
     assert replay(plain, [STREAMS[protocol]]) == b""
     response = plain.whole()
     assert response.status == 200
@@ -184,13 +184,13 @@ def test_the_upstreams_error_answer_is_told(protocol: str) -> None:
 
 @EACH_PROTOCOL
 def test_a_compaction_is_one_sealed_item_and_expands_later(protocol: str) -> None:
-    raw = question(input=[{"role": "user", "content": "hi"}, {"type": "compaction_trigger"}])
+    raw = request_body(input=[{"role": "user", "content": "hi"}, {"type": "compaction_trigger"}])
     conversion = opened(protocol, raw)
     assert "tools" not in jsontext.loads(conversion.body)
     events = referee.read(replay(conversion, [jsontext.dumps(WHOLE[protocol])]))
     (item,) = [event["item"] for event in events if event["type"] == "response.output_item.done"]
     assert item["type"] == "compaction"
-    later = opened(protocol, question(input=[item, {"role": "user", "content": "go on"}]))
+    later = opened(protocol, request_body(input=[item, {"role": "user", "content": "go on"}]))
     assert b"The summary:\\n\\nHi" in later.body
 
 
@@ -198,7 +198,7 @@ def test_a_compaction_is_one_sealed_item_and_expands_later(protocol: str) -> Non
 @pytest.mark.parametrize("compact", [False, True])
 def test_a_history_too_large_to_be_summarised_is_told_as_such(protocol: str, compact: bool) -> None:
     """Codex then shortens it and asks again."""
-    raw = question(input=[{"role": "user", "content": "hi"}, {"type": "compaction_trigger"}])
+    raw = request_body(input=[{"role": "user", "content": "hi"}, {"type": "compaction_trigger"}])
     response = refused(opened(protocol, raw, compact=compact), 413, b"<html>Request Entity Too Large</html>")
     assert (response.status, jsontext.loads(response.body)["error"]["code"]) == (400, "context_length_exceeded")
 
@@ -206,14 +206,14 @@ def test_a_history_too_large_to_be_summarised_is_told_as_such(protocol: str, com
 @EACH_PROTOCOL
 def test_a_refused_tool_is_not_offered(protocol: str) -> None:
     dialect = ONE_DIALECT[protocol].model_copy(update={"refused_tools": ("ru?",)})
-    conversion = open_with(Upstream("Acme", protocol, "m", dialect), question())
+    conversion = open_with(Upstream("Acme", protocol, "m", dialect), request_body())
     assert "tools" not in jsontext.loads(conversion.body)
     assert [loss.path for loss in conversion.losses] == ["tools[0]"]
 
 
 @EACH_PROTOCOL
 def test_the_compact_endpoint_answers_whole(protocol: str) -> None:
-    conversion = opened(protocol, question(stream=False), compact=True)
+    conversion = opened(protocol, request_body(stream=False), compact=True)
     replay(conversion, [jsontext.dumps(WHOLE[protocol])])
     body = jsontext.loads(conversion.whole().body)
     assert body["object"] == "response.compaction"
@@ -241,7 +241,7 @@ def test_a_question_can_be_asked_again_without_thinking_that_was_refused() -> No
     sealed = seal.wrap("anthropic", {"from": "anthropic", "thinking": "hm", "signature": "sig"})
     thought = {"type": "reasoning", "summary": [], "encrypted_content": sealed}
     result = {"role": "assistant", "content": "I looked."}
-    raw = question(input=[{"role": "user", "content": "hi"}, thought, result, {"role": "user", "content": "go on"}])
+    raw = request_body(input=[{"role": "user", "content": "hi"}, thought, result, {"role": "user", "content": "go on"}])
     first, second = opened("anthropic", raw), opened("anthropic", raw, reasoning_stripped=True)
     assert (b'"signature":"sig"' in first.body, b'"signature"' in second.body) == (True, False)
     assert b"I looked." in second.body
@@ -255,9 +255,9 @@ def test_a_question_can_be_asked_again_without_thinking_that_was_refused() -> No
 
 
 def test_it_is_known_what_may_pass_unconverted() -> None:
-    assert passes_as_it_is(question())
+    assert passes_as_it_is(request_body())
     assert not passes_as_it_is(
-        question(input=[{"type": "reasoning", "summary": [], "encrypted_content": "tcx1.x.e30"}])
+        request_body(input=[{"type": "reasoning", "summary": [], "encrypted_content": "tcx1.x.e30"}])
     )
 
 
@@ -299,7 +299,7 @@ def test_what_came_before_an_event_beyond_the_limit_is_told(protocol: str, place
 @EACH_PROTOCOL
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_body_beyond_the_limit_is_the_end(protocol: str, stream: bool) -> None:
-    conversion = opened(protocol, question(stream=stream), event_limit=1000, client="other")
+    conversion = opened(protocol, request_body(stream=stream), event_limit=1000, client="other")
     for _ in range(20):
         conversion.feed(b'{"x": "' + b"x" * 100)
     assert conversion.failed
@@ -359,7 +359,7 @@ def test_a_providers_own_fields_are_joined_with_the_converted_ones(protocol: str
             thinking="adaptive", efforts=("high",), extra_body={"output_config": {"cite": True}}
         ),
     }
-    raw = question(reasoning={"effort": "high"})
+    raw = request_body(reasoning={"effort": "high"})
     sent = jsontext.loads(open_with(Upstream("Up", protocol, "m", dialects[protocol]), raw).body)
     joined = {
         "responses": {"effort": "high", "summary": "none"},
@@ -377,7 +377,7 @@ def test_whatever_a_request_may_hold_can_be_echoed(protocol: str, echoed: str) -
     inner = deep["format"]
     for _ in range(jsontext.MOST_LEVELS - 4):
         inner["a"] = inner = {}
-    body = jsontext.dumps(question(**{echoed: [deep] if echoed == "tools" else deep, "top_logprobs": 2**64 - 1}))
+    body = jsontext.dumps(request_body(**{echoed: [deep] if echoed == "tools" else deep, "top_logprobs": 2**64 - 1}))
     stream = replay(opened(protocol, load(body)), [STREAMS[protocol]])
     *_, last = stream.split(b"event: ")
     assert last.startswith(b"response.completed")

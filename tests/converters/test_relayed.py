@@ -5,7 +5,7 @@ import pytest
 from converters import jsontext
 from converters.conversion import load
 from tests import referee
-from tests.converters.conversions import opened, question, replay
+from tests.converters.conversions import opened, replay, request_body
 
 
 def test_a_relay_passes_bytes_as_they_are() -> None:
@@ -38,7 +38,7 @@ def test_a_relay_gives_the_last_event_its_blank_line() -> None:
 
 
 def test_a_relay_hands_on_errors_and_whole_answers() -> None:
-    raw = question(stream=False)
+    raw = request_body(stream=False)
     conversion = opened("responses", raw)
     assert replay(conversion, [b'{"id":', b'"resp_1"}']) == b""
     assert conversion.whole().body == b'{"id":"resp_1"}'
@@ -61,12 +61,12 @@ def test_the_tokens_of_a_relayed_answer_are_its_own(stream: bool) -> None:
     usage = {"input_tokens": 3, "output_tokens": 4, "input_tokens_details": {"cached_tokens": 1}}
     result = {"type": "response.completed", "response": {"id": "resp_1", "output": [], "usage": usage}}
     body = b"data: %b\n\n" % jsontext.dumps(result) if stream else jsontext.dumps(result["response"])
-    conversion = opened("responses", question(stream=stream))
+    conversion = opened("responses", request_body(stream=stream))
     replay(conversion, [body])
     assert conversion.usage == usage
 
 
 def test_a_relayed_answer_that_is_no_json_has_no_tokens() -> None:
-    conversion = opened("responses", question(stream=False))
+    conversion = opened("responses", request_body(stream=False))
     replay(conversion, [b"<html>"])
     assert conversion.usage is None

@@ -7,7 +7,7 @@ import pytest
 from converters import jsontext
 from converters.jsontext import Json
 from tests import referee, stream_laws
-from tests.converters.conversions import EACH_PROTOCOL, STREAMS, opened, question, replay
+from tests.converters.conversions import EACH_PROTOCOL, STREAMS, opened, replay, request_body
 
 PATCH = {"type": "custom", "name": "apply_patch", "description": "Changes files.", "format": {"type": "text"}}
 DONE = b"data: [DONE]\n\n"
@@ -35,9 +35,9 @@ def end(reason: Any = "end_turn", **fields: Any) -> bytes:
     return anthropic("message_delta", delta={"stop_reason": reason}, **fields) + STOP
 
 
-def told(protocol: str, stream: bytes, **asked: Any) -> tuple[Json, list[str]]:
+def converted(protocol: str, stream: bytes, **asked: Any) -> tuple[Json, list[str]]:
     """The terminal event, and the places of what was lost."""
-    conversion = opened(protocol, question(**asked))
+    conversion = opened(protocol, request_body(**asked))
     events = referee.read(replay(conversion, [stream]))
     stream_laws.check(events)
     assert conversion.surprise == ""
@@ -58,7 +58,7 @@ SAID = block(0, "text", {"type": "text_delta", "text": "Hello"})
 @pytest.mark.parametrize("odd", ["x", ["x"], {"x": 1}, 7, True, 1e40], ids=repr)
 @pytest.mark.parametrize("field", ["content", "reasoning_content", "tool_calls", "function_call", "refusal"])
 def test_a_field_of_a_chat_delta_that_cannot_be_read_spoils_nothing_else(field: str, odd: Any) -> None:
-    last, _ = told("chat", HELLO + chat({field: odd}) + FINISH)
+    last, _ = converted("chat", HELLO + chat({field: odd}) + FINISH)
     assert last["type"] == "response.completed"
     assert "".join(texts(last["response"])).startswith("Hello")
 
@@ -80,7 +80,7 @@ def test_a_field_of_a_chat_delta_that_cannot_be_read_spoils_nothing_else(field: 
     ],
 )
 def test_what_cannot_be_read_of_a_chat_answer_is_a_loss(stream: bytes, lost: list[str]) -> None:
-    last, losses = told("chat", stream)
+    last, losses = converted("chat", stream)
     assert last["type"] == "response.completed"
     assert texts(last["response"]) == ["Hello"]
     assert losses == lost
@@ -105,7 +105,7 @@ def test_what_cannot_be_read_of_a_chat_answer_is_a_loss(stream: bytes, lost: lis
     ],
 )
 def test_what_cannot_be_read_of_an_anthropic_answer_is_a_loss(stream: bytes, lost: list[str]) -> None:
-    last, losses = told("anthropic", stream)
+    last, losses = converted("anthropic", stream)
     assert last["type"] == "response.completed"
     assert texts(last["response"]) == ["Hello"]
     assert losses == lost
@@ -115,7 +115,7 @@ def test_what_cannot_be_read_of_an_anthropic_answer_is_a_loss(stream: bytes, los
 @pytest.mark.parametrize("count", [10**40, 2**64, -1, 1e300])
 def test_no_count_keeps_a_client_waiting(protocol: str, count: float) -> None:
     stream = STREAMS[protocol].replace(b":9", b":%b" % str(count).encode())
-    last, losses = told(protocol, stream)
+    last, losses = converted(protocol, stream)
     assert last["type"] == "response.completed"
     assert last["response"]["usage"]["input_tokens"] == 0
     assert len(losses) == 1
@@ -123,7 +123,7 @@ def test_no_count_keeps_a_client_waiting(protocol: str, count: float) -> None:
 
 @EACH_PROTOCOL
 def test_a_failure_speaks_of_the_answer(protocol: str) -> None:
-    last, _ = told(protocol, STREAMS[protocol][:200] + b'\n\ndata: {"choices": [}\n\n')
+    last, _ = converted(protocol, STREAMS[protocol][:200] + b'\n\ndata: {"choices": [}\n\n')
     assert (
         last["response"]["error"]["message"]
         == {
@@ -164,8 +164,8 @@ def test_a_failure_speaks_of_the_answer(protocol: str) -> None:
     ],
 )
 def test_half_a_call_is_not_released_by_an_orderly_end(protocol: str, stream: bytes, tool: str) -> None:
-    result = question()["tools"]
-    last, _ = told(protocol, stream.replace(b"TOOL", tool.encode()), tools=[*result, PATCH])
+    result = request_body()["tools"]
+    last, _ = converted(protocol, stream.replace(b"TOOL", tool.encode()), tools=[*result, PATCH])
     assert last["type"] == "response.failed"
     assert "Acme" in last["response"]["error"]["message"]
 
@@ -179,7 +179,7 @@ def test_half_a_call_is_not_released_by_an_orderly_end(protocol: str, stream: by
 )
 def test_halves_of_a_chat_text_are_joined(field: str, between: bytes) -> None:
     first = chat({field: "a H"}).replace(b"H", rb"\ud83d")
-    last, _ = told("chat", first + between + chat({field: "L b"}).replace(b"L", rb"\ude00") + FINISH)
+    last, _ = converted("chat", first + between + chat({field: "L b"}).replace(b"L", rb"\ude00") + FINISH)
     assert "a 😀 b" in jsontext.dumps(last["response"]["output"]).decode()
 
 
@@ -199,7 +199,7 @@ def test_halves_of_arguments_are_joined_also_where_calls_interleave(protocol: st
     halves = [rb"{\"cmd\": \"\ud83d", rb"\ude00\"}"]
     body = start(0) + start(1) + b"".join(piece(index, half) for half in halves for index in (0, 1))
     stream = body + chat({}, "tool_calls") + DONE if protocol == "chat" else START + body + end("tool_use")
-    last, _ = told(protocol, stream)
+    last, _ = converted(protocol, stream)
     assert [item["arguments"] for item in last["response"]["output"]] == ['{"cmd": "😀"}'] * 2
 
 
@@ -208,7 +208,7 @@ def test_halves_of_an_anthropic_text_are_joined_and_sealed_whole(kind: str) -> N
     deltas = [{"type": f"{kind}_delta", kind: "X"}, {"type": f"{kind}_delta", kind: "Y"}]
     body = block(0, kind, *deltas, {"type": "signature_delta", "signature": "sig"})
     stream = START + body.replace(b"X", rb"\ud83d").replace(b"Y", rb"\ude00") + SAID.replace(b":0", b":1") + end()
-    last, losses = told("anthropic", stream)
+    last, losses = converted("anthropic", stream)
     assert "😀" in jsontext.dumps(last["response"]["output"]).decode()
     assert losses == []
 
@@ -220,7 +220,7 @@ def test_half_a_character_at_the_end_is_told_as_one_that_is_missing(protocol: st
         result = (
             START + SAID + anthropic("content_block_delta", index=0, delta={"type": "text_delta", "text": "X"}) + end()
         )
-    last, _ = told(protocol, result.replace(b'"X"', rb'"\ud83d"'))
+    last, _ = converted(protocol, result.replace(b'"X"', rb'"\ud83d"'))
     assert texts(last["response"]) == ["Hello\ufffd"]
 
 

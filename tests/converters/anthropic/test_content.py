@@ -6,13 +6,13 @@ import pytest
 
 from converters.anthropic.dialect import AnthropicDialect
 from converters.jsontext import Json
-from tests.converters.anthropic.asking import PIXEL, ask, image, text, user
+from tests.converters.anthropic.sample_requests import PIXEL, convert_items, image, text, user
 
 BLIND = AnthropicDialect(images=False, documents=False, cache=False)
 
 
 def block(part: Json, dialect: AnthropicDialect | None = None) -> tuple[Json, list[str]]:
-    body, losses = ask(user(part), dialect=dialect or AnthropicDialect(cache=False))
+    body, losses = convert_items(user(part), dialect=dialect or AnthropicDialect(cache=False))
     (only,) = body["messages"][0]["content"]
     return only, [loss.path for loss in losses]
 

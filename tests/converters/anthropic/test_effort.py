@@ -6,12 +6,12 @@ import pytest
 
 from converters.anthropic.dialect import AnthropicDialect
 from converters.jsontext import Json
-from tests.converters.anthropic.asking import (
+from tests.converters.anthropic.sample_requests import (
     FUNCTION,
-    ask,
     assistant,
     body,
     call,
+    convert_items,
     output,
     signed,
     user,
@@ -24,7 +24,7 @@ SWITCH = AnthropicDialect(thinking="enabled", unsigned_thinking=True, signature_
 ON = {"effort": "high"}
 
 
-def asked(dialect: AnthropicDialect, reasoning: Json | None, **fields: Any) -> tuple[Any, Any]:
+def thinking_of(dialect: AnthropicDialect, reasoning: Json | None, **fields: Any) -> tuple[Any, Any]:
     sent = body(dialect=dialect, reasoning=reasoning, **fields)
     return sent.get("thinking"), sent.get("output_config", {}).get("effort")
 
@@ -38,12 +38,12 @@ def budget(tokens: int) -> Json:
     [("minimal", 1024), ("low", 4096), ("medium", 8192), ("high", 16384), ("xhigh", 24576), ("ultra", 27904)],
 )
 def test_an_effort_is_a_budget_that_leaves_room_for_the_answer(effort: str, tokens: int) -> None:
-    assert asked(BUDGET, {"effort": effort}) == (budget(tokens), None)
+    assert thinking_of(BUDGET, {"effort": effort}) == (budget(tokens), None)
 
 
 def test_a_small_limit_shrinks_the_budget_and_a_tiny_one_forbids_it() -> None:
-    assert asked(BUDGET, ON, max_output_tokens=4000) == (budget(2000), None)
-    sent, losses = ask(dialect=BUDGET, reasoning=ON, max_output_tokens=2000)
+    assert thinking_of(BUDGET, ON, max_output_tokens=4000) == (budget(2000), None)
+    sent, losses = convert_items(dialect=BUDGET, reasoning=ON, max_output_tokens=2000)
     assert "thinking" not in sent
     assert [loss.path for loss in losses] == ["max_output_tokens"]
 
@@ -69,16 +69,16 @@ def test_a_small_limit_shrinks_the_budget_and_a_tiny_one_forbids_it() -> None:
     ],
 )
 def test_each_mode_is_asked_in_its_own_way(dialect: AnthropicDialect, reasoning: Json | None, told: Any) -> None:
-    assert asked(dialect, reasoning) == told
+    assert thinking_of(dialect, reasoning) == told
 
 
 def test_a_model_that_hides_its_thinking_is_asked_to_show_it() -> None:
     dialect = ADAPTIVE.model_copy(update={"thinking_display": True})
-    assert asked(dialect, ON)[0] == {"type": "adaptive", "display": "summarized"}
+    assert thinking_of(dialect, ON)[0] == {"type": "adaptive", "display": "summarized"}
 
 
 def test_an_effort_for_a_model_without_thinking_is_a_loss() -> None:
-    sent, losses = ask(dialect=AnthropicDialect(), reasoning=ON)
+    sent, losses = convert_items(dialect=AnthropicDialect(), reasoning=ON)
     assert "thinking" not in sent
     assert [loss.path for loss in losses] == ["reasoning.effort"]
 
@@ -88,7 +88,7 @@ def test_an_effort_for_a_model_without_thinking_is_a_loss() -> None:
     [(ADAPTIVE, "high", []), (ADAPTIVE, "xhigh", ["xhigh"]), (ADAPTIVE, "none", []), (ALWAYS, "none", ["none"])],
 )
 def test_an_effort_that_is_not_taken_as_asked_is_a_loss(dialect: AnthropicDialect, effort: str, lost: Any) -> None:
-    _, losses = ask(dialect=dialect, reasoning={"effort": effort})
+    _, losses = convert_items(dialect=dialect, reasoning={"effort": effort})
     assert [loss.what for loss in losses] == lost
 
 
@@ -98,7 +98,7 @@ LOOP = [call("a"), output("a"), call("b"), output("b")]
 
 
 def test_a_loop_that_began_without_thinking_goes_on_without() -> None:
-    sent, losses = ask(user(), signed("old"), assistant("x"), user(), *LOOP, dialect=BUDGET, reasoning=ON)
+    sent, losses = convert_items(user(), signed("old"), assistant("x"), user(), *LOOP, dialect=BUDGET, reasoning=ON)
     assert sent["thinking"] == {"type": "disabled"}
     assert not [part for message in sent["messages"] for part in message["content"] if part["type"] == "thinking"]
     assert [loss.path for loss in losses] == ["reasoning"]

@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 from converters.anthropic.dialect import AnthropicDialect
 from converters.anthropic.messages import NO_OUTPUT
 from converters.jsontext import Json
-from tests.converters.anthropic.asking import (
+from tests.converters.anthropic.rules import complaints
+from tests.converters.anthropic.sample_requests import (
     FUNCTION,
-    ask,
     assistant,
     body,
     call,
+    convert_items,
     developer,
     image,
     messages,
@@ -24,7 +25,6 @@ from tests.converters.anthropic.asking import (
     use,
     user,
 )
-from tests.converters.anthropic.rules import complaints
 
 THINKS = AnthropicDialect(thinking="adaptive")
 
@@ -137,7 +137,9 @@ def test_results_name_their_id_twice_where_the_host_wants_it() -> None:
 
 
 def test_what_nobody_here_understands_is_a_loss() -> None:
-    _, losses = ask(user(), {"type": "web_search_call", "id": "ws_1"}, reasoning("gAAAA", "x"), call(), output())
+    _, losses = convert_items(
+        user(), {"type": "web_search_call", "id": "ws_1"}, reasoning("gAAAA", "x"), call(), output()
+    )
     assert "input[1]" in [loss.path for loss in losses]
 
 

@@ -8,9 +8,9 @@ from converters import seal
 from converters.anthropic import reasoning as thinking
 from converters.anthropic.dialect import AnthropicDialect
 from converters.jsontext import Json
-from tests.converters.anthropic.asking import (
-    ask,
+from tests.converters.anthropic.sample_requests import (
     assistant,
+    convert_items,
     messages,
     reasoning,
     signed,
@@ -49,7 +49,7 @@ def test_thinking_goes_back_as_it_came() -> None:
     ],
 )
 def test_thinking_that_the_upstream_did_not_sign_is_a_loss(foreign: Json) -> None:
-    sent, losses = ask(user(), foreign, assistant("x"), user(), dialect=ADAPTIVE, reasoning=ON)
+    sent, losses = convert_items(user(), foreign, assistant("x"), user(), dialect=ADAPTIVE, reasoning=ON)
     assert [block["type"] for block in sent["messages"][1]["content"]] == ["text"]
     assert [loss.what for loss in losses] == ["reasoning"]
 

@@ -12,12 +12,13 @@ from converters.anthropic.dialect import AnthropicDialect
 from converters.anthropic.request import headers
 from converters.errors import RequestError
 from converters.jsontext import Json
-from tests.converters.anthropic.asking import (
+from tests.converters.anthropic.rules import complaints, follows_the_types
+from tests.converters.anthropic.sample_requests import (
     FUNCTION,
-    ask,
     assistant,
     body,
     call,
+    convert_items,
     developer,
     image,
     output,
@@ -26,7 +27,6 @@ from tests.converters.anthropic.asking import (
     text,
     user,
 )
-from tests.converters.anthropic.rules import complaints, follows_the_types
 
 SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}}}
 FORMAT = {"format": {"type": "json_schema", "name": "n", "schema": SCHEMA}}
@@ -74,15 +74,15 @@ def test_tools_are_offered_with_their_schemas() -> None:
 def test_web_search_is_offered_as_the_provider_spells_it_or_listed() -> None:
     native = {"type": "web_search_20250305", "name": "web_search"}
     searches = AnthropicDialect(web_search="native", web_search_tool=native, cache=False)
-    sent, losses = ask(tools=[SEARCH], dialect=searches)
+    sent, losses = convert_items(tools=[SEARCH], dialect=searches)
     assert (sent["tools"], losses) == ([native], [])
-    sent, losses = ask(tools=[SEARCH, FUNCTION])
+    sent, losses = convert_items(tools=[SEARCH, FUNCTION])
     assert [tool["name"] for tool in sent["tools"]] == ["f"]
     assert [(loss.path, loss.what) for loss in losses] == [("tools[0]", "web_search")]
 
 
 def test_other_hosted_tools_are_listed() -> None:
-    sent, losses = ask(tools=[{"type": "code_interpreter", "container": "auto"}])
+    sent, losses = convert_items(tools=[{"type": "code_interpreter", "container": "auto"}])
     assert "tools" not in sent
     assert [loss.path for loss in losses] == ["tools[0]"]
 
@@ -106,7 +106,7 @@ def test_any_json_is_asked_for_in_words() -> None:
 
 
 def test_one_of_the_sampling_settings_is_sent_within_its_range() -> None:
-    sent, losses = ask(temperature=1.5, top_p=0.5)
+    sent, losses = convert_items(temperature=1.5, top_p=0.5)
     assert (sent["temperature"], "top_p" in sent) == (1.0, False)
     assert [loss.path for loss in losses] == ["top_p"]
     assert body(temperature=0)["temperature"] == 0
@@ -114,7 +114,7 @@ def test_one_of_the_sampling_settings_is_sent_within_its_range() -> None:
 
 @pytest.mark.parametrize("dialect", [AnthropicDialect(thinking="adaptive"), AnthropicDialect(sampling=False)])
 def test_sampling_settings_that_would_be_refused_are_listed(dialect: AnthropicDialect) -> None:
-    sent, losses = ask(temperature=0.5, top_p=0.5, reasoning={"summary": "auto"}, dialect=dialect)
+    sent, losses = convert_items(temperature=0.5, top_p=0.5, reasoning={"summary": "auto"}, dialect=dialect)
     assert not {"temperature", "top_p"} & set(sent)
     assert [loss.path for loss in losses] == ["temperature", "top_p"]
 
@@ -203,5 +203,5 @@ def test_every_request_is_one_that_anthropic_takes(items: list[Json], fields: Js
 
 
 def test_what_claude_is_not_asked_for_is_a_loss() -> None:
-    _, losses = ask(service_tier="priority")
+    _, losses = convert_items(service_tier="priority")
     assert [loss.path for loss in losses] == ["service_tier"]

@@ -57,7 +57,7 @@ def block(kind: str, *deltas: tuple[str, Json], index: int = 0, **fields: Any) -
     return [begin(index, kind, **fields), *(delta(index, name, **said) for name, said in deltas), end(index)]
 
 
-def said(*messages: Json, reason: str = "end_turn", dialect: AnthropicDialect | None = None) -> list[Event]:
+def decoded(*messages: Json, reason: str = "end_turn", dialect: AnthropicDialect | None = None) -> list[Event]:
     """What an ordinary answer of these messages says, without its start and end."""
     events = decode(START, *messages, stops(reason), STOP, dialect=dialect)
     assert isinstance(events[0], Started) and isinstance(events[-1], Finished)
@@ -91,53 +91,53 @@ def test_a_text_answer_is_told_in_the_order_it_came() -> None:
 
 
 def test_text_that_stands_in_the_start_of_its_block_is_not_lost() -> None:
-    assert said(*block("text", text="Hi")) == [TextDelta("Hi")]
+    assert decoded(*block("text", text="Hi")) == [TextDelta("Hi")]
 
 
 def test_empty_deltas_say_nothing() -> None:
     call = block("tool_use", ("input_json_delta", {"partial_json": ""}), id="t", name="f", input={}, index=1)
-    assert said(*block("text", ("text_delta", {"text": ""})), *call) == [CallStarted("t", "f")]
+    assert decoded(*block("text", ("text_delta", {"text": ""})), *call) == [CallStarted("t", "f")]
 
 
 def test_citations_are_left_out_of_the_text() -> None:
     cited = block("text", ("text_delta", {"text": "x"}), ("citations_delta", {"citation": {"url": "u"}}))
-    assert said(*cited) == [TextDelta("x")]
+    assert decoded(*cited) == [TextDelta("x")]
 
 
 def test_thinking_is_sealed_whole_with_its_signature_at_the_end_of_its_block() -> None:
     deltas = [("thinking_delta", {"thinking": "a"}), ("thinking_delta", {"thinking": "b"})]
-    events = said(*block("thinking", *deltas, ("signature_delta", {"signature": "sig"}), thinking="", signature=""))
+    events = decoded(*block("thinking", *deltas, ("signature_delta", {"signature": "sig"}), thinking="", signature=""))
     assert events[:2] == [ReasoningDelta("a"), ReasoningDelta("b")]
     assert unsealed(events[2]) == {"from": "anthropic", "thinking": "ab", "signature": "sig"}
     assert len(events) == 3
 
 
 def test_thinking_that_is_not_shown_is_sealed_all_the_same() -> None:
-    events = said(*block("thinking", ("signature_delta", {"signature": "sig"}), thinking=""))
+    events = decoded(*block("thinking", ("signature_delta", {"signature": "sig"}), thinking=""))
     assert [unsealed(event) for event in events] == [{"from": "anthropic", "thinking": "", "signature": "sig"}]
 
 
 def test_unsigned_thinking_is_sealed_only_for_who_wants_it_back() -> None:
     thought = block("thinking", ("thinking_delta", {"thinking": "a"}), thinking="")
-    assert said(*thought) == [ReasoningDelta("a")]
-    events = said(*thought, dialect=AnthropicDialect(unsigned_thinking=True, signature_family="zai"))
+    assert decoded(*thought) == [ReasoningDelta("a")]
+    events = decoded(*thought, dialect=AnthropicDialect(unsigned_thinking=True, signature_family="zai"))
     assert unsealed(events[1]) == {"from": "zai", "thinking": "a", "signature": ""}
 
 
 def test_thinking_without_its_stop_is_sealed_before_what_follows() -> None:
     open_thought = block("thinking", ("thinking_delta", {"thinking": "a"}), signature="s", thinking="")[:-1]
-    kinds = [type(event) for event in said(*open_thought, *block("text", text="x", index=1))]
+    kinds = [type(event) for event in decoded(*open_thought, *block("text", text="x", index=1))]
     assert kinds == [ReasoningDelta, ReasoningSealed, TextDelta]
 
 
 def test_thinking_without_its_start_is_heard_and_sealed() -> None:
-    events = said(delta(0, "thinking_delta", thinking="a"), delta(0, "signature_delta", signature="s"), end(0))
+    events = decoded(delta(0, "thinking_delta", thinking="a"), delta(0, "signature_delta", signature="s"), end(0))
     assert events[0] == ReasoningDelta("a")
     assert unsealed(events[1])["thinking"] == "a"
 
 
 def test_redacted_thinking_is_sealed_alone() -> None:
-    assert [unsealed(event) for event in said(*block("redacted_thinking", data="xyz"))] == [
+    assert [unsealed(event) for event in decoded(*block("redacted_thinking", data="xyz"))] == [
         {"from": "anthropic", "redacted": "xyz"}
     ]
 
@@ -145,7 +145,7 @@ def test_redacted_thinking_is_sealed_alone() -> None:
 def test_parallel_calls_keep_their_arguments_apart() -> None:
     calls = [begin(1, "tool_use", id="a", name="f", input={}), begin(2, "tool_use", id="b", name="g", input={})]
     pieces = [delta(1, "input_json_delta", partial_json='{"x":'), delta(2, "input_json_delta", partial_json="{}")]
-    assert said(*calls, *pieces, delta(1, "input_json_delta", partial_json="1}"), end(1), end(2)) == [
+    assert decoded(*calls, *pieces, delta(1, "input_json_delta", partial_json="1}"), end(1), end(2)) == [
         CallStarted("a", "f"),
         CallStarted("b", "g"),
         CallDelta("a", '{"x":'),
@@ -155,21 +155,21 @@ def test_parallel_calls_keep_their_arguments_apart() -> None:
 
 
 def test_input_in_the_start_counts_where_no_deltas_come() -> None:
-    assert said(*block("tool_use", id="a", name="f", input={"x": 1})) == [
+    assert decoded(*block("tool_use", id="a", name="f", input={"x": 1})) == [
         CallStarted("a", "f"),
         CallDelta("a", '{"x":1}'),
     ]
     both = block("tool_use", ("input_json_delta", {"partial_json": '{"x":2}'}), id="a", name="f", input={"x": 1})
-    assert said(*both) == [CallStarted("a", "f"), CallDelta("a", '{"x":2}')]
+    assert decoded(*both) == [CallStarted("a", "f"), CallDelta("a", '{"x":2}')]
 
 
 def test_input_in_the_start_counts_also_where_the_stop_never_comes() -> None:
-    assert CallDelta("a", '{"x":1}') in said(begin(0, "tool_use", id="a", name="f", input={"x": 1}))
+    assert CallDelta("a", '{"x":1}') in decoded(begin(0, "tool_use", id="a", name="f", input={"x": 1}))
 
 
 def test_missing_and_repeated_call_ids_are_replaced_by_others() -> None:
     calls = [*block("tool_use", id="a", name="f"), *block("tool_use", id="a", name="f"), *block("tool_use", name="f")]
-    ids = [event.call_id for event in said(*calls) if isinstance(event, CallStarted)]
+    ids = [event.call_id for event in decoded(*calls) if isinstance(event, CallStarted)]
     assert ids == ["a", "call_1_msg_1", "call_2_msg_1"]
 
 
@@ -178,11 +178,11 @@ def test_missing_and_repeated_call_ids_are_replaced_by_others() -> None:
 )
 def test_what_the_host_does_itself_is_not_handed_to_the_client(kind: str) -> None:
     own = block(kind, ("input_json_delta", {"partial_json": "{}"}), id="srv", name="web_search", input={"q": 1})
-    assert said(*own, *block("text", text="found", index=1)) == [TextDelta("found")]
+    assert decoded(*own, *block("text", text="found", index=1)) == [TextDelta("found")]
 
 
 def test_unknown_messages_and_deltas_are_passed_over() -> None:
-    assert said({"type": "novelty"}, *block("text", ("glow_delta", {"glow": 1}), text="x")) == [TextDelta("x")]
+    assert decoded({"type": "novelty"}, *block("text", ("glow_delta", {"glow": 1}), text="x")) == [TextDelta("x")]
 
 
 def test_messages_without_an_index_belong_to_the_latest_block() -> None:
@@ -191,7 +191,7 @@ def test_messages_without_an_index_belong_to_the_latest_block() -> None:
         {name: value for name, value in element.items() if name != "index"}
         for element in [*block("text", text="x"), *call]
     ]
-    assert said(*bare) == [TextDelta("x"), CallStarted("a", "f"), CallDelta("a", "{}")]
+    assert decoded(*bare) == [TextDelta("x"), CallStarted("a", "f"), CallDelta("a", "{}")]
 
 
 # --- usage ---

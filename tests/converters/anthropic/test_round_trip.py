@@ -9,7 +9,7 @@ from converters import jsontext
 from converters.anthropic.dialect import AnthropicDialect
 from converters.conversion import Upstream
 from converters.jsontext import Json
-from tests.converters.anthropic.asking import FUNCTION, output, user
+from tests.converters.anthropic.sample_requests import FUNCTION, output, user
 from tests.converters.conversions import open_with
 
 CLAUDE = Upstream("Anthropic", "anthropic", "claude", AnthropicDialect(thinking="adaptive", cache=False))
@@ -71,15 +71,15 @@ def items_of(answer: bytes) -> list[Json]:
     return [event["item"] for event in events if event["type"] == "response.output_item.done"]
 
 
-def asked(*items: Json) -> Any:
+def upstream_request(*items: Json) -> Any:
     return open_with(CLAUDE, {**ASKED, "input": list(items)})
 
 
 @given(thoughts=st.lists(THOUGHTS, max_size=3), texts=st.lists(TEXTS, max_size=1), calls=CALLS)
 def test_a_step_comes_back_block_for_block(thoughts: list[Json], texts: list[Json], calls: list[Json]) -> None:
     content = [*thoughts, *texts, *({**one, "id": f"toolu_{index}"} for index, one in enumerate(calls))]
-    first = asked(user("go"))
+    first = upstream_request(user("go"))
     items = items_of(b"".join([*first.feed(stream(content)), *first.close()]))
     results = [output(item["call_id"]) for item in items if item["type"] == "function_call"]
-    second = jsontext.loads(asked(user("go"), *items, *results).body)
+    second = jsontext.loads(upstream_request(user("go"), *items, *results).body)
     assert second["messages"][1] == {"role": "assistant", "content": content}

@@ -6,7 +6,7 @@ import pytest
 
 from converters.anthropic.dialect import AnthropicDialect
 from converters.errors import RequestError
-from tests.converters.anthropic.asking import FUNCTION, ask, body, call, output, user
+from tests.converters.anthropic.sample_requests import FUNCTION, body, call, convert_items, output, user
 
 SHELL = {"type": "namespace", "name": "mcp__a", "tools": [{"type": "function", "name": "run"}]}
 THINKS = AnthropicDialect(thinking="adaptive", cache=False)
@@ -39,7 +39,7 @@ def test_one_call_at_a_time_is_said_with_any_choice_but_none() -> None:
 
 @pytest.mark.parametrize("wanted", [{"type": "allowed_tools", "mode": "required", "tools": []}, {"type": "mcp"}, "odd"])
 def test_a_choice_without_a_word_is_a_loss(wanted: Any) -> None:
-    _, losses = ask(tools=[FUNCTION], tool_choice=wanted)
+    _, losses = convert_items(tools=[FUNCTION], tool_choice=wanted)
     assert [loss.path for loss in losses] == ["tool_choice"]
 
 
@@ -60,7 +60,7 @@ def test_tools_of_the_history_stand_there_without_being_offered() -> None:
 
 
 def test_a_forced_choice_switches_thinking_off_where_both_cannot_be() -> None:
-    sent, losses = ask(tools=[FUNCTION], tool_choice="required", reasoning={"effort": "high"}, dialect=THINKS)
+    sent, losses = convert_items(tools=[FUNCTION], tool_choice="required", reasoning={"effort": "high"}, dialect=THINKS)
     assert (sent["tool_choice"], sent["thinking"]) == ({"type": "any"}, {"type": "disabled"})
     assert [loss.path for loss in losses] == ["reasoning"]
 
@@ -68,7 +68,9 @@ def test_a_forced_choice_switches_thinking_off_where_both_cannot_be() -> None:
 @pytest.mark.parametrize("flags", [{"forced_tool_choice": "never"}, {"thinking_off": False}])
 def test_a_forced_choice_gives_way_where_thinking_cannot(flags: Any) -> None:
     dialect = THINKS.model_copy(update=flags)
-    sent, losses = ask(tools=[FUNCTION], tool_choice="required", reasoning={"effort": "high"}, dialect=dialect)
+    sent, losses = convert_items(
+        tools=[FUNCTION], tool_choice="required", reasoning={"effort": "high"}, dialect=dialect
+    )
     assert "tool_choice" not in sent
     assert sent["thinking"] == {"type": "adaptive"}
     assert [loss.path for loss in losses] == ["tool_choice"]
@@ -81,6 +83,8 @@ def test_a_model_that_always_thinks_is_not_forced_either() -> None:
 
 def test_both_are_sent_where_both_can_be() -> None:
     dialect = THINKS.model_copy(update={"forced_tool_choice": "full"})
-    sent, losses = ask(tools=[FUNCTION], tool_choice="required", reasoning={"effort": "high"}, dialect=dialect)
+    sent, losses = convert_items(
+        tools=[FUNCTION], tool_choice="required", reasoning={"effort": "high"}, dialect=dialect
+    )
     assert (sent["tool_choice"], sent["thinking"]) == ({"type": "any"}, {"type": "adaptive"})
     assert losses == []

@@ -5,7 +5,17 @@ from typing import Any
 import pytest
 
 from converters.jsontext import Json
-from tests.converters.chat.asking import PIXEL, ask, body, call, developer, image, messages, output, user
+from tests.converters.chat.sample_requests import (
+    PIXEL,
+    body,
+    call,
+    convert_items,
+    developer,
+    image,
+    messages,
+    output,
+    user,
+)
 
 IMAGE = {"type": "image_url", "image_url": {"url": PIXEL}}
 
@@ -46,7 +56,7 @@ def test_a_text_model_is_told_that_an_image_was_there() -> None:
     ],
 )
 def test_what_chat_cannot_say_leaves_a_note_and_a_loss(part: Json) -> None:
-    result, losses = ask(user("look:", part))
+    result, losses = convert_items(user("look:", part))
     assert result["messages"][-1]["content"].startswith("look:\n\n[")
     assert [loss.path for loss in losses] == ["input[0].content[1]"]
 

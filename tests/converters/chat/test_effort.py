@@ -16,7 +16,7 @@ STYLES = ["none", "reasoning_effort", "reasoning", "thinking", "enable_thinking"
 LOW_TO_HIGH = ("low", "medium", "high")
 
 
-def told(asked: str | None, **flags: Any) -> Json:
+def fields_for(asked: str | None, **flags: Any) -> Json:
     return effort.fields(asked, ChatDialect(**flags), Losses())
 
 
@@ -36,7 +36,7 @@ def told(asked: str | None, **flags: Any) -> Json:
     ],
 )
 def test_each_style_has_its_way_to_say_how_deep(style: str, efforts: tuple[str, ...], fields: Json) -> None:
-    assert told("high", effort=style, efforts=efforts) == fields
+    assert fields_for("high", effort=style, efforts=efforts) == fields
 
 
 @pytest.mark.parametrize(
@@ -51,21 +51,21 @@ def test_each_style_has_its_way_to_say_how_deep(style: str, efforts: tuple[str, 
 )
 @pytest.mark.parametrize("asked", ["none", "minimal"])
 def test_each_style_has_its_way_to_say_off(style: str, fields: Json, asked: str) -> None:
-    assert told(asked, effort=style) == fields
+    assert fields_for(asked, effort=style) == fields
 
 
 def test_none_is_the_least_where_the_model_always_thinks() -> None:
     flags = {"effort": "thinking", "efforts": ("high", "max"), "thinking_off": False}
-    assert told("none", **flags) == {"thinking": {"type": "enabled"}, "reasoning_effort": "high"}
+    assert fields_for("none", **flags) == {"thinking": {"type": "enabled"}, "reasoning_effort": "high"}
 
 
 def test_none_is_the_least_where_it_is_no_known_effort() -> None:
-    assert told("none", effort="reasoning_effort", efforts=LOW_TO_HIGH) == {"reasoning_effort": "low"}
-    assert told("none", effort="reasoning_effort", efforts=("none", "low")) == {"reasoning_effort": "none"}
+    assert fields_for("none", effort="reasoning_effort", efforts=LOW_TO_HIGH) == {"reasoning_effort": "low"}
+    assert fields_for("none", effort="reasoning_effort", efforts=("none", "low")) == {"reasoning_effort": "none"}
 
 
 def test_minimal_is_the_least_where_depths_are_known() -> None:
-    assert told("minimal", effort="thinking", efforts=("low", "max"))["reasoning_effort"] == "low"
+    assert fields_for("minimal", effort="thinking", efforts=("low", "max"))["reasoning_effort"] == "low"
 
 
 @pytest.mark.parametrize(("asked", "sent"), [("xhigh", "high"), ("ultra", "high"), ("max", "high"), ("low", "low")])
@@ -78,14 +78,14 @@ def test_an_unknown_depth_becomes_the_nearest(asked: str, sent: str) -> None:
 
 @pytest.mark.parametrize("style", STYLES)
 def test_nothing_asked_is_nothing_sent(style: str) -> None:
-    assert told(None, effort=style, efforts=LOW_TO_HIGH) == {}
+    assert fields_for(None, effort=style, efforts=LOW_TO_HIGH) == {}
 
 
 def test_thinking_options_are_sent_unasked_but_never_with_off() -> None:
     flags = {"effort": "thinking", "thinking_options": {"clear_thinking": False}}
-    assert told(None, **flags) == {"thinking": {"type": "enabled", "clear_thinking": False}}
-    assert told("high", **flags) == {"thinking": {"type": "enabled", "clear_thinking": False}}
-    assert told("none", **flags) == {"thinking": {"type": "disabled"}}
+    assert fields_for(None, **flags) == {"thinking": {"type": "enabled", "clear_thinking": False}}
+    assert fields_for("high", **flags) == {"thinking": {"type": "enabled", "clear_thinking": False}}
+    assert fields_for("none", **flags) == {"thinking": {"type": "disabled"}}
 
 
 def test_a_host_that_cannot_be_told_is_not_told() -> None:

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from converters import jsontext
 from converters.jsontext import Json
-from tests.converters.chat.asking import (
-    ask,
+from tests.converters.chat.sample_requests import (
     assistant,
     body,
     call,
+    convert_items,
     developer,
     image,
     messages,
@@ -161,7 +161,7 @@ def test_a_tool_search_says_what_it_found() -> None:
 
 
 def test_items_that_only_responses_knows_are_losses() -> None:
-    _, losses = ask(user(), {"type": "web_search_call", "id": "ws_1", "status": "completed"})
+    _, losses = convert_items(user(), {"type": "web_search_call", "id": "ws_1", "status": "completed"})
     assert [loss.path for loss in losses] == ["input[1]"]
 
 

@@ -7,7 +7,7 @@ import pytest
 from converters import seal
 from converters.chat.dialect import ChatDialect
 from converters.jsontext import Json
-from tests.converters.chat.asking import assistant, body, call, messages, output, sealed, thought, user
+from tests.converters.chat.sample_requests import assistant, body, call, messages, output, sealed, thought, user
 
 CALLS = (call("a"), output("a"))
 

@@ -14,7 +14,18 @@ from converters.errors import RequestError
 from converters.jsontext import Json
 from converters.losses import Losses
 from converters.responses import wire
-from tests.converters.chat.asking import FUNCTION, ask, assistant, body, call, check, developer, image, output, user
+from tests.converters.chat.sample_requests import (
+    FUNCTION,
+    assistant,
+    body,
+    call,
+    check,
+    convert_items,
+    developer,
+    image,
+    output,
+    user,
+)
 
 CODEX = sorted((Path(__file__).parents[2] / "data" / "codex").glob("*.json"))
 OPENAI = ChatDialect(
@@ -107,7 +118,7 @@ def test_the_length_limit_is_the_clients_or_the_hosts(flags: Any, asked: int | N
 )
 def test_a_schema_goes_where_the_host_reads_it(known: Any, field: str | None, in_words: bool) -> None:
     dialect = ChatDialect(response_format=known)
-    result, losses = ask(developer("base"), user(), dialect=dialect, text={"format": SCHEMA})
+    result, losses = convert_items(developer("base"), user(), dialect=dialect, text={"format": SCHEMA})
     assert result.get("response_format", {}).get("type") == field
     assert ('"title":"Answer"' in result["messages"][0]["content"]) == in_words
     assert [loss.path for loss in losses] == (["text.format"] if known == "none" else [])
@@ -131,7 +142,7 @@ def test_a_stored_response_cannot_be_built_on() -> None:
 
 
 def test_what_no_chat_host_is_asked_for_is_a_loss() -> None:
-    _, losses = ask(user(), service_tier="priority")
+    _, losses = convert_items(user(), service_tier="priority")
     assert [loss.path for loss in losses] == ["service_tier"]
 
 

@@ -22,7 +22,17 @@ from converters.events import (
     UsageReported,
 )
 from converters.jsontext import Json
-from tests.converters.chat.answering import DONE, calling, calls, chunk, entry, heard, listen, message, seals
+from tests.converters.chat.sample_responses import (
+    DONE,
+    calling,
+    calls,
+    chunk,
+    content_events,
+    decoded,
+    entry,
+    message,
+    seals,
+)
 
 COUNTS = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
 
@@ -31,56 +41,56 @@ COUNTS = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
 
 
 def test_an_answer_starts_speaks_and_ends() -> None:
-    events = listen(chunk({"role": "assistant", "content": ""}), chunk({"content": "Hi"}), chunk({}, "stop"), DONE)
+    events = decoded(chunk({"role": "assistant", "content": ""}), chunk({"content": "Hi"}), chunk({}, "stop"), DONE)
     assert events == [Started("chatcmpl-1", "glm-5.2"), TextDelta("Hi"), Finished("stop")]
 
 
 def test_a_first_chunk_without_choices_is_no_start() -> None:
     azure = message({"id": "", "model": "", "choices": [], "prompt_filter_results": []})
-    assert listen(azure, chunk({"content": "Hi"}, "stop"))[0] == Started("chatcmpl-1", "glm-5.2")
+    assert decoded(azure, chunk({"content": "Hi"}, "stop"))[0] == Started("chatcmpl-1", "glm-5.2")
 
 
 def test_done_is_not_needed() -> None:
-    assert listen(chunk({"content": "Hi"}, "stop"))[-1] == Finished("stop")
+    assert decoded(chunk({"content": "Hi"}, "stop"))[-1] == Finished("stop")
 
 
 def test_usage_comes_before_the_end_wherever_it_stood() -> None:
-    events = listen(
+    events = decoded(
         chunk({"content": "Hi"}, usage=None), chunk({}, "stop"), message({"choices": [], "usage": COUNTS}), DONE
     )
     assert events[-2:] == [UsageReported(10, 5), Finished("stop")]
 
 
 def test_repeated_usage_and_a_repeated_finish_are_told_once() -> None:
-    events = listen(*[chunk({}, "stop", usage=COUNTS)] * 3, message({"choices": [], "usage": COUNTS}), DONE)
+    events = decoded(*[chunk({}, "stop", usage=COUNTS)] * 3, message({"choices": [], "usage": COUNTS}), DONE)
     assert events[1:] == [UsageReported(10, 5), Finished("stop")]
 
 
 def test_nothing_is_heard_after_the_end() -> None:
-    events = listen(chunk({"content": "Hi"}, "stop"), DONE, chunk({"content": "more"}), DONE)
+    events = decoded(chunk({"content": "Hi"}, "stop"), DONE, chunk({"content": "more"}), DONE)
     assert events[1:] == [TextDelta("Hi"), Finished("stop")]
 
 
 def test_what_comes_with_the_finish_is_said_before_it() -> None:
-    events = listen(chunk({"content": "Hi", "tool_calls": [entry(0, "a", "f", "{}")]}, "tool_calls"))
+    events = decoded(chunk({"content": "Hi", "tool_calls": [entry(0, "a", "f", "{}")]}, "tool_calls"))
     assert events[1:] == [TextDelta("Hi"), CallStarted("a", "f"), CallDelta("a", "{}"), Finished("tool_calls")]
 
 
 def test_a_text_after_the_finish_is_said_too() -> None:
-    assert TextDelta("late") in listen(chunk({}, "stop"), chunk({"content": "late"}), DONE)
+    assert TextDelta("late") in decoded(chunk({}, "stop"), chunk({"content": "late"}), DONE)
 
 
 def test_a_call_wins_over_stop() -> None:
-    assert listen(calling(entry(0, "a", "f")), chunk({}, "stop"))[-1] == Finished("tool_calls")
+    assert decoded(calling(entry(0, "a", "f")), chunk({}, "stop"))[-1] == Finished("tool_calls")
 
 
 def test_a_call_does_not_win_over_length() -> None:
-    assert listen(calling(entry(0, "a", "f")), chunk({}, "length"))[-1] == Finished("length")
+    assert decoded(calling(entry(0, "a", "f")), chunk({}, "length"))[-1] == Finished("length")
 
 
 def test_other_choices_are_left_out() -> None:
     second = message({"id": "1", "choices": [{"index": 1, "delta": {"content": "other"}, "finish_reason": "length"}]})
-    assert listen(chunk({"content": "Hi"}), second, chunk({}, "stop"), second)[1:] == [
+    assert decoded(chunk({"content": "Hi"}), second, chunk({}, "stop"), second)[1:] == [
         TextDelta("Hi"),
         Finished("stop"),
     ]
@@ -90,7 +100,7 @@ def test_other_choices_are_left_out() -> None:
 
 
 def fault(*said: sse.Message, **flags: Any) -> Fault:
-    last = listen(*said, **flags)[-1]
+    last = decoded(*said, **flags)[-1]
     assert isinstance(last, Failed)
     return last.fault
 
@@ -105,12 +115,12 @@ def test_an_empty_finish_is_no_finish() -> None:
 
 
 def test_done_without_a_finish_ends_an_answer_that_said_something() -> None:
-    assert listen(chunk({"content": "Hi"}), DONE)[-1] == Finished("stop")
+    assert decoded(chunk({"content": "Hi"}), DONE)[-1] == Finished("stop")
 
 
 @pytest.mark.parametrize("arguments", ["{}", '{"cmd": "ls"}'])
 def test_done_without_a_finish_ends_calls_that_show_that_they_are_whole(arguments: str) -> None:
-    assert listen(calling(entry(0, "a", "f", arguments)), DONE)[-1] == Finished("tool_calls")
+    assert decoded(calling(entry(0, "a", "f", arguments)), DONE)[-1] == Finished("tool_calls")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +149,7 @@ def test_a_cut_tells_the_upstreams_last_words() -> None:
 
 
 def test_a_keep_alive_in_the_stream_says_nothing() -> None:
-    assert heard(sse.Message("", b""), sse.Message("", b": keep-alive")) == []
+    assert content_events(sse.Message("", b""), sse.Message("", b": keep-alive")) == []
 
 
 @pytest.mark.parametrize(
@@ -154,14 +164,14 @@ def test_a_keep_alive_in_the_stream_says_nothing() -> None:
     ],
 )
 def test_an_error_in_the_stream_ends_it_at_once(broken: sse.Message) -> None:
-    events = listen(chunk({"content": "Hi"}), broken, chunk({"content": "more"}, "stop"), DONE)
+    events = decoded(chunk({"content": "Hi"}), broken, chunk({"content": "more"}, "stop"), DONE)
     assert TextDelta("more") not in events
     assert [type(event) for event in events].count(Failed) == 1
     assert isinstance(events[-1], Failed) and events[-1].fault.kind == "server"
 
 
 def test_counts_are_told_of_a_broken_answer_too() -> None:
-    events = listen(chunk({"content": "Hi"}, usage=COUNTS))
+    events = decoded(chunk({"content": "Hi"}, usage=COUNTS))
     assert events[-2] == UsageReported(10, 5)
 
 
@@ -171,8 +181,8 @@ def test_a_chunk_that_is_not_json_is_a_fault_of_the_upstream() -> None:
 
 def test_a_length_limit_before_the_first_word_means_that_the_prompt_is_too_long() -> None:
     assert fault(chunk({}, "length")).kind == "context_overflow"
-    assert listen(chunk({}, "length", usage=COUNTS))[-1] == Finished("length")
-    assert listen(chunk({"content": "Hi"}, "length"))[-1] == Finished("length")
+    assert decoded(chunk({}, "length", usage=COUNTS))[-1] == Finished("length")
+    assert decoded(chunk({"content": "Hi"}, "length"))[-1] == Finished("length")
 
 
 # --- text and thinking ---
@@ -180,27 +190,30 @@ def test_a_length_limit_before_the_first_word_means_that_the_prompt_is_too_long(
 
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning", "reasoning_text"])
 def test_thinking_has_many_names(field: str) -> None:
-    assert heard(chunk({field: "why", "content": None})) == [ReasoningDelta("why")]
+    assert content_events(chunk({field: "why", "content": None})) == [ReasoningDelta("why")]
 
 
 def test_thinking_under_two_names_is_told_once() -> None:
     details = [{"type": "reasoning.text", "text": "why"}]
     both = chunk({"reasoning_content": "why", "reasoning": "why", "reasoning_details": details})
-    assert heard(both) == [ReasoningDelta("why")]
+    assert content_events(both) == [ReasoningDelta("why")]
 
 
 def test_thinking_comes_before_the_text_of_the_same_chunk() -> None:
-    assert heard(chunk({"content": "because", "reasoning": "why"})) == [ReasoningDelta("why"), TextDelta("because")]
+    assert content_events(chunk({"content": "because", "reasoning": "why"})) == [
+        ReasoningDelta("why"),
+        TextDelta("because"),
+    ]
 
 
 def test_details_are_shown_where_no_plain_thinking_comes() -> None:
     details = [{"type": "reasoning.summary", "summary": "why"}, {"type": "reasoning.encrypted", "data": "x"}]
-    assert heard(chunk({"reasoning_details": details})) == [ReasoningDelta("why")]
+    assert content_events(chunk({"reasoning_details": details})) == [ReasoningDelta("why")]
 
 
 def test_content_may_be_a_list_of_parts() -> None:
     thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "why"}]}
-    events = heard(
+    events = content_events(
         chunk({"content": [thinking]}),
         chunk({"content": [{"type": "text", "text": "be"}, {"type": "reference", "reference_ids": [1]}]}),
         chunk({"content": "cause"}),
@@ -209,30 +222,32 @@ def test_content_may_be_a_list_of_parts() -> None:
 
 
 def test_a_refusal_is_text() -> None:
-    assert heard(chunk({"content": "", "refusal": "No."})) == [TextDelta("No.")]
+    assert content_events(chunk({"content": "", "refusal": "No."})) == [TextDelta("No.")]
 
 
 def test_think_tags_are_thinking() -> None:
-    events = heard(chunk({"content": "<th"}), chunk({"content": "ink>why</think>\n\nbe"}), chunk({"content": "cause"}))
+    events = content_events(
+        chunk({"content": "<th"}), chunk({"content": "ink>why</think>\n\nbe"}), chunk({"content": "cause"})
+    )
     assert events == [ReasoningDelta("why"), TextDelta("be"), TextDelta("cause")]
 
 
 def test_thinking_that_the_prompt_opened_is_thinking() -> None:
     result = (chunk({"content": "why</thi"}), chunk({"content": "nk>because"}))
-    assert heard(*result, think_opened=True) == [ReasoningDelta("why"), TextDelta("because")]
+    assert content_events(*result, think_opened=True) == [ReasoningDelta("why"), TextDelta("because")]
 
 
 def test_think_tags_stay_where_they_are_no_thinking() -> None:
-    assert heard(chunk({"content": "<think>"}), think_tags=False) == [TextDelta("<think>")]
+    assert content_events(chunk({"content": "<think>"}), think_tags=False) == [TextDelta("<think>")]
 
 
 def test_a_text_that_only_looked_like_a_tag_comes_before_the_call() -> None:
-    events = heard(chunk({"content": "<thi"}), calling(entry(0, "a", "f")))
+    events = content_events(chunk({"content": "<thi"}), calling(entry(0, "a", "f")))
     assert events == [TextDelta("<thi"), CallStarted("a", "f")]
 
 
 def test_whole_texts_so_far_are_told_once() -> None:
-    events = heard(
+    events = content_events(
         chunk({"reasoning_content": "wh"}),
         chunk({"reasoning_content": "why"}),
         chunk({"reasoning_content": "why", "content": "be"}),
@@ -244,21 +259,21 @@ def test_whole_texts_so_far_are_told_once() -> None:
 
 
 def test_a_text_that_does_not_begin_with_the_text_so_far_is_a_plain_piece() -> None:
-    events = heard(
+    events = content_events(
         chunk({"content": "be"}), chunk({"content": "cause"}), chunk({"content": "because"}), cumulative=True
     )
     assert events == [TextDelta("be"), TextDelta("cause")]
 
 
 def test_thinking_in_parts_may_be_a_string() -> None:
-    assert heard(chunk({"content": [{"type": "thinking", "thinking": "why"}]})) == [ReasoningDelta("why")]
+    assert content_events(chunk({"content": [{"type": "thinking", "thinking": "why"}]})) == [ReasoningDelta("why")]
 
 
 # --- what goes back ---
 
 
 def test_thinking_is_sealed_before_what_follows_it() -> None:
-    events = heard(
+    events = content_events(
         chunk({"reasoning": "w"}), chunk({"reasoning": "hy"}), chunk({"content": "be"}), reasoning_back="text"
     )
     assert [type(event) for event in events] == [ReasoningDelta, ReasoningDelta, ReasoningSealed, TextDelta]
@@ -266,7 +281,7 @@ def test_thinking_is_sealed_before_what_follows_it() -> None:
 
 
 def test_each_thinking_has_a_seal_of_its_own() -> None:
-    events = heard(
+    events = content_events(
         chunk({"reasoning": "a"}),
         chunk({"content": "b"}),
         chunk({"reasoning": "c"}),
@@ -278,7 +293,7 @@ def test_each_thinking_has_a_seal_of_its_own() -> None:
 
 
 def test_nothing_is_sealed_that_nobody_wants_back() -> None:
-    assert seals(heard(chunk({"reasoning": "why"}), chunk({"content": "be"}))) == []
+    assert seals(content_events(chunk({"reasoning": "why"}), chunk({"content": "be"}))) == []
 
 
 def test_details_are_sealed_whole() -> None:
@@ -287,31 +302,33 @@ def test_details_are_sealed_whole() -> None:
         {"type": "reasoning.text", "text": "hy", "index": 0, "format": "anthropic-claude-v1"},
         {"type": "reasoning.text", "signature": "s", "index": 0, "format": "anthropic-claude-v1"},
     ]
-    events = heard(*[chunk({"reasoning_details": [piece]}) for piece in pieces], reasoning_back="details")
+    events = content_events(*[chunk({"reasoning_details": [piece]}) for piece in pieces], reasoning_back="details")
     assert seals(events) == [{"details": [{**pieces[0], "text": "why", "signature": "s"}]}]
 
 
 def test_only_the_text_is_sealed_for_a_host_that_wants_text() -> None:
     both = chunk({"reasoning": "why", "reasoning_details": [{"type": "reasoning.text", "text": "why"}]})
-    assert seals(heard(both, reasoning_back="exact")) == [{"text": "why"}]
+    assert seals(content_events(both, reasoning_back="exact")) == [{"text": "why"}]
 
 
 def test_details_that_come_late_are_sealed_at_the_end() -> None:
     secret = {"type": "reasoning.encrypted", "data": "x"}
-    events = heard(chunk({"content": "be"}), chunk({"reasoning_details": [secret]}), reasoning_back="details")
+    events = content_events(chunk({"content": "be"}), chunk({"reasoning_details": [secret]}), reasoning_back="details")
     assert seals(events) == [{"details": [secret]}]
     assert isinstance(events[-1], ReasoningSealed)
 
 
 def test_a_calls_signature_is_sealed_before_the_call() -> None:
     signature = {"google": {"thought_signature": "s"}}
-    events = heard(calling({**entry(0, "a", "f", "{}"), "extra_content": signature}), call_signatures=True)
+    events = content_events(calling({**entry(0, "a", "f", "{}"), "extra_content": signature}), call_signatures=True)
     assert seals(events) == [{"signatures": {"a": signature}}]
     assert isinstance(events[0], ReasoningSealed)
 
 
 def test_a_signature_is_not_kept_where_it_is_not_wanted() -> None:
-    assert seals(heard(calling({**entry(0, "a", "f"), "extra_content": {"x": 1}}), reasoning_back="text")) == []
+    assert (
+        seals(content_events(calling({**entry(0, "a", "f"), "extra_content": {"x": 1}}), reasoning_back="text")) == []
+    )
 
 
 # --- bodies that are no stream ---
@@ -322,13 +339,13 @@ def whole(body: Any, **flags: Any) -> list[Any]:
     return decoder.whole(body) + decoder.close()
 
 
-def answer(said: Json, finish: str | None = "stop", **fields: Any) -> Json:
+def whole_response(said: Json, finish: str | None = "stop", **fields: Any) -> Json:
     choices = [{"index": 0, "message": {"role": "assistant", **said}, "finish_reason": finish}]
     return {"id": "chatcmpl-1", "model": "glm-5.2", "choices": choices, "usage": COUNTS, **fields}
 
 
 def test_a_whole_body_gives_the_events_of_a_stream() -> None:
-    body = answer({"reasoning": "why", "content": "because", "tool_calls": [entry(None, "a", "f", "{}")]})
+    body = whole_response({"reasoning": "why", "content": "because", "tool_calls": [entry(None, "a", "f", "{}")]})
     assert whole(body) == [
         Started("chatcmpl-1", "glm-5.2"),
         ReasoningDelta("why"),
@@ -342,29 +359,29 @@ def test_a_whole_body_gives_the_events_of_a_stream() -> None:
 
 def test_several_calls_of_a_whole_body_are_several() -> None:
     entries = [entry(None, "a", "f", "{}"), entry(None, "b", "f", "{}"), entry(None, "b", "f", "{}")]
-    assert len(calls(whole(answer({"tool_calls": entries})))) == 3
+    assert len(calls(whole(whole_response({"tool_calls": entries})))) == 3
 
 
 def test_a_whole_body_without_a_finish_counts_as_far_as_it_is_whole() -> None:
-    assert whole(answer({"content": "because"}, None))[-1] == Finished("stop")
-    assert whole(answer({"tool_calls": [entry(None, "a", "f", "{}")]}, None))[-1] == Finished("tool_calls")
-    half = whole(answer({"tool_calls": [entry(None, "a", "f", '{"cmd": "rm')]}, None))
+    assert whole(whole_response({"content": "because"}, None))[-1] == Finished("stop")
+    assert whole(whole_response({"tool_calls": [entry(None, "a", "f", "{}")]}, None))[-1] == Finished("tool_calls")
+    half = whole(whole_response({"tool_calls": [entry(None, "a", "f", '{"cmd": "rm')]}, None))
     assert isinstance(half[-1], Failed)
 
 
 def test_a_whole_message_wins_over_an_empty_delta_beside_it() -> None:
-    body = answer({"content": "because"})
+    body = whole_response({"content": "because"})
     body["choices"][0]["delta"] = {"role": "assistant", "content": ""}
     assert TextDelta("because") in whole(body)
 
 
 @pytest.mark.parametrize("finish", ["", None])
 def test_a_whole_body_that_says_something_is_finished(finish: str | None) -> None:
-    assert whole(answer({"content": "because"}, finish))[-1] == Finished("stop")
+    assert whole(whole_response({"content": "because"}, finish))[-1] == Finished("stop")
 
 
 def test_a_whole_body_that_says_nothing_is_a_cut() -> None:
-    assert whole(answer({"content": ""}, None))[-1].fault.kind == "cut"
+    assert whole(whole_response({"content": ""}, None))[-1].fault.kind == "cut"
 
 
 @pytest.mark.parametrize(
@@ -373,7 +390,7 @@ def test_a_whole_body_that_says_nothing_is_a_cut() -> None:
         ({"error": {"message": "Provider returned error", "code": 502}}, "server"),
         ({"code": 1113, "msg": "Insufficient balance", "success": False}, "quota"),
         ({"choices": None, "base_resp": {"status_code": 1002, "status_msg": "rate limit"}}, "rate_limited"),
-        (answer({"content": "x"}, base_resp={"status_code": 1039, "status_msg": "tokens"}), "rate_limited"),
+        (whole_response({"content": "x"}, base_resp={"status_code": 1039, "status_msg": "tokens"}), "rate_limited"),
         ({"detail": "Unauthorized"}, "auth"),
         ({"choices": []}, "server"),
         ([], "server"),
@@ -412,12 +429,12 @@ def test_a_cut_of_the_bytes_changes_nothing(deltas: list[Json], end: str | None,
     messages = [
         event for at in range(0, len(stream), size) for event in parser.feed(stream[at : at + size])
     ] + parser.close()
-    assert listen(*messages, reasoning_back="details") == listen(*result, reasoning_back="details")
+    assert decoded(*messages, reasoning_back="details") == decoded(*result, reasoning_back="details")
 
 
 @given(st.lists(DELTAS, max_size=8), ENDS)
 def test_any_answer_ends_once_and_has_no_empty_pieces(deltas: list[Json], end: str | None) -> None:
-    events = listen(*[chunk(delta) for delta in deltas], chunk({}, end), reasoning_back="details")
+    events = decoded(*[chunk(delta) for delta in deltas], chunk({}, end), reasoning_back="details")
     ends = [event for event in events if isinstance(event, Finished | Failed)]
     assert ends == events[-1:]
     assert all(event.text for event in events if isinstance(event, TextDelta | ReasoningDelta))
@@ -428,10 +445,10 @@ def test_any_answer_ends_once_and_has_no_empty_pieces(deltas: list[Json], end: s
 
 def test_half_a_character_is_kept_for_its_other_half() -> None:
     data = jsontext.dumps({"choices": [{"index": 0, "delta": {"content": "X"}}]}).replace(b"X", rb"\ud83d")
-    assert heard(sse.Message("", data)) == [TextDelta("\ud83d")]
+    assert content_events(sse.Message("", data)) == [TextDelta("\ud83d")]
 
 
 def test_half_a_character_of_a_text_so_far_comes_whole_with_the_next() -> None:
     half, whole = chunk({"content": "a X"}), chunk({"content": "a 😀"})
     half.data = half.data.replace(b"X", rb"\ud83d")
-    assert heard(half, whole, cumulative=True) == [TextDelta("a "), TextDelta("😀")]
+    assert content_events(half, whole, cumulative=True) == [TextDelta("a "), TextDelta("😀")]

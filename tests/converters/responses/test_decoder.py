@@ -30,7 +30,7 @@ STREAMS = sorted(CORPUS.glob("*/*.sse"))
 DONE = {"type": "response.completed", "response": {"status": "completed", "output": []}}
 
 
-def heard(*bodies: Json) -> list[Event]:
+def decoded(*bodies: Json) -> list[Event]:
     decoder = ResponsesDecoder("Who")
     return [event for body in bodies for event in decoder.feed(sse.Message("", dumps(body)))] + decoder.close()
 
@@ -54,17 +54,17 @@ CALL_END = [Started("", ""), Finished("tool_calls")]
 
 def test_the_first_response_says_who_answers() -> None:
     created = {"type": "response.created", "response": {"id": "resp_1", "model": "m"}}
-    assert heard(created, {**created, "type": "response.in_progress"}, DONE)[:-1] == [Started("resp_1", "m")]
+    assert decoded(created, {**created, "type": "response.in_progress"}, DONE)[:-1] == [Started("resp_1", "m")]
 
 
 def test_texts_and_refusals_are_text() -> None:
-    events = heard(piece("output_text.delta", delta="a"), piece("refusal.delta", delta="b", content_index=1), DONE)
+    events = decoded(piece("output_text.delta", delta="a"), piece("refusal.delta", delta="b", content_index=1), DONE)
     assert events == [TextDelta("a"), TextDelta("b"), *END]
 
 
 def test_what_deltas_told_is_not_told_again() -> None:
     part = {"type": "output_text", "text": "ab"}
-    events = heard(
+    events = decoded(
         piece("output_text.delta", delta="a", content_index=0),
         piece("output_text.delta", delta="b", content_index=0),
         piece("output_text.done", text="ab", content_index=0),
@@ -84,11 +84,11 @@ def test_what_deltas_told_is_not_told_again() -> None:
     ],
 )
 def test_a_text_that_comes_whole_is_told_once(event: Json) -> None:
-    assert heard(event, event, DONE) == [TextDelta("ab"), *END]
+    assert decoded(event, event, DONE) == [TextDelta("ab"), *END]
 
 
 def test_a_whole_text_adds_what_its_deltas_left_out() -> None:
-    assert heard(piece("output_text.delta", delta="a"), piece("output_text.done", text="ab"), DONE) == [
+    assert decoded(piece("output_text.delta", delta="a"), piece("output_text.done", text="ab"), DONE) == [
         TextDelta("a"),
         TextDelta("b"),
         *END,
@@ -96,7 +96,7 @@ def test_a_whole_text_adds_what_its_deltas_left_out() -> None:
 
 
 def test_an_item_is_known_by_its_place_where_ids_change() -> None:
-    events = heard(
+    events = decoded(
         piece("output_text.delta", item_id="x1", delta="ab"),
         item("done", type="message", id="x2", content=[{"type": "output_text", "text": "ab"}]),
         DONE,
@@ -107,11 +107,11 @@ def test_an_item_is_known_by_its_place_where_ids_change() -> None:
 def test_items_without_ids_are_told_apart_by_their_places() -> None:
     texts = [piece("output_text.delta", index=index, delta="a") for index in (0, 1)]
     wholes = [piece("output_text.done", index=index, text="ab") for index in (0, 1)]
-    assert heard(*texts, *wholes, DONE)[:4] == [TextDelta("a"), TextDelta("a"), TextDelta("b"), TextDelta("b")]
+    assert decoded(*texts, *wholes, DONE)[:4] == [TextDelta("a"), TextDelta("a"), TextDelta("b"), TextDelta("b")]
 
 
 def test_an_item_is_found_again_where_one_event_leaves_out_its_place() -> None:
-    events = heard(
+    events = decoded(
         piece("output_text.delta", index=0, item_id="msg_1", delta="ab"),
         {"type": "response.output_item.done", "item": {"type": "message", "id": "msg_1", "content": [TEXT_PART]}},
         DONE,
@@ -120,7 +120,7 @@ def test_an_item_is_found_again_where_one_event_leaves_out_its_place() -> None:
 
 
 def test_parts_may_be_numbered_otherwise_in_the_deltas() -> None:
-    events = heard(
+    events = decoded(
         piece("output_text.delta", content_index=1, delta="ab"),
         item("done", type="message", content=[TEXT_PART]),
         DONE,
@@ -129,7 +129,7 @@ def test_parts_may_be_numbered_otherwise_in_the_deltas() -> None:
 
 
 def test_an_item_without_a_place_is_known_by_its_id() -> None:
-    events = heard(
+    events = decoded(
         {"type": "response.output_item.added", "item": call(id="fc_1")},
         {"type": "response.function_call_arguments.delta", "item_id": "fc_1", "delta": "{}"},
         {"type": "response.output_item.done", "item": call("{}", id="fc_1")},
@@ -143,12 +143,12 @@ def test_an_item_without_a_place_is_known_by_its_id() -> None:
 
 @pytest.mark.parametrize("kind", ["reasoning_summary_text", "reasoning_text"])
 def test_summaries_and_raw_thoughts_are_thinking(kind: str) -> None:
-    events = heard(piece(f"{kind}.delta", delta="a"), piece(f"{kind}.done", text="ab"), DONE)
+    events = decoded(piece(f"{kind}.delta", delta="a"), piece(f"{kind}.done", text="ab"), DONE)
     assert events == [ReasoningDelta("a"), ReasoningDelta("b"), *END]
 
 
 def test_the_parts_of_a_summary_are_paragraphs() -> None:
-    events = heard(
+    events = decoded(
         piece("reasoning_summary_text.delta", delta="a", summary_index=0),
         piece("reasoning_summary_text.delta", delta="b", summary_index=1),
         piece("reasoning_summary_text.delta", delta="c", summary_index=1),
@@ -158,7 +158,7 @@ def test_the_parts_of_a_summary_are_paragraphs() -> None:
 
 
 def test_the_seal_of_a_done_item_comes_after_its_thinking() -> None:
-    events = heard(
+    events = decoded(
         item("done", type="reasoning", summary=[{"type": "summary_text", "text": "a"}], encrypted_content="gAAA"),
         DONE,
     )
@@ -166,17 +166,17 @@ def test_the_seal_of_a_done_item_comes_after_its_thinking() -> None:
 
 
 def test_the_seal_of_an_added_item_may_be_half_and_is_not_told() -> None:
-    assert heard(item("added", type="reasoning", summary=[], encrypted_content="gA"), DONE) == END
+    assert decoded(item("added", type="reasoning", summary=[], encrypted_content="gA"), DONE) == END
 
 
 def test_an_open_seal_is_no_event() -> None:
-    assert heard(item("done", type="reasoning", summary=[], encrypted_content=seal.OPEN), DONE) == END
+    assert decoded(item("done", type="reasoning", summary=[], encrypted_content=seal.OPEN), DONE) == END
 
 
 def test_the_mark_of_a_continued_answer_is_no_event() -> None:
     mark = seal.wrap(CONTINUED_FAMILY, 1)
     end = {"type": "response.completed", "response": {"end_turn": False}}
-    events = heard(item("done", type="reasoning", summary=[], encrypted_content=mark), end)
+    events = decoded(item("done", type="reasoning", summary=[], encrypted_content=mark), end)
     assert events == [Started("", ""), Finished("pause")]
 
 
@@ -184,7 +184,7 @@ def test_the_mark_of_a_continued_answer_is_no_event() -> None:
 
 
 def test_arguments_come_as_they_are_streamed() -> None:
-    events = heard(
+    events = decoded(
         item("added", **call()),
         piece("function_call_arguments.delta", delta='{"a"'),
         piece("function_call_arguments.delta", delta=":1}"),
@@ -205,7 +205,7 @@ def test_arguments_come_as_they_are_streamed() -> None:
     ],
 )
 def test_arguments_that_come_whole_are_told_once(events: list[Json]) -> None:
-    result = heard(*events, DONE)
+    result = decoded(*events, DONE)
     assert [event for event in result if isinstance(event, CallStarted | CallDelta)] == [
         CallStarted("c", "f"),
         CallDelta("c", "{}"),
@@ -222,14 +222,14 @@ def test_arguments_that_come_whole_are_told_once(events: list[Json]) -> None:
     ],
 )
 def test_any_call_is_told_as_one_of_a_plain_function(body: Json, name: str, arguments: str) -> None:
-    assert heard(item("done", **body), DONE)[:2] == [CallStarted("c", name), CallDelta("c", arguments)]
+    assert decoded(item("done", **body), DONE)[:2] == [CallStarted("c", name), CallDelta("c", arguments)]
 
 
 # --- ends ---
 
 
 def end_of(kind: str, **response: Any) -> Event:
-    return heard({"type": f"response.{kind}", "response": response})[-1]
+    return decoded({"type": f"response.{kind}", "response": response})[-1]
 
 
 def test_each_end_has_its_reason() -> None:
@@ -255,7 +255,7 @@ def test_each_end_has_its_reason() -> None:
     ],
 )
 def test_each_form_of_failure_is_told(body: Json, kind: str, said: str) -> None:
-    last = heard(body, DONE)[-1]
+    last = decoded(body, DONE)[-1]
     assert isinstance(last, Failed)
     assert last.fault.kind == kind
     assert last.fault.message.startswith("Who")
@@ -263,7 +263,7 @@ def test_each_form_of_failure_is_told(body: Json, kind: str, said: str) -> None:
 
 
 def test_a_stream_that_only_stops_was_cut() -> None:
-    (last,) = heard(piece("output_text.delta", delta=""))
+    (last,) = decoded(piece("output_text.delta", delta=""))
     assert isinstance(last, Failed)
     assert last.fault.kind == "cut"
 
@@ -275,12 +275,12 @@ def test_usage_comes_before_the_end() -> None:
         "output_tokens": 5,
         "output_tokens_details": {"reasoning_tokens": 2},
     }
-    events = heard({"type": "response.completed", "response": {"usage": usage}})
+    events = decoded({"type": "response.completed", "response": {"usage": usage}})
     assert events[1:] == [UsageReported(9, 5, cached_tokens=4, reasoning_tokens=2), Finished("stop")]
 
 
 def test_nothing_comes_after_the_end() -> None:
-    assert heard(DONE, piece("output_text.delta", delta="a"), DONE) == END
+    assert decoded(DONE, piece("output_text.delta", delta="a"), DONE) == END
 
 
 # --- what no specification holds ---
@@ -323,7 +323,7 @@ EVENTS = st.one_of(FIELDS, st.builds(lambda kind, fields: {**fields, "type": kin
 
 @given(st.lists(EVENTS, max_size=5), JSON)
 def test_no_json_makes_it_raise(bodies: list[Json], whole: Any) -> None:
-    events = heard(*bodies)
+    events = decoded(*bodies)
     assert sum(isinstance(event, Finished | Failed) for event in events) == 1
     decoder = ResponsesDecoder("Who")
     assert isinstance([*decoder.whole(whole), *decoder.close()][-1], Finished | Failed)
@@ -375,11 +375,11 @@ if STREAMS:
 
 def test_what_is_told_again_and_again_is_told_once_and_costs_little() -> None:
     done = [item("done", type="message", content=[TEXT_PART]), piece("output_text.done", text="ab", content_index=0)]
-    assert heard(*done * 3, DONE)[:-2] == [TextDelta("ab")]
+    assert decoded(*done * 3, DONE)[:-2] == [TextDelta("ab")]
 
     def work(count: int) -> int:
         pieces = [piece("output_text.delta", delta="a", content_index=0)] * count
-        return steps(lambda: heard(*pieces, *[done[0], done[1]] * count, DONE))
+        return steps(lambda: decoded(*pieces, *[done[0], done[1]] * count, DONE))
 
     work(10)
     assert work(2000) < 12 * work(200)

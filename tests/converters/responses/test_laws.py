@@ -126,7 +126,7 @@ def test_a_stream_gives_back_its_events(
     cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=6))
     result = decode(stream, *cuts)
     assert isinstance(result[0], Started)
-    assert said(result) == said(events)
+    assert collected(result) == collected(events)
     assert arguments(result) == released(events)
     assert usage(result) == usage(events)
     assert end(result) == expected_end(events, client, goes_on)
@@ -137,14 +137,14 @@ def test_a_whole_answer_gives_the_same_events_as_its_stream(events: list[Event])
     result = encode(events)
     streamed = decode(b"".join(map(sse.encode, result)))
     whole = ResponsesDecoder("Who").whole(result[-1]["response"])
-    assert said(whole) == said(streamed)
+    assert collected(whole) == collected(streamed)
     assert usage(whole) == usage(streamed)
     assert end(whole) == end(streamed)
     if not any(".0" in text for text in arguments(streamed).values()):
         assert arguments(whole) == arguments(streamed)
 
 
-def said(events: list[Event]) -> list[tuple[str, ...]]:
+def collected(events: list[Event]) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
     for event in events:
         match event:

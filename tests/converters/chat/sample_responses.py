@@ -1,4 +1,4 @@
-"""Chat answers, small enough to read, and what is heard of them."""
+"""Chat responses, small enough to read, and their events."""
 
 from typing import Any
 
@@ -20,15 +20,15 @@ def message(body: Any, event: str = "") -> sse.Message:
     return sse.Message(event, jsontext.dumps(body))
 
 
-def listen(*said: sse.Message, **flags: Any) -> list[Event]:
-    """All events of an answer, the end included."""
+def decoded(*messages: sse.Message, **flags: Any) -> list[Event]:
+    """All events of a response, the end included."""
     decoder = ChatDecoder("Zed", ChatDialect(**flags))
-    return [event for element in said for event in decoder.feed(element)] + decoder.close()
+    return [event for element in messages for event in decoder.feed(element)] + decoder.close()
 
 
-def heard(*said: sse.Message, **flags: Any) -> list[Event]:
-    """The events between the start and the end of an answer that stops in an orderly way."""
-    events = listen(*said, chunk(finish="stop"), DONE, **flags)
+def content_events(*messages: sse.Message, **flags: Any) -> list[Event]:
+    """The events between the start and the end of a response that stops in an orderly way."""
+    events = decoded(*messages, chunk(finish="stop"), DONE, **flags)
     return events[1:-1]
 
 

@@ -50,7 +50,7 @@ def image(url: str = f"data:image/png;base64,{PIXEL}") -> Json:
     return {"type": "input_image", "image_url": url}
 
 
-def ask(*items: Json, dialect: AnthropicDialect | None = None, **fields: Any) -> tuple[Json, Losses]:
+def convert_items(*items: Json, dialect: AnthropicDialect | None = None, **fields: Any) -> tuple[Json, Losses]:
     """The upstream request of these items, without cache marks unless a dialect says otherwise."""
     losses = Losses()
     request = wire.read({"model": "m", **fields, "input": list(items) or [user()]})
@@ -59,7 +59,7 @@ def ask(*items: Json, dialect: AnthropicDialect | None = None, **fields: Any) ->
 
 
 def body(*items: Json, dialect: AnthropicDialect | None = None, **fields: Any) -> Json:
-    return ask(*items, dialect=dialect, **fields)[0]
+    return convert_items(*items, dialect=dialect, **fields)[0]
 
 
 def messages(*items: Json, dialect: AnthropicDialect | None = None, **fields: Any) -> list[tuple[str, list[Json]]]:

@@ -56,14 +56,14 @@ def image(url: str = PIXEL, **fields: Any) -> Json:
     return {"type": "input_image", "image_url": url, **fields}
 
 
-def ask(*items: Json, dialect: ChatDialect | None = None, **fields: Any) -> tuple[Json, Losses]:
+def convert_items(*items: Json, dialect: ChatDialect | None = None, **fields: Any) -> tuple[Json, Losses]:
     losses = Losses()
     request = wire.read({"model": "m", "input": list(items) or [user()], **fields})
     return convert(request, tools.lower(request), dialect or ChatDialect(), "glm-5.2", losses), losses
 
 
 def body(*items: Json, dialect: ChatDialect | None = None, **fields: Any) -> Json:
-    return ask(*items, dialect=dialect, **fields)[0]
+    return convert_items(*items, dialect=dialect, **fields)[0]
 
 
 def messages(*items: Json, **flags: Any) -> list[Json]:
