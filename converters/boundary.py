@@ -18,7 +18,7 @@ from converters.losses import Losses
 CONVERSION_FAULT = Fault("server", "The provider's answer could not be converted.", 502)
 STREAM_HEADERS = {"content-type": "text/event-stream"}
 _LAST_RECORD = errors.terminal_event(CONVERSION_FAULT, "codex")
-_LAST_ANSWER = errors.client_response(CONVERSION_FAULT, "other")
+_LAST_RESPONSE = errors.client_response(CONVERSION_FAULT, "other")
 
 
 class Conversion(ABC):
@@ -46,7 +46,7 @@ class Conversion(ABC):
         self._held: list[bytes] = []
         self._has_begun = False
         """The upstream has sent some of a response, or its end."""
-        self._untold = False
+        self._gave_up = False
         self._refusal: ClientResponse | None = None
         self._refusal_fault: Fault | None = None
 
@@ -68,12 +68,12 @@ class Conversion(ABC):
     def feed(self, data: bytes) -> list[bytes]:
         """What the client reads now, for these bytes of the upstream's 200 response, freed from content encoding."""
         self._has_begun = True
-        return self._told(self._feed, data)
+        return self._once_committed(self._feed, data)
 
     def close(self) -> list[bytes]:
         """The upstream's response came to its end."""
         self._has_begun = True
-        return self._told(self._close)
+        return self._once_committed(self._close)
 
     def fail(self, fault: Fault) -> list[bytes]:
         """The response breaks off; nothing if it had come to its end."""

@@ -240,8 +240,10 @@ SIGNATURE = (
 def test_a_question_can_be_asked_again_without_thinking_that_was_refused() -> None:
     sealed = seal.wrap("anthropic", {"from": "anthropic", "thinking": "hm", "signature": "sig"})
     thought = {"type": "reasoning", "summary": [], "encrypted_content": sealed}
-    result = {"role": "assistant", "content": "I looked."}
-    raw = request_body(input=[{"role": "user", "content": "hi"}, thought, result, {"role": "user", "content": "go on"}])
+    message = {"role": "assistant", "content": "I looked."}
+    raw = request_body(
+        input=[{"role": "user", "content": "hi"}, thought, message, {"role": "user", "content": "go on"}]
+    )
     first, second = opened("anthropic", raw), opened("anthropic", raw, reasoning_stripped=True)
     assert (b'"signature":"sig"' in first.body, b'"signature"' in second.body) == (True, False)
     assert b"I looked." in second.body
@@ -278,12 +280,12 @@ def test_an_event_beyond_the_limit_is_the_end(protocol: str, cut: int) -> None:
     conversion = opened(protocol, event_limit=1000)
     conversion.commit()
     stream = b"data: " + b'"' + b"x" * 5000
-    result = [piece for at in range(0, len(stream), cut) for piece in conversion.feed(stream[at : at + cut])]
+    records = [piece for at in range(0, len(stream), cut) for piece in conversion.feed(stream[at : at + cut])]
     assert conversion.failed
-    result = b"".join(result)
-    assert result.count(b"event: response.failed") == 1
-    assert b'"code":"invalid_prompt"' in result
-    assert b"Acme sent an event of more than 0.000953674 MiB (option event_limit)" in result
+    client_stream = b"".join(records)
+    assert client_stream.count(b"event: response.failed") == 1
+    assert b'"code":"invalid_prompt"' in client_stream
+    assert b"Acme sent an event of more than 0.000953674 MiB (option event_limit)" in client_stream
     assert conversion.close() == []
 
 

@@ -123,9 +123,9 @@ def test_a_calls_signature_returns_to_its_call() -> None:
     signature = {"google": {"thought_signature": "s"}}
     items = (sealed({"signatures": {"b": signature}}), call("a"), call("b"), output("a"), output("b"))
     (step,) = steps(*items, call_signatures=True)
-    assert [call.get("extra_content") for call in step["tool_calls"]] == [None, signature]
+    assert [entry.get("extra_content") for entry in step["tool_calls"]] == [None, signature]
     (step,) = steps(*items)
-    assert all("extra_content" not in call for call in step["tool_calls"])
+    assert all("extra_content" not in entry for entry in step["tool_calls"])
 
 
 @pytest.mark.parametrize("wrong", [7, [], [7], {}, "", ["x"], [[]], {"a": 1}])

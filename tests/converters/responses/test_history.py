@@ -175,16 +175,14 @@ ITEMS = st.one_of(
 def test_nothing_is_lost_and_nothing_is_said_twice(items: list[Json]) -> None:
     result, losses = converse(*items)
     assert not losses
-    result = sum(
-        len(turn.parts) if isinstance(turn, history.InputMessage) else len(turn.texts) for turn in result.turns
-    )
+    texts = sum(len(turn.parts) if isinstance(turn, history.InputMessage) else len(turn.texts) for turn in result.turns)
     steps = [turn for turn in result.turns if isinstance(turn, history.Step)]
     calls = [call for step in steps for call in step.calls]
     paired = sum(call.output is not None for call in calls)
     orphans = sum(item["type"] == "function_call_output" for item in items) - paired
     messages = sum(item["type"] == "message" for item in items)
-    # An orphan is told in two parts: a note, and what it said.
-    assert result + len(result.instructions) == messages + 2 * orphans
+    # An orphan becomes two parts: a note, and its output.
+    assert texts + len(result.instructions) == messages + 2 * orphans
     assert len(calls) == sum(item["type"] == "function_call" for item in items)
     assert len({call.id for call in calls}) == len(calls)
 
