@@ -10,7 +10,7 @@ from mitmproxy import exceptions, flow, flowfilter, io
 
 from addons.exchange.flow_metadata import EXCHANGE
 from addons.recording import capture, recorder
-from addons.recording.recorder import Exchanged, NoCase
+from addons.recording.recorder import NoCase, RecordedExchange
 from addons.recording.save_process import SaveRequest, save
 from converters.protocols import RESPONSES
 
@@ -22,7 +22,7 @@ def flows(path: Path) -> Iterator[flow.Flow]:
         yield from io.FlowReader(file).stream()
 
 
-def exchanges(path: Path, wanted: flowfilter.TFilter) -> list[Exchanged | NoCase]:
+def exchanges(path: Path, wanted: flowfilter.TFilter) -> list[RecordedExchange | NoCase]:
     """Those with a side that the filter matches. The file is read twice: only these are held in memory."""
     chosen = [one for one in flows(path) if flowfilter.match(wanted, one)]
     ids = {one.metadata.get(EXCHANGE, one.id) for one in chosen}
@@ -30,8 +30,8 @@ def exchanges(path: Path, wanted: flowfilter.TFilter) -> list[Exchanged | NoCase
     return list(recorder.exchanges(chosen, known))
 
 
-def default_name(path: Path, found: list[Exchanged | NoCase]) -> str:
-    protocol = next((recorder.protocol_of(one) for one in found if isinstance(one, Exchanged)), RESPONSES)
+def default_name(path: Path, found: list[RecordedExchange | NoCase]) -> str:
+    protocol = next((recorder.protocol_of(one) for one in found if isinstance(one, RecordedExchange)), RESPONSES)
     return f"{protocol}/{re.sub(r'[^a-z0-9]+', '-', path.stem.lower()).strip('-') or 'captured'}"
 
 

@@ -20,7 +20,7 @@ from mitmproxy.io import FlowReader
 from tqdm import tqdm
 
 from addons.exchange.flow_metadata import EXCHANGE, is_attempt
-from addons.recording.recorder import Exchanged
+from addons.recording.recorder import RecordedExchange
 
 _BATCH_BYTES, _BATCH_FLOWS = 1 << 20, 32
 _WAITING_BYTES, _WAITING = 64 << 20, 1000
@@ -191,7 +191,7 @@ def _compared(pool: Executor, jobs: int, batches: Iterable[list[States]]) -> Ite
 def compare_all(batch: list[States]) -> list[Compared]:
     """Runs in a process of its own."""
     sides = ([http.HTTPFlow.from_state(state) for state in one] for one in batch)
-    return [compare(Exchanged(client, attempt)) for client, attempt in sides]
+    return [compare(RecordedExchange(client, attempt)) for client, attempt in sides]
 
 
 def _tell(compared: Compared, tally: Tally, chosen: argparse.Namespace) -> None:

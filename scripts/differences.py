@@ -9,7 +9,7 @@ from typing import NamedTuple
 import orjson
 
 from addons.cases.case import Case, Text
-from addons.recording.recorder import Exchanged, NoCase, case_of
+from addons.recording.recorder import NoCase, RecordedExchange, case_of
 from converters import jsontext, sse
 from converters.errors import RequestError
 
@@ -30,7 +30,7 @@ class Compared:
     skipped: str = ""
 
 
-def compare(recorded: Exchanged) -> Compared:
+def compare(recorded: RecordedExchange) -> Compared:
     try:
         case = case_of(recorded)
     except NoCase as error:
@@ -38,7 +38,7 @@ def compare(recorded: Exchanged) -> Compared:
     return Compared(_title(recorded, case), list(_differences(case)))
 
 
-def _title(recorded: Exchanged, case: Case) -> str:
+def _title(recorded: RecordedExchange, case: Case) -> str:
     metadata = case.metadata
     began = datetime.datetime.fromtimestamp(recorded.client.request.timestamp_start).astimezone()
     where = f"{metadata.model} -> {metadata.route.provider} {metadata.route.model} ({metadata.route.protocol})"

@@ -72,7 +72,7 @@ async def test_a_folder_and_a_row_are_all_that_a_protocol_needs(tmp_path: Path) 
 
     flows: list[flow.Flow] = list(proxy.flows)
     (exchanged,) = recorder.exchanges(flows, flows)
-    assert isinstance(exchanged, recorder.Exchanged)
+    assert isinstance(exchanged, recorder.RecordedExchange)
     request = contentviews.prettify_message(exchanged.attempt.request, exchanged.attempt).text
     assert "user" in request and "Who are you?" in request and "Thank you." in request
     response = contentviews.prettify_message(exchanged.attempt.response, exchanged.attempt).text

@@ -27,7 +27,7 @@ if sys.platform == "linux":
     import fcntl
 
 from addons.recording.archive import Archive, locked, prepare_folder
-from addons.recording.recorder import Exchanged, NoCase, case_of
+from addons.recording.recorder import NoCase, RecordedExchange, case_of
 from addons.redaction.detectors import PrivateValues, Redactor
 from addons.redaction.redact_case import Unsafe, redact
 from converters.errors import RequestError
@@ -43,9 +43,9 @@ _NICENESS = 19  # exchanges in flight come first
 
 @dataclass(frozen=True)
 class ArchiveTask:
-    """An exchange of two `BareSide`s, to be archived under a name."""
+    """An exchange of two `FlowSnapshot`s, to be archived under a name."""
 
-    exchanged: Exchanged
+    exchanged: RecordedExchange
     name: str
     private: PrivateValues
 

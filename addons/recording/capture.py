@@ -26,7 +26,7 @@ from addons.credentials import header_secrets
 from addons.exchange.exchange import Exchange
 from addons.recording import recorder
 from addons.recording.archive_worker import ArchiveTask, ArchiveWorker
-from addons.recording.recorder import BareSide, Exchanged, NoCase
+from addons.recording.recorder import FlowSnapshot, NoCase, RecordedExchange
 from addons.recording.save_process import SaveRequest, save_in_process
 from addons.redaction.detectors import SHORTEST_SECRET, PrivateValues, secrets_in_environment
 from addons.runtime import startup
@@ -100,7 +100,7 @@ class Capture:
             logger.warning("capture_all: an exchange was left out, too many wait to be redacted")
             return
         client, attempt = exchange.flow, exchange.attempts[-1].flow
-        exchanged = Exchanged(BareSide.of(client).without_answer(), BareSide.of(attempt))
+        exchanged = RecordedExchange(FlowSnapshot.of(client).without_response_body(), FlowSnapshot.of(attempt))
         private = _with_client_credentials(self._recent_private(), [client, attempt])
         self._archive_worker.put(ArchiveTask(exchanged, _archive_name(client), private))
 
@@ -122,7 +122,7 @@ class Capture:
         sides = [
             side
             for exchange in found
-            if isinstance(exchange, Exchanged)
+            if isinstance(exchange, RecordedExchange)
             for side in (exchange.client, exchange.attempt)
         ]
         save_request = SaveRequest(
@@ -139,7 +139,7 @@ class Capture:
         logger.log(ALERT, "%s", "\n".join(map(printable, lines)))
         return lines
 
-    def _exchanges(self, chosen: Sequence[flow.Flow]) -> Iterator[Exchanged | NoCase]:
+    def _exchanges(self, chosen: Sequence[flow.Flow]) -> Iterator[RecordedExchange | NoCase]:
         view = ctx.master.addons.get("view")
         all_flows = ctx.master.commands.call("view.flows.resolve", "@all") if view is not None else chosen
         return recorder.exchanges(chosen, all_flows)

@@ -19,7 +19,7 @@ from addons.exchange.flow_metadata import CHUNKS, EXCHANGE, FAULT, SIDE, SPEC, T
 from converters import jsontext
 from converters.conversion import ConversionSpec
 
-_LARGEST = 256  # MiB, decoded
+_MAX_MIB = 256  # decoded
 
 _VERSION = re.compile(r"[^/\s]+/(\d+\.\d+\.\d+\S*)")
 
@@ -31,8 +31,8 @@ class NoCase(ValueError):
     """An exchange that cannot become a case; the text says why."""
 
 
-class Side(Protocol):
-    """What a case takes of a flow."""
+class RecordedFlow(Protocol):
+    """The fields of a flow that a case is made of."""
 
     id: str
     request: http.Request
@@ -42,8 +42,8 @@ class Side(Protocol):
 
 
 @dataclass
-class BareSide:
-    """Nothing but that, which can be sent to another process for less than a flow costs."""
+class FlowSnapshot:
+    """A copy of those fields alone, which costs less than a flow to send to another process."""
 
     id: str
     request: http.Request
@@ -52,12 +52,12 @@ class BareSide:
     metadata: dict[Any, Any]
 
     @classmethod
-    def of(cls, one: Side) -> Self:
-        ours = {key: value for key, value in one.metadata.items() if key in _METADATA}
-        return cls(one.id, one.request, one.response, one.error, ours)
+    def of(cls, recorded: RecordedFlow) -> Self:
+        ours = {key: value for key, value in recorded.metadata.items() if key in _METADATA}
+        return cls(recorded.id, recorded.request, recorded.response, recorded.error, ours)
 
-    def without_answer(self) -> Self:
-        """Its answer's head alone: what the client read is made anew for a case."""
+    def without_response_body(self) -> Self:
+        """Its response's head alone: what the client read is made anew for a case."""
         if self.response is None:
             return self
         head = self.response.data.get_state() | {"content": b""}
@@ -65,45 +65,48 @@ class BareSide:
 
 
 @dataclass(frozen=True)
-class Exchanged:
-    """The two sides of one exchange. `attempt` is the chosen one, or the last: its answer is what the client read."""
+class RecordedExchange:
+    """The two sides of one exchange. `attempt` is the chosen one, or the last: its response is what the client read."""
 
-    client: Side
-    attempt: Side
+    client: RecordedFlow
+    attempt: RecordedFlow
 
 
-def exchanges(chosen: Iterable[flow.Flow], known: Iterable[flow.Flow]) -> Iterator[Exchanged | NoCase]:
+def exchanges(chosen: Iterable[flow.Flow], known: Iterable[flow.Flow]) -> Iterator[RecordedExchange | NoCase]:
     """The exchanges that the chosen flows belong to, each once; `known` are all flows there are.
 
-    What was chosen beside exchanges and is none is left out; alone, it is told why.
+    A chosen flow that is no exchange is left out beside exchanges; alone, it becomes a `NoCase`.
     """
     by_id: dict[str, http.HTTPFlow] = {}
     by_exchange: defaultdict[str, list[http.HTTPFlow]] = defaultdict(list)
-    for one in known:
-        if isinstance(one, http.HTTPFlow):
-            by_id[one.id] = one
-            by_exchange[str(one.metadata.get(EXCHANGE))].append(one)
+    for candidate in known:
+        if isinstance(candidate, http.HTTPFlow):
+            by_id[candidate.id] = candidate
+            by_exchange[str(candidate.metadata.get(EXCHANGE))].append(candidate)
     done: set[str] = set()
     chosen = list(chosen)
-    for one in [one for one in chosen if EXCHANGE in one.metadata] or chosen:
-        exchange_id = str(one.metadata.get(EXCHANGE, one.id))
+    in_exchanges = [candidate for candidate in chosen if EXCHANGE in candidate.metadata]
+    for chosen_flow in in_exchanges or chosen:
+        exchange_id = str(chosen_flow.metadata.get(EXCHANGE, chosen_flow.id))
         if exchange_id not in done:
             done.add(exchange_id)
-            yield _sides(one, by_id.get(exchange_id), by_exchange[exchange_id])
+            yield _exchange_of(chosen_flow, by_id.get(exchange_id), by_exchange[exchange_id])
 
 
-def _sides(chosen: flow.Flow, client: http.HTTPFlow | None, all_of_it: list[http.HTTPFlow]) -> Exchanged | NoCase:
+def _exchange_of(
+    chosen: flow.Flow, client: http.HTTPFlow | None, all_flows: list[http.HTTPFlow]
+) -> RecordedExchange | NoCase:
     if client is None:
         return NoCase("the client's side of it is not among the flows")
-    attempts = sorted((one for one in all_of_it if is_attempt(one)), key=lambda one: one.request.timestamp_start)
+    attempts = sorted(filter(is_attempt, all_flows), key=lambda attempt: attempt.request.timestamp_start)
     if not attempts:
         why = "the provider's side of it is not among the flows"
         return NoCase(why if client.metadata.get(SIDE) else "it was not converted: it passed through, or was refused")
     own = isinstance(chosen, http.HTTPFlow) and is_attempt(chosen)
-    return Exchanged(client, chosen if own and isinstance(chosen, http.HTTPFlow) else attempts[-1])
+    return RecordedExchange(client, chosen if own and isinstance(chosen, http.HTTPFlow) else attempts[-1])
 
 
-def protocol_of(exchanged: Exchanged) -> str:
+def protocol_of(exchanged: RecordedExchange) -> str:
     """What the provider speaks; "" where that is not known."""
     try:
         return _spec(exchanged.attempt).upstream.protocol
@@ -111,14 +114,14 @@ def protocol_of(exchanged: Exchanged) -> str:
         return ""
 
 
-def _spec(attempt: Side) -> ConversionSpec:
+def _spec(attempt: RecordedFlow) -> ConversionSpec:
     try:
         return ConversionSpec.from_json(str(attempt.metadata.get(SPEC, "")))
     except ValueError as error:
         raise NoCase("its route is not known: it was recorded by another version") from error
 
 
-def case_of(exchanged: Exchanged, pins: str = "") -> Case:
+def case_of(exchanged: RecordedExchange, pins: str = "") -> Case:
     """The exchange as it was recorded.
 
     Raises:
@@ -127,42 +130,44 @@ def case_of(exchanged: Exchanged, pins: str = "") -> Case:
     client, attempt = exchanged.client, exchanged.attempt
     _check(client, attempt)
     try:
-        request = pretty(decoded(client.request, _LARGEST))
+        request = pretty(decoded(client.request, _MAX_MIB))
         pieces = _pieces(attempt)
         upstream_request = pretty(attempt.request.raw_content or b"")
     except (content_encoding.Undecodable, ValueError) as error:
         raise NoCase(str(error)) from error
-    answered = Text.of(b"".join(pieces)) if attempt.response else None
+    upstream_response = Text.of(b"".join(pieces)) if attempt.response else None
     assert client.response is not None
-    told = Text.pretty(client.response.raw_content or b"")
-    return Case(_metadata(client, attempt, pieces, pins), request, upstream_request, answered, told)
+    client_response = Text.pretty(client.response.raw_content or b"")
+    return Case(_metadata(client, attempt, pieces, pins), request, upstream_request, upstream_response, client_response)
 
 
-def _check(client: Side, attempt: Side) -> None:
-    if any(one.error is not None and one.error.msg == CLIENT_LEFT for one in (client, attempt)):
+def _check(client: RecordedFlow, attempt: RecordedFlow) -> None:
+    if any(side.error is not None and side.error.msg == CLIENT_LEFT for side in (client, attempt)):
         raise NoCase("the client left before the end")
     if client.response is None or client.response.timestamp_end is None or not (attempt.response or attempt.error):
         raise NoCase("it is not over")
 
 
-def _metadata(client: Side, attempt: Side, pieces: Sequence[bytes], pins: str) -> CaseMetadata:
+def _metadata(client: RecordedFlow, attempt: RecordedFlow, pieces: Sequence[bytes], pins: str) -> CaseMetadata:
     spec = _spec(attempt)
     agent = _VERSION.match(client.request.headers.get("user-agent", ""))
-    told, answer = client.response, attempt.response
-    assert told is not None
+    client_response, upstream_response = client.response, attempt.response
+    assert client_response is not None
     several = len(pieces) > 1
     return CaseMetadata(
         pins=pins,
         codex=agent[1] if agent and spec.client != "other" else "",
-        model=json.loads(decoded(client.request, _LARGEST)).get("model", ""),
+        model=json.loads(decoded(client.request, _MAX_MIB)).get("model", ""),
         recorded=datetime.datetime.fromtimestamp(client.request.timestamp_start, datetime.UTC).date(),
         **CaseMetadata.of_spec(spec),
-        status=answer.status_code if answer else None,
+        status=upstream_response.status_code if upstream_response else None,
         chunks=tuple(map(len, pieces)) if several else (),
         times=tuple(numbers(attempt.metadata.get(TIMES))) if several else (),
         fault=_fault(attempt),
-        told=ClientResponseHead(status=told.status_code, retry_after=told.headers.get("retry-after")),
-        upstream_headers=_headers(answer) if answer else {},
+        told=ClientResponseHead(
+            status=client_response.status_code, retry_after=client_response.headers.get("retry-after")
+        ),
+        upstream_headers=_headers(upstream_response) if upstream_response else {},
         client_headers=_headers(client.request),
     )
 
@@ -171,8 +176,8 @@ def _headers(message: http.Message) -> dict[str, str]:
     return {name.lower(): value for name, value in message.headers.items()}
 
 
-def _fault(attempt: Side) -> UpstreamFault | None:
-    """What befell the connection; what an answer says of its failure is in the answer."""
+def _fault(attempt: RecordedFlow) -> UpstreamFault | None:
+    """The failure of the connection; an error that the upstream reports is in its response."""
     if attempt.error is None:
         return None
     try:
@@ -181,16 +186,16 @@ def _fault(attempt: Side) -> UpstreamFault | None:
         raise NoCase("why it failed is not known: it was recorded by another version") from error
 
 
-def _pieces(attempt: Side) -> list[bytes]:
-    """The answer's body as it came, freed from content encoding; a piece may be empty.
+def _pieces(attempt: RecordedFlow) -> list[bytes]:
+    """The response's body as it came, freed from content encoding; a piece may be empty.
 
     Raises:
-        compression.Undecodable: it is not what its head says.
+        content_encoding.Undecodable: it is not what its head says.
     """
     if attempt.response is None:
         return []
     body = attempt.response.raw_content or b""
-    decoder = content_encoding.Decoder(attempt.response.headers.get("content-encoding", ""), limit=_LARGEST << 20)
+    decoder = content_encoding.Decoder(attempt.response.headers.get("content-encoding", ""), limit=_MAX_MIB << 20)
     sizes = numbers(attempt.metadata.get(CHUNKS)) or [len(body)]
     pieces, start = [], 0
     for size in sizes if sum(sizes) == len(body) else [len(body)]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from mitmproxy import exceptions
 
 from addons.recording import archive_worker, recorder
-from addons.recording.recorder import BareSide, Exchanged, NoCase
+from addons.recording.recorder import FlowSnapshot, NoCase, RecordedExchange
 from addons.redaction.detectors import PrivateValues, Redactor
 from addons.redaction.redact_case import Redacted, Unsafe, redact
 from converters.errors import RequestError
@@ -33,7 +33,7 @@ _NEXT_STEP_IF_WRONG = "it fails until the converter is corrected and scripts/upd
 class SaveRequest:
     """Exchanges to be saved. `wrong`: they were converted wrongly, and their cases fail until that is corrected."""
 
-    found: Sequence[Exchanged | NoCase]
+    found: Sequence[RecordedExchange | NoCase]
     folder: Path
     name: str
     """PROTOCOL/BEHAVIOUR, with ! to replace a case."""
@@ -92,7 +92,7 @@ def _display_path(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def _redacted(exchange: Exchanged | NoCase, save_request: SaveRequest) -> Redacted:
+def _redacted(exchange: RecordedExchange | NoCase, save_request: SaveRequest) -> Redacted:
     if isinstance(exchange, NoCase):
         raise exchange
     case = recorder.case_of(exchange, save_request.pins.strip())
@@ -123,10 +123,10 @@ async def save_in_process(save_request: SaveRequest) -> list[str]:
     return lines
 
 
-def _bare(exchange: Exchanged | NoCase) -> Exchanged | NoCase:
+def _bare(exchange: RecordedExchange | NoCase) -> RecordedExchange | NoCase:
     if isinstance(exchange, NoCase):
         return exchange
-    return Exchanged(BareSide.of(exchange.client), BareSide.of(exchange.attempt))
+    return RecordedExchange(FlowSnapshot.of(exchange.client), FlowSnapshot.of(exchange.attempt))
 
 
 def main() -> None:

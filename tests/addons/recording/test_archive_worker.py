@@ -8,15 +8,15 @@ import pytest
 
 from addons.cases.case import Case
 from addons.recording.archive_worker import ArchiveTask, ArchiveWorker, serve
-from addons.recording.recorder import BareSide, Exchanged
+from addons.recording.recorder import FlowSnapshot, RecordedExchange
 from addons.redaction.detectors import PrivateValues
 from tests.addons.example_cases import case, flows_of, request_fields
 
 pytestmark = pytest.mark.slow
 
 NAME = "20261121-093000-000000-abcdefgh"
-ATTEMPT, CLIENT = map(BareSide.of, flows_of(case(request_fields("hunter2hunter2"))))
-TASK = ArchiveTask(Exchanged(CLIENT, ATTEMPT), NAME, PrivateValues(secrets=("hunter2hunter2",)))
+ATTEMPT, CLIENT = map(FlowSnapshot.of, flows_of(case(request_fields("hunter2hunter2"))))
+TASK = ArchiveTask(RecordedExchange(CLIENT, ATTEMPT), NAME, PrivateValues(secrets=("hunter2hunter2",)))
 
 
 def archive_worker(folder: Path, failed: list[str] | None = None) -> ArchiveWorker:

@@ -7,19 +7,19 @@ from mitmproxy.test import tflow
 
 from addons.cases.case_metadata import UpstreamFault
 from addons.exchange.flow_metadata import CHUNKS, EXCHANGE, FAULT, SIDE, SPEC, TIMES
-from addons.recording.recorder import Exchanged, NoCase, Side, case_of, exchanges, protocol_of
+from addons.recording.recorder import NoCase, RecordedExchange, RecordedFlow, case_of, exchanges, protocol_of
 from converters.errors import Kind
 from tests.addons.example_cases import REFUSAL, RESPONSE_CHUNKS, case, flows_of
 
 
-def exchanged() -> Exchanged:
+def exchanged() -> RecordedExchange:
     attempt, client = flows_of(case())
-    return Exchanged(client, attempt)
+    return RecordedExchange(client, attempt)
 
 
-def refused(one: Exchanged) -> str:
+def refused(recorded: RecordedExchange) -> str:
     with pytest.raises(NoCase) as why:
-        case_of(one)
+        case_of(recorded)
     return str(why.value)
 
 
@@ -35,66 +35,66 @@ def test_flows_become_the_case_that_they_were() -> None:
 
 
 def test_codex_s_version_is_in_its_user_agent() -> None:
-    one = exchanged()
-    one.client.request.headers["user-agent"] = "codex-tui/0.169.0-alpha.1 (Debian; x86_64) xterm"
-    assert case_of(one).metadata.codex == "0.169.0-alpha.1"
+    recorded = exchanged()
+    recorded.client.request.headers["user-agent"] = "codex-tui/0.169.0-alpha.1 (Debian; x86_64) xterm"
+    assert case_of(recorded).metadata.codex == "0.169.0-alpha.1"
 
 
 def test_another_client_has_no_version_of_codex() -> None:
-    one = exchanged()
-    one.client.request.headers["user-agent"] = "OpenAI/3.52.0"
-    route = json.loads(one.attempt.metadata[SPEC]) | {"client": "other"}
-    one.attempt.metadata[SPEC] = json.dumps(route)
-    assert case_of(one).metadata.codex == ""
+    recorded = exchanged()
+    recorded.client.request.headers["user-agent"] = "OpenAI/3.52.0"
+    route = json.loads(recorded.attempt.metadata[SPEC]) | {"client": "other"}
+    recorded.attempt.metadata[SPEC] = json.dumps(route)
+    assert case_of(recorded).metadata.codex == ""
 
 
 def test_times_are_kept_with_the_pieces() -> None:
-    one = exchanged()
+    recorded = exchanged()
     for times in ([1, 20, 21], "1 20 21"):  # older saved flows have lists
-        one.attempt.metadata[TIMES] = times
-        assert case_of(one).metadata.times == (1, 20, 21)
+        recorded.attempt.metadata[TIMES] = times
+        assert case_of(recorded).metadata.times == (1, 20, 21)
 
 
-def test_an_answer_is_kept_as_it_is_without_its_encoding() -> None:
-    one = exchanged()
-    assert one.attempt.response is not None
+def test_a_response_is_kept_as_it_is_without_its_encoding() -> None:
+    recorded = exchanged()
+    assert recorded.attempt.response is not None
     packed = gzip.compress(b"".join(RESPONSE_CHUNKS))
-    one.attempt.response.headers["content-encoding"] = "gzip"
-    one.attempt.response.raw_content = packed
-    one.attempt.metadata[CHUNKS] = f"10 {len(packed) - 10}"
-    made = case_of(one)
+    recorded.attempt.response.headers["content-encoding"] = "gzip"
+    recorded.attempt.response.raw_content = packed
+    recorded.attempt.metadata[CHUNKS] = f"10 {len(packed) - 10}"
+    made = case_of(recorded)
     assert made.answered == b"".join(RESPONSE_CHUNKS)
     assert sum(made.metadata.chunks) == len(made.answered)
 
 
 def test_a_refusal_is_a_case() -> None:
     attempt, client = flows_of(case(pieces=(REFUSAL,), status=429))
-    assert case_of(Exchanged(client, attempt)).metadata.status == 429
+    assert case_of(RecordedExchange(client, attempt)).metadata.status == 429
 
 
-def break_off(attempt: Side, kind: str, message: str) -> None:
+def break_off(attempt: RecordedFlow, kind: str, message: str) -> None:
     attempt.error = flow.Error(message)
     attempt.metadata[FAULT] = json.dumps({"kind": kind, "message": message})
 
 
 @pytest.mark.parametrize("kind", ["unreachable", "timeout", "cut", "bad_request", "server"])
 def test_what_broke_an_attempt_is_what_its_flow_says(kind: Kind) -> None:
-    one = exchanged()
-    break_off(one.attempt, kind, "acme broke off: reset")
-    assert case_of(one).metadata.fault == UpstreamFault(kind=kind, message="acme broke off: reset")
+    recorded = exchanged()
+    break_off(recorded.attempt, kind, "acme broke off: reset")
+    assert case_of(recorded).metadata.fault == UpstreamFault(kind=kind, message="acme broke off: reset")
 
 
-def test_what_an_answer_says_of_its_failure_is_in_the_answer() -> None:
-    one = exchanged()
-    one.attempt.metadata[FAULT] = json.dumps({"kind": "server", "message": "acme said no"})
-    assert case_of(one).metadata.fault is None
+def test_what_a_response_says_of_its_failure_is_in_the_response() -> None:
+    recorded = exchanged()
+    recorded.attempt.metadata[FAULT] = json.dumps({"kind": "server", "message": "acme said no"})
+    assert case_of(recorded).metadata.fault is None
 
 
 def test_an_upstream_that_never_answered_has_no_status() -> None:
-    one = exchanged()
-    one.attempt.response = None
-    break_off(one.attempt, "unreachable", "acme is out of reach: refused")
-    made = case_of(one)
+    recorded = exchanged()
+    recorded.attempt.response = None
+    break_off(recorded.attempt, "unreachable", "acme is out of reach: refused")
+    made = case_of(recorded)
     assert (made.metadata.status, made.upstream_response) == (None, None)
 
 
@@ -115,29 +115,29 @@ def test_what_cannot_become_a_case_says_why() -> None:
 def test_either_side_leads_to_the_exchange() -> None:
     attempt, client = flows_of(case())
     for chosen in ([client], [attempt], [client, attempt]):
-        assert list(exchanges(chosen, [attempt, client])) == [Exchanged(client, attempt)]
+        assert list(exchanges(chosen, [attempt, client])) == [RecordedExchange(client, attempt)]
 
 
 def attempts(client: http.HTTPFlow) -> list[http.HTTPFlow]:
     """A first one that failed, and a second."""
     both = []
     for start in (1.0, 2.0):
-        one, _ = flows_of(case())
-        one.metadata[EXCHANGE] = client.id
-        one.request.timestamp_start = start
-        both.append(one)
+        recorded, _ = flows_of(case())
+        recorded.metadata[EXCHANGE] = client.id
+        recorded.request.timestamp_start = start
+        both.append(recorded)
     return both
 
 
-def test_of_several_attempts_the_last_is_the_answer_unless_another_is_chosen() -> None:
+def test_of_several_attempts_the_last_is_the_response_unless_another_is_chosen() -> None:
     _, client = flows_of(case())
     first, second = attempts(client)
     known = [second, first, client]
-    assert list(exchanges([client], known)) == [Exchanged(client, second)]
-    assert list(exchanges([first], known)) == [Exchanged(client, first)]
+    assert list(exchanges([client], known)) == [RecordedExchange(client, second)]
+    assert list(exchanges([first], known)) == [RecordedExchange(client, first)]
 
 
-def test_what_is_missing_is_said() -> None:
+def test_what_is_missing_is_named() -> None:
     attempt, client = flows_of(case())
     [no_client] = exchanges([attempt], [attempt])
     [no_attempt] = exchanges([client], [client])
@@ -149,13 +149,13 @@ def test_what_is_missing_is_said() -> None:
 
 
 def test_an_exchange_knows_its_protocol() -> None:
-    one = exchanged()
-    assert protocol_of(one) == "chat"
-    one.attempt.metadata.clear()
-    assert protocol_of(one) == ""
+    recorded = exchanged()
+    assert protocol_of(recorded) == "chat"
+    recorded.attempt.metadata.clear()
+    assert protocol_of(recorded) == ""
 
 
 def test_what_is_no_exchange_is_left_out_beside_one() -> None:
     attempt, client = flows_of(case())
     health = tflow.tflow(resp=True)
-    assert list(exchanges([health, attempt, client], [health, attempt, client])) == [Exchanged(client, attempt)]
+    assert list(exchanges([health, attempt, client], [health, attempt, client])) == [RecordedExchange(client, attempt)]
