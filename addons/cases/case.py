@@ -5,10 +5,10 @@
       client_request.json     input   what the client sent
       upstream_request.json   golden  what the upstream is sent
       upstream_response.sse   input   what came back, byte for byte (.json and .txt where it is no stream;
-                                      none where nobody answered)
+                                      none where there was no response)
       client_response.sse     golden  what the client reads (.json where it is no stream)
 
-What many cases say stands once in `flows/shared/` (shared_texts.py); a `Case` in memory holds all of itself.
+What many cases contain stands once in `flows/shared/` (shared_texts.py); a `Case` in memory holds all of itself.
 
 Inputs are recorded. Goldens are made of them by today's code (`Case.renewed`) and accepted by a person. JSON is
 pretty-printed but for the upstream's, whose bytes are an input.
@@ -94,7 +94,7 @@ class Case:
         if files:
             raise CaseError(f"{folder / sorted(files)[0]}: no case has such a file")
         if sum(metadata.chunks) not in (0, len(case.answered)):
-            raise CaseError(f"{folder / _METADATA}: chunks: are not as long as the upstream's answer")
+            raise CaseError(f"{folder / _METADATA}: chunks: are not as long as the upstream's response")
         return case
 
     def save(self, folder: Path, *, replacing: bool = False) -> None:
@@ -124,7 +124,7 @@ class Case:
 
     @property
     def dropped(self) -> bool:
-        """The upstream broke off within its answer."""
+        """The upstream broke off within its response."""
         return self.metadata.fault is not None and self.metadata.status is not None
 
     @property
@@ -153,7 +153,7 @@ class Case:
             start += size
 
     def answer(self, cut: int | None = None) -> ClientResponse:
-        """What today's client is told for the recorded answer; of headers, those of `ClientResponseHead`."""
+        """What the client reads today for the recorded response; of headers, those of `ClientResponseHead`."""
         opened, metadata = self.conversion(), self.metadata
         if metadata.status is not None and metadata.status >= 300:
             opened.refused(metadata.status, metadata.upstream_headers, self.answered)
@@ -169,10 +169,10 @@ class Case:
     def renewed(self) -> Self:
         """The same inputs, and the goldens of today's code."""
         answer = self.answer()
-        told = ClientResponseHead(status=answer.status, retry_after=answer.headers.get("retry-after"))
+        head = ClientResponseHead(status=answer.status, retry_after=answer.headers.get("retry-after"))
         return replace(
             self,
-            metadata=self.metadata.model_copy(update={"told": told}),
+            metadata=self.metadata.model_copy(update={"told": head}),
             upstream_request=pretty(self.conversion().body),
             client_response=Text.pretty(answer.body),
         )
@@ -184,11 +184,11 @@ class Case:
         return replace(renewed, metadata=renewed.metadata.model_copy(update={"wrong": wrong}))
 
     def differing(self, other: "Case") -> list[str]:
-        """The files that are not the same in both; case.toml only where the client is told something else."""
+        """The files that are not the same in both; case.toml only where the client's status or retry-after differs."""
         ours, theirs = self.files(), other.files()
         names = [name for name in sorted(ours.keys() | theirs.keys()) if ours.get(name) != theirs.get(name)]
-        same = self.metadata.told == other.metadata.told
-        return [name for name in names if name != _METADATA or not same]
+        same_head = self.metadata.told == other.metadata.told
+        return [name for name in names if name != _METADATA or not same_head]
 
 
 def _stream(body: bytes) -> ClientResponse:

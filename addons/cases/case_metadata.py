@@ -14,13 +14,13 @@ from converters.errors import Client, Kind
 from converters.jsontext import Json
 from converters.protocols import PROTOCOLS
 
-_A_LINE_OF_NUMBERS = 16
+_NUMBERS_PER_LINE = 16
 
 type _Headers = Annotated[dict[str, str], PlainSerializer(lambda headers: dict(sorted(headers.items())))]
 
 
 class RecordedRoute(Table):
-    """Where the question went. `dialect` has the flags that are not the protocol's default."""
+    """Where the request went. `dialect` has the flags that are not the protocol's default."""
 
     provider: str
     protocol: str
@@ -39,7 +39,7 @@ class UpstreamFault(Table):
 
 
 class ClientResponseHead(Table):
-    """The head of the client's answer, a golden. Of its headers, what a client acts on."""
+    """The head of the client's response, a golden. Of its headers, what a client acts on."""
 
     status: int = 200
     retry_after: str | None = None
@@ -52,26 +52,26 @@ class CaseMetadata(Table):
     """What would be wrong if this case failed, in one sentence."""
 
     wrong: bool = False
-    """The goldens are what should not be: recorded to be mended. The case fails until today's code says something else
+    """The goldens are what should not be: recorded to be mended. The case fails until today's code gives something else
     and a person accepts that."""
 
     codex: str = ""
-    """The version of the Codex that asked; "" for another client."""
+    """The version of the Codex that sent the request; "" for another client."""
 
     model: str
-    """The model that the client asked for."""
+    """The model that the client requested."""
 
     recorded: datetime.date
     now: int
     client: Client
     compact: bool = False
-    """The question came to /responses/compact."""
+    """The request came to /responses/compact."""
 
     without_thinking: bool = False
-    """The upstream had refused the thread's earlier thinking: it was asked once more without."""
+    """The upstream had refused the thread's earlier thinking: the request was sent once more without."""
 
     status: int | None = None
-    """The upstream's; None where it did not answer."""
+    """The upstream's; None where it did not respond."""
 
     chunks: tuple[int, ...] = ()
     """Sizes of the pieces of upstream_response in bytes, as they came; () for one piece."""
@@ -81,7 +81,7 @@ class CaseMetadata(Table):
     told: ClientResponseHead = ClientResponseHead()
     route: RecordedRoute
     upstream_headers: _Headers = Field(default_factory=dict)
-    """Of the upstream's answer, those that may be kept."""
+    """Of the upstream's response, those that may be kept."""
 
     client_headers: _Headers = Field(default_factory=dict)
     """Of the client's request, those that may be kept."""
@@ -112,7 +112,7 @@ class CaseMetadata(Table):
         """The metadata in a file.
 
         Raises:
-            ValueError: it is no TOML, or says what cannot be; the text names the place.
+            ValueError: it is no TOML, or has impossible values; the text names the place.
         """
         # Not tomlkit, which writes it: keeping the layout makes it many times slower.
         metadata = config_errors.validated(cls, tomllib.loads(text.decode()), "")
@@ -139,16 +139,16 @@ def _item(value: object) -> object:
             return tomlkit.string(value, multiline=True)
         case dict():
             table = tomlkit.table()
-            for key, one in value.items():
-                table[key] = _item(one)
+            for key, field in value.items():
+                table[key] = _item(field)
             return table
-        case tuple() if len(value) > _A_LINE_OF_NUMBERS:
+        case tuple() if len(value) > _NUMBERS_PER_LINE:
             return _long_array(value)
         case _:
             return value
 
 
 def _long_array(numbers: tuple[int, ...]) -> object:
-    lines = [numbers[start : start + _A_LINE_OF_NUMBERS] for start in range(0, len(numbers), _A_LINE_OF_NUMBERS)]
+    lines = [numbers[start : start + _NUMBERS_PER_LINE] for start in range(0, len(numbers), _NUMBERS_PER_LINE)]
     text = ",\n    ".join(", ".join(map(str, line)) for line in lines)
     return tomlkit.value(f"[\n    {text},\n]")

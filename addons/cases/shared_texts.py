@@ -1,4 +1,4 @@
-"""What many cases say, such as Codex's instructions and tools, stands once in `shared/` and is named where it stood:
+"""What many cases contain, as Codex's instructions and tools, stands once in `shared/` and is named where it stood:
 
     "tools": "<shared codex-0.169.0/chat/12-tools.json>"                        a JSON value, `shared/NAME.json`
     "content": "<shared codex-0.169.0/you-are-codex.md>\\n\\n<environment..."   a piece of a text, `shared/NAME.md`
@@ -25,7 +25,7 @@ _REFERENCE = re.compile(rb'"<shared (?P<json>%s\.json)>"|<shared (?P<text>%s\.md
 _LOOKALIKE = re.compile(rb"<shared(!*) ")
 _ESCAPED = re.compile(rb"<shared!(!*) ")
 
-_DEEPEST = 20
+_MAX_INDENT = 20
 """Spaces before a line: a value that is nested deeper is not folded in JSON that is pretty-printed."""
 
 _NUMBERS = ("", *(f"-{number}" for number in range(2, 1000)))
@@ -60,8 +60,8 @@ class _Value:
     def fold(self, data: bytes, *, pretty: bool) -> bytes:
         if not pretty:
             return data.replace(self.compact, self.reference)
-        if max(self.pretty.splitlines(), key=len).strip() in data:  # one look instead of eleven
-            for spaces in range(0, _DEEPEST + 1, 2):
+        if max(self.pretty.splitlines(), key=len).strip() in data:  # one search instead of eleven
+            for spaces in range(0, _MAX_INDENT + 1, 2):
                 data = data.replace(self.indented(spaces), self.reference)
         return data
 
@@ -92,11 +92,11 @@ class SharedTexts:
         if b"<shared" not in data:
             return data
 
-        def meant(reference: re.Match[bytes]) -> bytes:
+        def shared_value(reference: re.Match[bytes]) -> bytes:
             value = self._value((reference["json"] or reference["text"]).decode())
             return value.indented(_indentation(data, reference.start())) if pretty else value.compact
 
-        return _ESCAPED.sub(rb"<shared\1 ", _REFERENCE.sub(meant, data))
+        return _ESCAPED.sub(rb"<shared\1 ", _REFERENCE.sub(shared_value, data))
 
     def add(self, name: str, value: object) -> str | None:
         """The file of that name, numbered if there is one already; None if it was shared before.
@@ -120,7 +120,7 @@ class SharedTexts:
 
     def referred_to(self, data: bytes) -> set[str]:
         """The names in a folded file, and in what these stand for."""
-        found = {(one["json"] or one["text"]).decode() for one in _REFERENCE.finditer(data)}
+        found = {(reference["json"] or reference["text"]).decode() for reference in _REFERENCE.finditer(data)}
         return found.union(*(self.referred_to((self._folder / name).read_bytes()) for name in found))
 
     def _value(self, name: str) -> _Value:

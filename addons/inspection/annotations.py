@@ -1,9 +1,9 @@
-"""Comments and markers on the flows of an exchange: each says what it is, what came of it, and leads to the other.
+"""Comments and markers on the flows of an exchange: what each flow is, how it ended, and where its other side is.
 
 | to see                        | filter                        | in mitmweb's search box, too       |
 |-------------------------------|-------------------------------|------------------------------------|
 | one exchange, both sides      | `~meta "exchange: ID"`        | `~comment ID`                      |
-| all that Codex asked          | `~meta "side: client"`        | `~comment " -> "`                  |
+| all requests of Codex         | `~meta "side: client"`        | `~comment " -> "`                  |
 | all attempts at one provider  | `~meta "provider: deepseek$"` | `~comment "attempt .: deepseek "`  |
 | exchanges that lost something | `~meta "losses: [1-9]"`       | `~comment "lost "`                 |
 | what failed                   |                               | `~marker :x:`                      |
@@ -52,7 +52,7 @@ class Annotations:
         self._flows_of = flows_of
 
     def next_attempt(self, exchange: Exchange) -> None:
-        """Comes after the addon that plans: says in both flows where the request goes."""
+        """Runs after the addon that plans: both flows get a comment on where the request goes."""
         attempt = exchange.attempt
         if attempt is None or attempt.plan is None:
             return
@@ -67,7 +67,8 @@ class Annotations:
     def attempt_end(self, exchange: Exchange) -> None:
         attempt = exchange.attempts[-1]
         failure = _failure(attempt.outcome, attempt.fault, attempt.status)
-        _say(attempt.flow, [_timing(numbers(attempt.flow.metadata.get(TIMES))), failure], FAILED if failure else "")
+        timing = _timing(numbers(attempt.flow.metadata.get(TIMES)))
+        _annotate(attempt.flow, [timing, failure], FAILED if failure else "")
 
     def exchange_end(self, exchange: Exchange) -> None:
         if not exchange.attempts:
@@ -75,9 +76,9 @@ class Annotations:
         client, losses = exchange.flow, exchange.losses
         failure = _failure(exchange.outcome, exchange.fault, None)
         lost = f"lost {losses.summary()}" if losses else ""
-        said = [_status(client), _duration(exchange), _tokens(exchange.usage), lost, failure]
+        notes = [_status(client), _duration(exchange), _tokens(exchange.usage), lost, failure]
         client.metadata[LOSSES] = losses.total
-        _say(client, said, FAILED if failure else LOST if lost else "")
+        _annotate(client, notes, FAILED if failure else LOST if lost else "")
         logger.info("%s", printable(client.comment, 2000))
         for attempt in exchange.attempts:
             if attempt.conversion.surprise:
@@ -86,7 +87,7 @@ class Annotations:
     # --- what mitmproxy's client replay sends again, beside any exchange ---
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        """What is sent again is told anew."""
+        """A replayed flow loses what was noted of its first run."""
         if flow.is_replay != "request" or SIDE not in flow.metadata:
             return
         flow.marked = "" if flow.marked in (FAILED, LOST) else flow.marked
@@ -99,29 +100,29 @@ class Annotations:
     def response(self, flow: http.HTTPFlow) -> None:
         if flow.is_replay == "request" and is_attempt(flow):
             failure = _failure_of_replayed(flow)
-            _say(flow, [failure], FAILED if failure else "")
+            _annotate(flow, [failure], FAILED if failure else "")
 
     def error(self, flow: http.HTTPFlow) -> None:
         self.response(flow)
 
     @command.command("exchange.flows")
-    def flows(self, one: flow.Flow) -> Sequence[str]:
-        """What came of a flow's exchange, on both sides; first, the filter that shows its flows alone."""
-        found = self._exchange(one)
-        return [f"~comment {_short(one.metadata[EXCHANGE])}", *(each.comment for each in found)]
+    def flows(self, chosen: flow.Flow) -> Sequence[str]:
+        """The comments on the flows of a flow's exchange, after the filter that shows these flows alone."""
+        sides = self._exchange(chosen)
+        return [f"~comment {_short(chosen.metadata[EXCHANGE])}", *(side.comment for side in sides)]
 
     @command.command("exchange.other")
-    def other(self, one: flow.Flow) -> None:
+    def other(self, chosen: flow.Flow) -> None:
         """Jump to the other side: from the client's flow to its last attempt, from an attempt to the client's flow."""
-        wanted = "client" if is_attempt(one) else "upstream"
-        there = [each for each in self._exchange(one) if each.metadata.get(SIDE) == wanted]
-        if not there:
+        wanted = "client" if is_attempt(chosen) else "upstream"
+        others = [side for side in self._exchange(chosen) if side.metadata.get(SIDE) == wanted]
+        if not others:
             raise exceptions.CommandError("the other side is not in the list")
-        _jump(one, there[-1])
+        _jump(chosen, others[-1])
 
-    def _exchange(self, one: flow.Flow) -> Sequence[flow.Flow]:
+    def _exchange(self, chosen: flow.Flow) -> Sequence[flow.Flow]:
         """All flows of a flow's exchange: the client's and its attempts."""
-        exchange = one.metadata.get(EXCHANGE)
+        exchange = chosen.metadata.get(EXCHANGE)
         if not exchange:
             raise exceptions.CommandError("this flow is no part of a converted exchange")
         if ctx.master.addons.get("view") is None:
@@ -142,8 +143,8 @@ def _jump(here: flow.Flow, there: flow.Flow) -> None:
     mitmweb.select_other(here, there)
 
 
-def _say(flow: http.HTTPFlow, words: list[str], marker: str) -> None:
-    flow.comment = ", ".join(printable(word) for word in (flow.comment, *words) if word)
+def _annotate(flow: http.HTTPFlow, notes: list[str], marker: str) -> None:
+    flow.comment = ", ".join(printable(note) for note in (flow.comment, *notes) if note)
     flow.marked = marker or flow.marked
     if ctx.master.addons.get("view"):
         ctx.master.addons.trigger(hooks.UpdateHook([flow]))
@@ -165,28 +166,28 @@ def _failure_of_replayed(flow: http.HTTPFlow) -> str:
 
 
 def _timing(times: list[int]) -> str:
-    """`times` are milliseconds from the attempt's start to each piece of its answer."""
+    """`times` are milliseconds from the attempt's start to each piece of its response."""
     if not times:
         return ""
     return f"first after {times[0] / 1000:.2f} s, last after {times[-1] / 1000:.2f} s"
 
 
 def _status(flow: http.HTTPFlow) -> str:
-    """Of an answer that is none, its failure tells."""
+    """Empty for an error: `_failure` has its status."""
     return str(flow.response.status_code) if flow.response and flow.response.status_code < 400 else ""
 
 
 def _tokens(usage: Json | None) -> str:
-    """`usage` has the form of a Responses answer."""
+    """`usage` has the form of a Responses API response."""
     match usage:
         case {
-            "input_tokens": int(asked),
-            "output_tokens": int(told),
-            "input_tokens_details": {"cached_tokens": int(n)},
+            "input_tokens": int(input_tokens),
+            "output_tokens": int(output_tokens),
+            "input_tokens_details": {"cached_tokens": int(cached)},
         }:
-            return f"{asked:,} tokens in{f' ({n:,} cached)' if n else ''}, {told:,} out"
-        case {"input_tokens": int(asked), "output_tokens": int(told)}:
-            return f"{asked:,} tokens in, {told:,} out"
+            return f"{input_tokens:,} tokens in{f' ({cached:,} cached)' if cached else ''}, {output_tokens:,} out"
+        case {"input_tokens": int(input_tokens), "output_tokens": int(output_tokens)}:
+            return f"{input_tokens:,} tokens in, {output_tokens:,} out"
         case _:
             return ""
 

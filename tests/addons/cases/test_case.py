@@ -9,9 +9,9 @@ from tests.addons.example_cases import REFUSAL, RESPONSE_CHUNKS, case, request_f
 
 
 def test_a_case_that_was_saved_is_the_same_when_loaded(tmp_path: Path) -> None:
-    one = case(request_fields("Grüße 😀"), times=(1, 20, 300))
-    one.save(tmp_path / "chat" / "hello")
-    assert Case.load(tmp_path / "chat" / "hello") == one
+    recorded = case(request_fields("Grüße 😀"), times=(1, 20, 300))
+    recorded.save(tmp_path / "chat" / "hello")
+    assert Case.load(tmp_path / "chat" / "hello") == recorded
 
 
 def test_files_are_text_for_people(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_files_are_text_for_people(tmp_path: Path) -> None:
         ("upstream_response.sse", "data: 1\n\n", "chunks: are not as long"),
     ],
 )
-def test_a_folder_that_is_no_case_is_told_by_file(
+def test_a_folder_that_is_no_case_is_reported_by_file(
     tmp_path: Path, file: str, content: str | None, complaint: str
 ) -> None:
     case().save(tmp_path / "one")
@@ -50,70 +50,70 @@ def test_a_folder_that_is_no_case_is_told_by_file(
 
 
 @pytest.mark.parametrize("cut", [None, 1, 2, 7, 1000])
-def test_where_the_answer_is_cut_makes_no_difference(cut: int | None) -> None:
-    one = case()
-    assert one.replay(cut) == one.client_response.data
-    assert b"Hello" in one.client_response.data
+def test_where_the_response_is_cut_makes_no_difference(cut: int | None) -> None:
+    recorded = case()
+    assert recorded.replay(cut) == recorded.client_response.data
+    assert b"Hello" in recorded.client_response.data
 
 
-def test_an_answer_comes_in_the_recorded_pieces() -> None:
+def test_a_response_comes_in_the_recorded_pieces() -> None:
     assert list(case().pieces()) == list(RESPONSE_CHUNKS)
     assert next(iter(case().pieces(4))) == RESPONSE_CHUNKS[0][:4]
 
 
-def test_a_refusal_is_what_the_client_is_told() -> None:
-    one = case(pieces=(REFUSAL,), status=429)
-    assert one.metadata.told == ClientResponseHead(status=429, retry_after="5")
-    assert one.client_response.form == "json"
-    assert b"slow down" in one.client_response.data
-    assert one.replay() == one.client_response.data
+def test_a_refusal_is_what_the_client_reads() -> None:
+    recorded = case(pieces=(REFUSAL,), status=429)
+    assert recorded.metadata.told == ClientResponseHead(status=429, retry_after="5")
+    assert recorded.client_response.form == "json"
+    assert b"slow down" in recorded.client_response.data
+    assert recorded.replay() == recorded.client_response.data
 
 
 def test_a_client_without_a_stream_gets_json() -> None:
     assert case(request_fields(stream=False)).client_response.form == "json"
 
 
-def test_an_answer_that_breaks_off_after_its_first_word_ends_the_stream() -> None:
-    one = case(pieces=RESPONSE_CHUNKS[:1], broken="cut")
-    assert one.dropped
-    assert one.client_response.form == "sse"
-    assert b"response.failed" in one.client_response.data
+def test_a_response_that_breaks_off_after_its_first_word_ends_the_stream() -> None:
+    recorded = case(pieces=RESPONSE_CHUNKS[:1], broken="cut")
+    assert recorded.dropped
+    assert recorded.client_response.form == "sse"
+    assert b"response.failed" in recorded.client_response.data
 
 
-def test_an_answer_that_breaks_off_before_is_an_error() -> None:
-    one = case(pieces=(b": ping\n\n",), broken="timeout")
-    assert (one.metadata.told.status, one.client_response.form) == (408, "json")
+def test_a_response_that_breaks_off_before_is_an_error() -> None:
+    recorded = case(pieces=(b": ping\n\n",), broken="timeout")
+    assert (recorded.metadata.told.status, recorded.client_response.form) == (408, "json")
 
 
 def test_an_upstream_out_of_reach_leaves_no_answer(tmp_path: Path) -> None:
-    one = case(pieces=(), status=None, broken="unreachable")
-    assert not one.dropped
-    one.save(tmp_path / "one")
+    recorded = case(pieces=(), status=None, broken="unreachable")
+    assert not recorded.dropped
+    recorded.save(tmp_path / "one")
     assert not list((tmp_path / "one").glob("upstream_response.*"))
-    assert Case.load(tmp_path / "one") == one
-    assert one.metadata.told.status == 502
+    assert Case.load(tmp_path / "one") == recorded
+    assert recorded.metadata.told.status == 502
 
 
 def test_only_goldens_are_made_anew() -> None:
-    one = case()
-    spoilt = replace(one, upstream_request=b"{}\n", client_response=Text("sse", b"data: {}\n\n"))
-    assert spoilt.renewed() == one
-    assert one.differing(spoilt) == ["client_response.sse", "upstream_request.json"]
-    assert one.differing(one.renewed()) == []
+    recorded = case()
+    spoilt = replace(recorded, upstream_request=b"{}\n", client_response=Text("sse", b"data: {}\n\n"))
+    assert spoilt.renewed() == recorded
+    assert recorded.differing(spoilt) == ["client_response.sse", "upstream_request.json"]
+    assert recorded.differing(recorded.renewed()) == []
 
 
 def test_what_was_recorded_as_wrong_is_so_until_something_else_is_accepted() -> None:
-    one = case()
-    wrong = replace(one, metadata=one.metadata.model_copy(update={"wrong": True}))
+    recorded = case()
+    wrong = replace(recorded, metadata=recorded.metadata.model_copy(update={"wrong": True}))
     assert wrong.accepted() == wrong
-    assert replace(wrong, upstream_request=b"{}\n").accepted() == one
-    assert "wrong = true" in wrong.metadata.text() and "wrong" not in one.metadata.text()
+    assert replace(wrong, upstream_request=b"{}\n").accepted() == recorded
+    assert "wrong = true" in wrong.metadata.text() and "wrong" not in recorded.metadata.text()
 
 
 def test_another_status_is_a_difference() -> None:
-    one = case()
-    other = replace(one, metadata=one.metadata.model_copy(update={"told": ClientResponseHead(status=500)}))
-    assert one.differing(other) == ["case.toml"]
+    recorded = case()
+    other = replace(recorded, metadata=recorded.metadata.model_copy(update={"told": ClientResponseHead(status=500)}))
+    assert recorded.differing(other) == ["case.toml"]
 
 
 @pytest.mark.parametrize(

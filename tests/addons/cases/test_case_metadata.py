@@ -38,7 +38,7 @@ def test_many_chunks_stand_in_lines_that_fit_a_screen() -> None:
         ('protocol = "chat"', 'protocol = "chart"', r"^route.protocol: .*did you mean chat"),
     ],
 )
-def test_notes_that_cannot_be_are_told_by_their_place(old: str, new: str, complaint: str) -> None:
+def test_notes_that_cannot_be_are_reported_by_their_place(old: str, new: str, complaint: str) -> None:
     text = case().metadata.text()
     assert old in text
     with pytest.raises(ValueError, match=complaint):

@@ -74,12 +74,12 @@ def test_another_order_of_keys_is_another_value(texts: SharedTexts) -> None:
 
 
 def test_what_looks_like_a_reference_is_none(texts: SharedTexts) -> None:
-    said = b'{"a":"<shared codex-1/shell.json>","b":"<shared! codex-1/you-are-codex.md>"}'
+    data = b'{"a":"<shared codex-1/shell.json>","b":"<shared! codex-1/you-are-codex.md>"}'
     assert (
-        texts.fold(said, pretty=False)
+        texts.fold(data, pretty=False)
         == b'{"a":"<shared! codex-1/shell.json>","b":"<shared!! codex-1/you-are-codex.md>"}'
     )
-    assert texts.unfold(texts.fold(said, pretty=False), pretty=False) == said
+    assert texts.unfold(texts.fold(data, pretty=False), pretty=False) == data
 
 
 @pytest.mark.parametrize(
@@ -136,8 +136,8 @@ def test_where_nothing_is_shared_nothing_is_named(body: bytes, is_pretty: bool) 
 @pytest.mark.parametrize("name", ["../secret", "codex-1/../../secret", "codex-1/.secret", "/etc/secret", "secret"])
 def test_no_reference_leads_out_of_the_folder(texts: SharedTexts, tmp_path: Path, name: str) -> None:
     (tmp_path / "flows" / "secret.md").write_text("mine\n")
-    said = f'{{"a":"<shared {name}.md>"}}'.encode()
-    assert texts.unfold(said, pretty=False) == said
+    data = f'{{"a":"<shared {name}.md>"}}'.encode()
+    assert texts.unfold(data, pretty=False) == data
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_no_reference_leads_out_of_the_folder(texts: SharedTexts, tmp_path: Path
         ("codex-1/self.json", b'["<shared codex-1/self.json>"]'),
     ],
 )
-def test_what_cannot_be_read_is_told_by_its_name(
+def test_what_cannot_be_read_is_reported_by_its_name(
     texts: SharedTexts, tmp_path: Path, file: str, content: bytes | None
 ) -> None:
     if content is not None:
@@ -162,20 +162,20 @@ def test_what_cannot_be_read_is_told_by_its_name(
 
 
 def test_a_case_is_folded_on_its_way_to_disk_and_whole_in_memory(texts: SharedTexts, tmp_path: Path) -> None:
-    one = case(request_fields(instructions=INSTRUCTIONS, tools=[TOOL]))
-    one.save(tmp_path / "flows" / "chat" / "one")
+    recorded = case(request_fields(instructions=INSTRUCTIONS, tools=[TOOL]))
+    recorded.save(tmp_path / "flows" / "chat" / "one")
     stored = (tmp_path / "flows/chat/one/client_request.json").read_text()
     assert json.loads(stored)["instructions"] == "<shared codex-1/you-are-codex.md>"
     assert json.loads(stored)["tools"] == "<shared codex-1/1-tools.json>"
-    assert Case.load(tmp_path / "flows" / "chat" / "one") == one
+    assert Case.load(tmp_path / "flows" / "chat" / "one") == recorded
 
 
 def test_elsewhere_a_case_holds_all_of_itself(texts: SharedTexts, tmp_path: Path) -> None:
-    one = case(request_fields("What is <shared codex-1/shell.json> for?", instructions=INSTRUCTIONS))
-    one.save(tmp_path / "mine" / "chat" / "one")
+    recorded = case(request_fields("What is <shared codex-1/shell.json> for?", instructions=INSTRUCTIONS))
+    recorded.save(tmp_path / "mine" / "chat" / "one")
     stored = (tmp_path / "mine/chat/one/client_request.json").read_text()
     assert json.loads(stored)["instructions"] == INSTRUCTIONS
-    assert Case.load(tmp_path / "mine" / "chat" / "one") == one
+    assert Case.load(tmp_path / "mine" / "chat" / "one") == recorded
 
 
 def test_a_case_that_was_taken_out_of_its_folder_says_what_it_lacks(texts: SharedTexts, tmp_path: Path) -> None:

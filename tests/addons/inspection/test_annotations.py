@@ -37,7 +37,7 @@ def annotations(view: View) -> Annotations:
     return loaded
 
 
-def asked(annotations: Annotations, raw: dict[str, Any] = RAW) -> Exchange:
+def annotated_exchange(annotations: Annotations, raw: dict[str, Any] = RAW) -> Exchange:
     """An exchange as it stands when its attempt is sent."""
     client = tflow.tflow(req=tutils.treq(path=b"/v1/responses"))
     exchange = Exchange(client, request=ClientRequest(raw))
@@ -71,7 +71,7 @@ def answered(annotations: Annotations, exchange: Exchange, *, status: int = 200)
 
 
 def test_the_comments_say_where_it_went_and_how_long_it_took(annotations: Annotations) -> None:
-    exchange = asked(annotations)
+    exchange = annotated_exchange(annotations)
     client, attempt = sides(exchange)
     answered(annotations, exchange)
     short = client.id[:8]
@@ -84,7 +84,7 @@ def test_the_log_ends_with_what_came_of_the_exchange(
     annotations: Annotations, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    exchange = asked(annotations)
+    exchange = annotated_exchange(annotations)
     client, conversion = exchange.flow, exchange.attempts[0].conversion
     caplog.clear()
     usage = b'{"prompt_tokens": 9012, "completion_tokens": 345, "prompt_tokens_details": {"cached_tokens": 8000}}'
@@ -96,15 +96,15 @@ def test_the_log_ends_with_what_came_of_the_exchange(
 
 
 def test_losses_are_named_and_marked(annotations: Annotations) -> None:
-    exchange = asked(annotations, LOSSY)
+    exchange = annotated_exchange(annotations, LOSSY)
     client = exchange.flow
     answered(annotations, exchange)
     assert client.marked == LOST
     assert "lost tools[0]: web_search" in client.comment
 
 
-def test_what_cannot_be_read_of_an_answer_is_lost_as_well(annotations: Annotations) -> None:
-    exchange = asked(annotations)
+def test_what_cannot_be_read_of_a_response_is_lost_as_well(annotations: Annotations) -> None:
+    exchange = annotated_exchange(annotations)
     client, conversion = exchange.flow, exchange.attempts[0].conversion
     conversion.feed(b'data: {"choices": [{"delta": {"content": 7}}]}\n\n')
     answered(annotations, exchange)
@@ -116,7 +116,7 @@ def test_what_cannot_be_read_of_an_answer_is_lost_as_well(annotations: Annotatio
 def test_a_mistake_of_ours_is_logged_with_its_place_and_without_any_value(
     annotations: Annotations, caplog: pytest.LogCaptureFixture
 ) -> None:
-    exchange = asked(annotations, {**RAW, "metadata": {"no": {"JSON"}}})
+    exchange = annotated_exchange(annotations, {**RAW, "metadata": {"no": {"JSON"}}})
     client, conversion = exchange.flow, exchange.attempts[0].conversion
     conversion.feed(b'data: {"choices": [{"delta": {"content": "Hi"}}]}\n\n')
     answered(annotations, exchange)
@@ -125,8 +125,8 @@ def test_a_mistake_of_ours_is_logged_with_its_place_and_without_any_value(
     assert client.marked == FAILED
 
 
-def test_an_answer_that_fails_within_its_stream_is_marked(annotations: Annotations) -> None:
-    exchange = asked(annotations)
+def test_a_response_that_fails_within_its_stream_is_marked(annotations: Annotations) -> None:
+    exchange = annotated_exchange(annotations)
     client, conversion = exchange.flow, exchange.attempts[0].conversion
     conversion.fail(Fault("cut", "acme broke off"))
     answered(annotations, exchange)
@@ -135,7 +135,7 @@ def test_an_answer_that_fails_within_its_stream_is_marked(annotations: Annotatio
 
 
 def test_an_attempt_that_fails_is_marked(annotations: Annotations) -> None:
-    exchange = asked(annotations)
+    exchange = annotated_exchange(annotations)
     attempt = exchange.attempts[0]
     attempt.outcome, attempt.fault = "failed", Fault("cut", "connection refused")
     annotations.attempt_end(exchange)
@@ -143,24 +143,24 @@ def test_an_attempt_that_fails_is_marked(annotations: Annotations) -> None:
 
 
 def test_an_attempt_that_is_refused_is_marked(annotations: Annotations) -> None:
-    exchange = asked(annotations)
+    exchange = annotated_exchange(annotations)
     answered(annotations, exchange, status=429)
     assert exchange.attempts[0].flow.comment.endswith("failed: 429")
 
 
 @pytest.mark.parametrize(
-    ("outcome", "said"), [("killed", "failed: Connection killed."), ("client_left", "failed: client disconnected")]
+    ("outcome", "failure"), [("killed", "failed: Connection killed."), ("client_left", "failed: client disconnected")]
 )
-def test_who_ended_it_early_is_said(annotations: Annotations, outcome: Outcome, said: str) -> None:
-    exchange = asked(annotations)
+def test_who_ended_it_early_is_noted(annotations: Annotations, outcome: Outcome, failure: str) -> None:
+    exchange = annotated_exchange(annotations)
     exchange.outcome = exchange.attempts[0].outcome = outcome
     annotations.attempt_end(exchange)
     annotations.exchange_end(exchange)
     for flow in sides(exchange):
-        assert flow.comment.endswith(said) and flow.marked == FAILED
+        assert flow.comment.endswith(failure) and flow.marked == FAILED
 
 
-def test_an_exchange_that_asked_nobody_has_nothing_to_annotate(annotations: Annotations) -> None:
+def test_an_exchange_without_attempts_has_nothing_to_annotate(annotations: Annotations) -> None:
     refused = Exchange(tflow.tflow(resp=True), outcome="refused")
     annotations.next_attempt(refused)
     annotations.exchange_end(refused)
@@ -171,7 +171,7 @@ def test_an_exchange_that_asked_nobody_has_nothing_to_annotate(annotations: Anno
 def test_an_attempt_that_is_sent_again_says_what_came_of_it(
     annotations: Annotations, status: int, comment: str
 ) -> None:
-    _, attempt = sides(asked(annotations))
+    _, attempt = sides(annotated_exchange(annotations))
     attempt.is_replay = "request"
     annotations.requestheaders(attempt)
     attempt.response = tutils.tresp(status_code=status)
@@ -186,7 +186,7 @@ def test_what_is_no_exchange_stays_as_it_is(annotations: Annotations) -> None:
 
 
 def test_what_the_attempt_carries_is_enough_to_convert_anew(annotations: Annotations) -> None:
-    exchange = asked(annotations)
+    exchange = annotated_exchange(annotations)
     attempt = exchange.attempts[0]
     spec = ConversionSpec.from_json(attempt.flow.metadata[SPEC])
     assert open_conversion(ClientRequest(RAW), spec).body == attempt.conversion.body  # type: ignore[attr-defined]
@@ -207,13 +207,13 @@ def test_what_the_attempt_carries_is_enough_to_convert_anew(annotations: Annotat
     ],
 )
 def test_filters_find_each_side(annotations: Annotations, expression: str, client: bool, attempt: bool) -> None:
-    exchange = asked(annotations, LOSSY)
+    exchange = annotated_exchange(annotations, LOSSY)
     answered(annotations, exchange)
     assert [bool(flowfilter.match(expression, flow)) for flow in sides(exchange)] == [client, attempt]
 
 
 def test_each_side_leads_to_the_other(annotations: Annotations, view: View) -> None:
-    exchange = asked(annotations)
+    exchange = annotated_exchange(annotations)
     client, attempt = sides(exchange)
     view.add([client, attempt])
     annotations.other(client)
@@ -223,13 +223,13 @@ def test_each_side_leads_to_the_other(annotations: Annotations, view: View) -> N
 
 
 def test_an_exchange_is_listed_with_the_filter_that_shows_it(annotations: Annotations, view: View) -> None:
-    exchange = asked(annotations)
+    exchange = annotated_exchange(annotations)
     client, attempt = sides(exchange)
     unrelated = tflow.tflow()
     view.add([client, attempt, unrelated])
     expression, *comments = annotations.flows(attempt)
     assert comments == [client.comment, attempt.comment]
-    assert [bool(flowfilter.match(expression, one)) for one in (client, attempt, unrelated)] == [True, True, False]
+    assert [bool(flowfilter.match(expression, side)) for side in (client, attempt, unrelated)] == [True, True, False]
 
 
 @pytest.mark.parametrize("name", ["exchange.other", "exchange.flows"])
@@ -240,7 +240,7 @@ def test_what_is_no_exchange_leads_nowhere(annotations: Annotations, view: View,
 
 
 def test_the_other_side_may_be_gone_or_hidden(annotations: Annotations, view: View) -> None:
-    exchange = asked(annotations)
+    exchange = annotated_exchange(annotations)
     client, attempt = sides(exchange)
     view.add([client])
     with pytest.raises(exceptions.CommandError, match="not in the list"):
@@ -254,25 +254,25 @@ def test_the_other_side_may_be_gone_or_hidden(annotations: Annotations, view: Vi
 
 def test_where_there_is_no_list_the_commands_say_so() -> None:
     with taddons.context(loaded := Annotations(lambda exchange: ())):
-        client = asked(loaded).flow
+        client = annotated_exchange(loaded).flow
         with pytest.raises(exceptions.CommandError, match="no list of flows"):
             loaded.other(client)
 
 
-def test_what_is_sent_again_is_told_anew(annotations: Annotations) -> None:
-    exchange = asked(annotations)
+def test_what_is_sent_again_is_annotated_anew(annotations: Annotations) -> None:
+    exchange = annotated_exchange(annotations)
     client, attempt = sides(exchange)
     answered(annotations, exchange)
-    for one in (client, attempt):
-        one.is_replay, one.marked = "request", FAILED
-        annotations.requestheaders(one)
-        assert one.marked == ""
+    for side in (client, attempt):
+        side.is_replay, side.marked = "request", FAILED
+        annotations.requestheaders(side)
+        assert side.marked == ""
     assert client.comment == ""
     assert attempt.comment == f"{client.id[:8]}, replayed: acme"
     assert TIMES not in attempt.metadata
 
 
 def test_a_name_with_controls_makes_a_comment_without(annotations: Annotations) -> None:
-    client, attempt = sides(asked(annotations, {**RAW, "model": "a\n\x1b[31m" + "b" * 9_000}))
+    client, attempt = sides(annotated_exchange(annotations, {**RAW, "model": "a\n\x1b[31m" + "b" * 9_000}))
     assert r": a\n\x1b[31mbbb" in client.comment and len(client.comment) <= 500
     assert client.comment.isprintable() and attempt.comment.isprintable()
