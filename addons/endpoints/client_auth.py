@@ -19,7 +19,7 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 
 from addons.credentials import header_secrets
 from addons.endpoints import web_origins
-from addons.exchange.client_request import asks_a_model, client_of
+from addons.exchange.client_request import client_of, is_model_request
 from addons.exchange.flow_metadata import is_attempt
 from addons.layer import requested_host, via_header
 from addons.routing import api_keys, own_addresses
@@ -111,7 +111,7 @@ class ClientAuth:
     def _refusal(self, flow: http.HTTPFlow) -> http.Response | None:
         request, names = flow.request, requested_host.names(flow)
         # As a forward proxy for other hosts this is not concerned with web pages: those hosts decide themselves.
-        if names is not None or asks_a_model(request):
+        if names is not None or is_model_request(request):
             own_host = flow.client_conn.sockname[0] if flow.client_conn.sockname else ""
             if reason := self._allowed.why_not(request, names, [own_host, *_listen_hosts()]):
                 logger.warning("refused: %s", printable(reason))

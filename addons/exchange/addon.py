@@ -1,4 +1,4 @@
-"""Has each request for a model answered by an upstream, whoever chooses that one.
+"""Sends each request for a model to an upstream, whoever chooses that.
 
 A request (POST /v1/responses, POST /v1/responses/compact) becomes an attempt: a request of its own to an upstream,
 converted there and back (`converters.conversion`) while the layer runs it. One whose model nobody serves passes through
@@ -16,10 +16,10 @@ from mitmproxy.addonmanager import Loader
 
 from addons.exchange import content_encoding, error_response, flow_metadata, upstream_request
 from addons.exchange.client_request import (
-    asks_a_model,
     client_of,
     decoded,
     is_below_responses,
+    is_model_request,
     wants_compaction,
 )
 from addons.exchange.exchange import Exchange, Plan
@@ -36,14 +36,14 @@ logger = logging.getLogger(__name__)
 
 _PASS_THROUGH = ("unlisted", "never")
 
-_HEAD_PATIENCE = 120.0
+_HEAD_PATIENCE_SECONDS = 120.0
 """Seconds. Codex waits for the head of a response without limit (seen with 0.169); others give up after five minutes
 (Node) or ten (OpenAI's clients), and not all of that is ours."""
 
 type Choose = Callable[[http.Request, ClientRequest], Sequence[ProviderEndpoint]]
-"""Who can answer a client's request, in the order of preference; nobody: nobody that is known here.
+"""The endpoints that serve a client's request, in the order of preference; none: no known provider does.
 
-Raises RequestError or config.KeyProblem, which the client is told.
+Raises RequestError or config.KeyProblem, which the client reads.
 """
 
 
@@ -85,22 +85,22 @@ class Exchanges:
             if exchange.attempts:
                 self._try_again(exchange)
             else:
-                self._begin(exchange)
+                self._start(exchange)
         except content_encoding.Undecodable as error:
             _refuse(exchange, RequestError(str(error)), error.status)
         except (RequestError, config.KeyProblem) as error:
             _refuse(exchange, error if isinstance(error, RequestError) else RequestError(str(error)))
-        except Exception as error:  # the boundary to mitmproxy, which would log it with what the client said
+        except Exception as error:  # the boundary to mitmproxy, which would log it with the client's data
             _refuse(exchange, RequestError(_bug(error)), 500)
 
-    def _begin(self, exchange: Exchange) -> None:
+    def _start(self, exchange: Exchange) -> None:
         request = exchange.flow.request
         exchange.client = client_of(request)
-        exchange.head_patience = None if exchange.client == "codex" else _HEAD_PATIENCE
+        exchange.head_patience = None if exchange.client == "codex" else _HEAD_PATIENCE_SECONDS
         if is_below_responses(request) and request.raw_content is None:
-            return  # which keeps the layer from streaming it: nothing can be said before the body is here
-        if asks_a_model(request):
-            self._ask(exchange)
+            return  # which keeps the layer from streaming it: the model is not known before the body is here
+        if is_model_request(request):
+            self._plan_first_attempt(exchange)
         else:
             self._pass_other(exchange)
 
@@ -111,18 +111,18 @@ class Exchanges:
             _attempt(exchange, plan)
 
     def _pass_other(self, exchange: Exchange) -> None:
-        """Whatever asks no model passes, but for what is said to one that is served here, by another way."""
+        """What is no request for a model passes, unless its body names a model that is served here."""
         request = exchange.flow.request
         is_below = is_below_responses(request)
         client_request = _loaded(request) if is_below else _loaded_elsewhere(request)
         endpoints = self._choose(request, client_request) if "model" in client_request.raw else ()
-        # The reverse target may be the model's own provider, which is asked in another of its protocols.
+        # The reverse target may be the model's own provider, and this a request in another of its protocols.
         if endpoints and (is_below or endpoints[0].address != (request.host, request.port)):
             refused = f"{request.method} {request_path(request)} is not served here for {client_request.model}"
             raise RequestError(printable(f"{refused}, whose answers come from another provider"))
         _pass(exchange)
 
-    def _ask(self, exchange: Exchange) -> None:
+    def _plan_first_attempt(self, exchange: Exchange) -> None:
         request = exchange.flow.request
         client_request = exchange.request = ClientRequest(load(decoded(request, ctx.options.request_limit)))
         logged_model = printable(client_request.model, 100)
@@ -167,10 +167,11 @@ def _loaded_elsewhere(request: http.Request) -> ClientRequest:
     if request.raw_content is None:
         return nothing
     try:
-        asked = _loaded(request)
+        client_request = _loaded(request)
     except (RequestError, content_encoding.Undecodable):
         return nothing
-    return asked if isinstance(asked.raw.get("model"), str) and asked.raw["model"] else nothing
+    model = client_request.raw.get("model")
+    return client_request if isinstance(model, str) and model else nothing
 
 
 def _pass(exchange: Exchange) -> None:
@@ -190,9 +191,9 @@ def _refuse_ourselves(host: str, port: int) -> None:
 
 
 def _bug(error: Exception) -> str:
-    """What is told and logged of a mistake of ours: where it is, but nothing that the client said."""
+    """What the client reads and the log says of a bug of ours: where it is, but no data of the client's."""
     (place,) = traceback.extract_tb(error.__traceback__, limit=-1)
     where = f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}"
-    told = f"the proxy failed before it asked anybody ({where})"
-    logger.error("%s", told)
-    return told
+    message = f"the proxy failed before it sent the request ({where})"
+    logger.error("%s", message)
+    return message

@@ -1,4 +1,4 @@
-"""A client's request: is it one for a model, who sends it, and what does its body say?"""
+"""A client's request: is it one for a model, which client sends it, and what is its decoded body?"""
 
 import re
 
@@ -23,7 +23,7 @@ def client_of(request: http.Request) -> Client:
         return "other"
     version = _VERSION.match(request.headers.get("user-agent", ""))
     is_older = version is not None and tuple(map(int, version.groups())) < (0, 169)
-    # What does not ask for a stream (older ones' compaction) must be told by a status.
+    # A request for no stream (older ones' compaction) must get its error as a status.
     return "older-codex" if is_older and "event-stream" in request.headers.get("accept", "") else "codex"
 
 
@@ -37,7 +37,7 @@ def decoded(request: http.Request, limit_mib: int) -> bytes:
     return content_encoding.decode(request.raw_content or b"", encoding, limit=limit_mib * 2**20)
 
 
-def asks_a_model(request: http.Request) -> bool:
+def is_model_request(request: http.Request) -> bool:
     return request.method == "POST" and request_path(request) in _RESPONSES
 
 

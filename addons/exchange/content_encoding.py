@@ -52,7 +52,7 @@ class _Codec(ABC):
 
     @abstractmethod
     def ended(self) -> bool:
-        """Whether the data fed so far is complete; asked only once some was fed."""
+        """Whether the data fed so far is complete; called only once some was fed."""
 
 
 class Decoder:

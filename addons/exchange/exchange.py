@@ -1,4 +1,4 @@
-"""The record of one client request and of the attempts to have it answered: what addons and the layer tell each other.
+"""The record of one client request and of its attempts, which addons and the layer share.
 
 Addons choose what is tried, the layer does it. Both live in memory alone, since they hold credentials, and no longer
 than the exchange: what outlives it is in the flows and their metadata.
@@ -20,8 +20,8 @@ from converters.losses import Losses
 type Outcome = Literal["answered", "refused", "failed", "killed", "client_left"]
 """What came of an attempt, or of an exchange.
 
-`refused`: the upstream answered with an error; of an exchange, nobody was asked. `failed`: anything else went wrong; of
-an exchange, its last attempt was refused or failed. `killed`: a person stopped the flow.
+`refused`: the upstream responded with an error; of an exchange, there was no attempt. `failed`: anything else went
+wrong; of an exchange, its last attempt was refused or failed. `killed`: a person stopped the flow.
 """
 
 CLIENT_LEFT = "client disconnected"
@@ -33,13 +33,13 @@ class ResponseConverter(Protocol):
     raise."""
 
     stream: bool
-    """What the client asked for: pieces as they come, or `whole` after the end."""
+    """Whether the client wants pieces as they come; else `whole` after the end."""
 
     losses: Losses
 
     @property
     def progress(self) -> int:
-        """Grows with all that says something; comments and pings do not."""
+        """Grows with each event that has content; comments and pings have none."""
 
     @property
     def fault(self) -> Fault | None:
@@ -47,7 +47,7 @@ class ResponseConverter(Protocol):
 
     @property
     def failed(self) -> bool:
-        """It has failed, and its end was told where it could be: what still comes from the upstream is not needed."""
+        """It has failed, and the client has its end where it could be sent: the upstream is not needed."""
 
     @property
     def usage(self) -> Json | None: ...
@@ -61,7 +61,7 @@ class ResponseConverter(Protocol):
         """The upstream refused the request for the thread's earlier reasoning."""
 
     def feed(self, data: bytes) -> list[bytes]:
-        """What the client reads now: nothing before there is content to tell."""
+        """What the client reads now: nothing before there is content."""
 
     def close(self) -> list[bytes]: ...
 
@@ -72,13 +72,13 @@ class ResponseConverter(Protocol):
         """The client waits for content no longer: what is held back for it, and from now on all as it comes."""
 
     def refused(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        """The upstream answered with an error."""
+        """The upstream responded with an error."""
 
     def whole(self) -> ClientResponse:
         """The response of a client that reads no stream, or has read nothing of one that failed."""
 
     def keepalive(self) -> list[bytes]:
-        """What tells a waiting client that there is still somebody."""
+        """What keeps a waiting client from giving up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Limits:
     """From one byte to the next."""
 
     progress: float | None = None
-    """From one event that says something to the next."""
+    """From one event with content to the next."""
 
     answer: int = 1 << 28
     """The most bytes of a response, as they come and decoded."""
@@ -103,7 +103,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to try: who is asked, and how."""
+    """What to try: the endpoint, and how."""
 
     endpoint: ProviderEndpoint
     reasoning_stripped: bool = False
@@ -142,7 +142,7 @@ class Attempt:
 
     @property
     def usage(self) -> Json | None:
-        """The tokens that the upstream counted, in the form of a Responses answer."""
+        """The tokens that the upstream counted, in the form of a Responses API response."""
         return self.conversion.usage
 
     @property
@@ -153,9 +153,9 @@ class Attempt:
 
 @dataclass(eq=False)
 class Exchange:
-    """A client's request and the attempts to have it answered.
+    """A client's request and the attempts at a response.
 
-    Asked what comes next, by the hook `next_attempt`, an addon sets `attempt`, or `flow.response`, or, before the first
+    In the hook `next_attempt` an addon sets `attempt`, or `flow.response`, or, before the first
     attempt, `pass_through`. With no word from any, the client reads why the last attempt failed; where there was none,
     it is refused: what was to be routed goes nowhere else.
     """
@@ -166,7 +166,7 @@ class Exchange:
     client: Client = "other"
     request: ClientRequest | None = field(default=None, repr=False)
     endpoints: Sequence[ProviderEndpoint] = ()
-    """Who can answer, in the order of preference."""
+    """Those that serve the request, in the order of preference."""
 
     attempt: Attempt | None = None
     """What to try next."""
@@ -196,18 +196,18 @@ class Exchange:
 
     @property
     def status(self) -> int | None:
-        """What the client was told; None where it read nothing."""
+        """The client's; None where it read nothing."""
         return self.flow.response.status_code if self.flow.response else None
 
     @property
     def model(self) -> str:
-        """What the client asked for; empty where that could not be read."""
+        """The one that the client requested; empty where that could not be read."""
         raw = self.request.raw if self.request else {}
         return model if isinstance(model := raw.get("model"), str) else ""
 
     @property
     def provider_name(self) -> str:
-        """Who was asked last; empty where nobody was."""
+        """Of the last attempt; empty where there was none."""
         return self.attempts[-1].provider_name if self.attempts else ""
 
     @property

@@ -22,7 +22,7 @@ FAULT = "transcodex.fault"
 """Both sides: why it failed, as JSON text with `kind` and `message`."""
 
 MODEL = "transcodex.model"
-"""The client's: the model that it asked for."""
+"""The client's: the model that it requested."""
 
 CLIENT = "transcodex.client"
 """The client's: a `converters.errors.Client`."""
@@ -31,7 +31,7 @@ LOSSES = "transcodex.losses"
 """The client's: how many things could not be carried over."""
 
 PROVIDER = "transcodex.provider"
-"""An attempt's: who is asked."""
+"""An attempt's: the provider's name."""
 
 SPEC = "transcodex.route"
 """An attempt's: a `ConversionSpec` as JSON text, all that it takes to convert the exchange anew."""

@@ -18,10 +18,10 @@ from addons.exchange.exchange import Exchange
 
 @dataclass
 class NextAttemptHook(commands.StartHook):
-    """Choose what to try next, or answer the client, or let the request pass.
+    """Choose what to try next, or respond to the client, or let the request pass.
 
     It comes before anything is sent, and again when an attempt failed while nothing had reached the client. Where a
-    request's body is to be streamed it comes before the body is there, and only asks whether that may pass.
+    request's body is to be streamed it comes before the body is there, and only decides whether that may pass.
 
     An addon may take its time. That the client has left is seen here when the hook is over, and meanwhile in
     `exchange.flow.client_conn.connected`.

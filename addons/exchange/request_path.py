@@ -1,4 +1,4 @@
-"""The path of a request by which it is told apart, however the client spells it."""
+"""The path of a request in one spelling, however the client spells it."""
 
 import posixpath
 import re

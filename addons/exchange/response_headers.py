@@ -1,6 +1,6 @@
 """The headers of an upstream's response that a client acts on, whoever converts its body.
 
-Not `openai-model`: where it differs from the model that was asked for, Codex warns its user of abuse.
+Not `openai-model`: where it differs from the requested model, Codex warns its user of abuse.
 """
 
 from mitmproxy import http

@@ -1,4 +1,4 @@
-"""Who is asked first, and what comes after an attempt that failed while the client had read nothing."""
+"""What is tried first, and what comes after an attempt that failed while the client had read nothing."""
 
 from typing import Protocol
 
@@ -11,7 +11,7 @@ class RetryPolicy(Protocol):
         """`exchange.endpoints` has at least one."""
 
     def after(self, exchange: Exchange, attempt: Attempt, fault: Fault) -> Plan | None:
-        """What is tried after this attempt; None ends the exchange, and its client is told of this fault."""
+        """What is tried after this attempt; None ends the exchange, and its client reads this fault."""
 
 
 class SameEndpoint:

@@ -11,7 +11,7 @@ from converters.protocols import PROTOCOLS, RESPONSES
 _USER_AGENT = "transcodex"  # some providers' front doors refuse requests without any
 
 # Headers of the client that belong to its connection or its body, not to its request.
-_OWN_TO_THE_CLIENT = {
+_CLIENT_CONNECTION_HEADERS = {
     *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer"),
     *("transfer-encoding", "upgrade", "host", "via", "content-length", "content-encoding", "accept-encoding"),
 }
@@ -58,7 +58,7 @@ def attempt(exchange: Exchange, plan: Plan, conversion: Conversion, *, answer_li
 def _forwarded(flow: http.HTTPFlow) -> tuple[dict[str, str], dict[str, str]]:
     """The client's own headers for a provider that takes its credentials, and these apart, see `header_secrets`."""
     headers = flow.request.headers
-    stay = _OWN_TO_THE_CLIENT | {name.strip().lower() for name in headers.get("connection", "").split(",")}
+    stay = _CLIENT_CONNECTION_HEADERS | {name.strip().lower() for name in headers.get("connection", "").split(",")}
     shown = {
         name.lower(): value
         for name, value in headers.items()

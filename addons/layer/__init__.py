@@ -1,16 +1,16 @@
-"""One request of a client, several attempts to have it answered: all that touches mitmproxy's internals is in here.
+"""One request of a client, several attempts at a response: all that touches mitmproxy's internals is in here.
 
-mitmproxy runs each request in an `HttpStream`. Ours asks the addons, by the hook `next_attempt`, where to send it; with
-no word from them all goes mitmproxy's own way. Each attempt is a flow of its own with hooks of its own:
+mitmproxy runs each request in an `HttpStream`. Ours has the addons choose, in the hook `next_attempt`, where to
+send it; if none does, all goes mitmproxy's own way. Each attempt is a flow of its own with hooks of its own:
 
     client's flow    requestheaders  request  next_attempt       responseheaders        exchange_end  response | error
     attempt's flow         requestheaders  request  responseheaders  attempt_end  response | error
 
-Until the response has content to tell the client has read nothing, not even a status, so any failure leads to the next
+Until the response has content the client has read nothing, not even a status, so any failure leads to the next
 `next_attempt`. After that, a failure becomes a clean end of the client's stream.
 
     patches.py            what of mitmproxy is replaced, and whether that fits
-    last_resort.py        an end for all that raises
+    last_resort.py        a clean end for whatever raises
     exchange_stream.py    the attempts: connect, send, read, fail
     attempt.py            one attempt's request and body
     client_stream.py      what the client reads, and whether it is still there

@@ -1,4 +1,4 @@
-"""One try at one upstream: what is sent, what came back and when. Nothing here is mitmproxy's inside."""
+"""One try at one upstream: what is sent, what came back and when. Nothing here uses mitmproxy's internals."""
 
 import time
 from array import array
@@ -11,7 +11,7 @@ from addons.credentials import header_secrets
 from addons.credentials.masking import Mask, StreamMask, values
 from addons.exchange import content_encoding
 from addons.exchange.content_encoding import Decoder, Undecodable
-from addons.exchange.error_response import MOST_OF_AN_ERROR, readable
+from addons.exchange.error_response import MAX_ERROR_BYTES, readable
 from addons.exchange.exchange import Attempt, Exchange, Outcome, ResponseConverter
 from addons.exchange.flow_metadata import CHUNKS, EXCHANGE, SIDE, TIMES, as_text, note_end
 from addons.layer import live_bodies
@@ -19,16 +19,16 @@ from addons.layer.attempt_clock import Clock
 from addons.runtime.printable import printable
 from converters.errors import Fault, Kind
 
-_OF_ONE_HOP = ("connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect", "content-length")
+_HOP_BY_HOP = ("connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect", "content-length")
 
 
 class TooLarge(Exception):
-    """An answer beyond its limit."""
+    """A response beyond its limit."""
 
 
 @dataclass(eq=False)
 class RunningAttempt:
-    """What an attempt is made of while it runs; `record` is what others know of it.
+    """An attempt while it runs; `record` is the part that addons see.
 
     `limit` is the most bytes of a response; `upstream` is set as long as more is to come from there.
     """
@@ -66,7 +66,7 @@ class RunningAttempt:
         return self.record.conversion
 
     def start(self) -> None:
-        """Enters the attempt in the books, before its first hook: as it will be sent, but for the credentials."""
+        """Adds the attempt to its exchange, before its first hook: as it will be sent, but for the credentials."""
         self.record.started = time.time()
         self.exchange.attempts.append(self.record)
         self.flow.metadata |= {EXCHANGE: self.exchange.flow.id, SIDE: "upstream"}
@@ -82,9 +82,9 @@ class RunningAttempt:
 
         It may have been edited meanwhile.
         """
-        is_at_home = self._destination is not None and self._destination.includes(self.flow.request)
-        request, _ = header_secrets.restored(self.flow.request, self._sent if is_at_home else {})
-        for name in _OF_ONE_HOP:
+        goes_to_its_destination = self._destination is not None and self._destination.includes(self.flow.request)
+        request, _ = header_secrets.restored(self.flow.request, self._sent if goes_to_its_destination else {})
+        for name in _HOP_BY_HOP:
             request.headers.pop(name, None)
         request.http_version, request.authority = "HTTP/1.1", ""
         if not keep_alive:
@@ -94,7 +94,7 @@ class RunningAttempt:
         return request
 
     def read_head(self, response: http.Response) -> http.Response:
-        """The answer's head, without what it repeats of the credentials."""
+        """The response's head, without what it repeats of the credentials."""
         strict = self._mask_of(is_error=True)
         header_secrets.mask(response.headers, strict)
         response.reason = strict.text(response.reason)
@@ -108,23 +108,23 @@ class RunningAttempt:
     def _mask_of(self, *, is_error: bool) -> Mask:
         return Mask(values(self.record.credentials.items()), is_error=is_error)
 
-    def open_answer(self, encoding: str) -> None:
-        """Raises Undecodable if nobody knows the encoding."""
+    def open_response(self, encoding: str) -> None:
+        """Raises Undecodable if the encoding is unknown."""
         self._decoder = Decoder(encoding, limit=self.limit) if encoding else None
-        live_bodies.began(self.flow, self.raw)
+        live_bodies.start(self.flow, self.raw)
 
     def receive(self, data: bytes) -> None:
         """Keeps a piece of the body.
 
         Raises:
             TooLarge: it is more than there may be.
-            Undecodable: it is not what the answer's head said.
+            Undecodable: it does not fit the response's content-encoding.
         """
-        heard = self.clock.heard()
+        received_at = self.clock.received()
         if not self._sizes:
             self.record.first_byte = time.time()
         self._sizes.append(len(data))
-        self._times.append(round((heard - self.clock.began) * 1000))
+        self._times.append(round((received_at - self.clock.started_at) * 1000))
         shown = data if self._decoder else self._stream_mask.feed(data)
         self.raw += shown
         if len(self.raw) > self.limit:
@@ -159,7 +159,7 @@ class RunningAttempt:
         return f"an answer of more than {self.limit / 2**20:g} MiB (options answer_limit and body_size_limit)"
 
     def read(self) -> list[bytes]:
-        """What the client is to be told of what came since the last time."""
+        """What the client reads of all that came since the last call."""
         data, self.unread = b"".join(self.unread), []
         chunks = self.conversion.feed(data) if data else []
         if self.conversion.progress != self._progress:
@@ -186,7 +186,7 @@ class RunningAttempt:
         Without an outcome, the conversion knows it.
         """
         self.flow.live = False
-        live_bodies.ended(self.flow)
+        live_bodies.stop(self.flow)
         if error is not None:
             self.flow.error = self.flow.error or flow.Error(printable(error))
         if self.flow.response is not None:
@@ -213,5 +213,5 @@ class RunningAttempt:
         if not encoding or not (self._is_error(response) or self._stream_mask.found):
             return bytes(self.raw)
         del response.headers["content-encoding"]
-        limit = MOST_OF_AN_ERROR if self._is_error(response) else self.limit
+        limit = MAX_ERROR_BYTES if self._is_error(response) else self.limit
         return self._stream_mask.mask(content_encoding.beginning(bytes(self.raw), encoding, limit=limit))

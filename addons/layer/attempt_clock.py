@@ -1,13 +1,13 @@
-"""How long an attempt may still take: the `Limits`, one after the other.
+"""How long an attempt may still take, by its `Limits`.
 
 | runs                                            | limit        |
 |-------------------------------------------------|--------------|
 | until the connection is there                   | `connect`    |
 | from the request to the first byte of a body    | `first_byte` |
 | from one byte to the next                       | `idle`       |
-| from one event that says something to the next  | `progress`   |
+| from one event with content to the next         | `progress`   |
 
-Comments and pings are bytes, and say nothing. The time in which a hook is waited for, as when a person has intercepted
+Comments and pings are bytes without content. The time in which a hook is waited for, as when a person has intercepted
 the attempt, counts for none.
 """
 
@@ -21,15 +21,15 @@ class Clock:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._limit = limits.connect
-        self.began = self._since = self._progress_since = time.monotonic()
-        self._is_asked = False
+        self.started_at = self._since = self._progress_since = time.monotonic()
+        self._is_sent = False
 
     def connected(self) -> None:
         """The request goes out."""
-        self._limit, self._is_asked = self._limits.first_byte, True
+        self._limit, self._is_sent = self._limits.first_byte, True
         self.rest()
 
-    def heard(self) -> float:
+    def received(self) -> float:
         """A byte of a body came; the time of it."""
         self._limit = self._limits.idle
         self._since = time.monotonic()
@@ -60,5 +60,5 @@ class Clock:
 
     @property
     def _progress_left(self) -> float:
-        limit = self._limits.progress if self._is_asked else None
+        limit = self._limits.progress if self._is_sent else None
         return math.inf if limit is None else self._progress_since + limit - time.monotonic()

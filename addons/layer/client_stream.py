@@ -8,7 +8,7 @@ from mitmproxy import flow, http
 from mitmproxy.proxy import commands
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import DropStream, HttpLayer, SendHttp
-from mitmproxy.proxy.layers.http import _events as said
+from mitmproxy.proxy.layers.http import _events as http_events
 from mitmproxy.proxy.layers.http import _hooks as hooks
 
 from addons.credentials.masking import Mask, values
@@ -22,42 +22,42 @@ from addons.layer.http1 import Http1Server
 from addons.layer.request_size import LimitedStream
 from converters.errors import Fault, RequestError
 
-_SILENCE = "the proxy failed before it could ask anybody; its log says why"
+_NO_ADDON_RESPONDED = "the proxy failed before it could send the request; its log says why"
 
 _STREAM = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", "x-accel-buffering": "no"}
 
 
 class ClientStream(LimitedStream):
-    """A stream whose answer we write.
+    """A stream whose response we write.
 
-    A hook or a connection to be made blocks the generator that yields it; what happens meanwhile is queued. So `over`
-    is asked after each.
+    A hook or a connection to be made blocks the generator that yields it; what happens meanwhile is queued. So
+    `is_over` is checked after each.
     """
 
     exchange: Exchange
-    began = False
+    head_sent = False
     """The client has the head of a stream."""
-    spoke = 0.0
-    """When the client last got something."""
+    last_write = 0.0
+    """When the client last got something, as `time.monotonic`."""
     _sent: bytearray
-    _began_at = 0.0
-    """When the exchange began."""
+    _opened_at = 0.0
+    """When the exchange began, as `time.monotonic`."""
     _is_chunked = False
-    """Its pieces go out as chunks of HTTP/1."""
+    """Pieces of the body go out as chunks of HTTP/1."""
 
     def open_exchange(self) -> Exchange:
-        self.exchange, self._sent, self._began_at = Exchange(self.flow), bytearray(), time.monotonic()
+        self.exchange, self._sent, self._opened_at = Exchange(self.flow), bytearray(), time.monotonic()
         return self.exchange
 
     def end_exchange(self, outcome: Outcome) -> CommandGenerator[None]:
-        """Tells what came of it, once; what passes through is no exchange."""
+        """Notes the outcome and calls the last hook, once; what passes through is no exchange."""
         exchange = self.exchange
         if exchange.outcome is None and not exchange.pass_through:
             exchange.outcome, exchange.ended = outcome, time.time()
             note_end(self.flow, outcome, exchange.fault)
             yield ExchangeEndHook(exchange)
 
-    def refused_unread(self, error: RequestError) -> CommandGenerator[None]:
+    def note_refused_unread(self, error: RequestError) -> CommandGenerator[None]:
         if WHOLE in self.flow.metadata and "exchange" not in self.__dict__:
             self.open_exchange().fault = Fault("bad_request", str(error))
             yield from self.end_exchange("refused")
@@ -70,57 +70,57 @@ class ClientStream(LimitedStream):
     def abandon_attempt(self, why: str, outcome: Outcome) -> CommandGenerator[None]:
         """Ends the attempt that may be in progress."""
 
-    def over(self) -> CommandGenerator[bool]:
+    def is_over(self) -> CommandGenerator[bool]:
         """Whether the client left, or a user killed its flow, while we were blocked. All is ended then."""
         killed = self.flow.error is not None and self.flow.error.msg == flow.Error.KILLED_MESSAGE
-        left = any(isinstance(event, said.RequestProtocolError) for event in self._paused_event_queue)
+        left = any(isinstance(event, http_events.RequestProtocolError) for event in self._paused_event_queue)
         if not (killed or left):
             return False
         outcome: Outcome = "killed" if killed else "client_left"
         yield from self.abandon_attempt(flow.Error.KILLED_MESSAGE if killed else CLIENT_LEFT, outcome)
-        self._keep_what_was_sent()
+        self._keep_sent_body()
         yield from self.end_exchange(outcome)
         return (yield from self.check_killed(True))
 
-    def say(self, data: bytes) -> CommandGenerator[None]:
-        """The head of the answer goes out with the first words: until then another attempt is possible."""
-        # An empty chunk would end an HTTP/1 answer.
-        if data and (self.began or (yield from self._begin())):
-            yield self.piece(data)
+    def write(self, data: bytes) -> CommandGenerator[None]:
+        """The response's head goes out with the first bytes: until then another attempt is possible."""
+        # An empty chunk would end an HTTP/1 response.
+        if data and (self.head_sent or (yield from self._begin())):
+            yield self.body_data(data)
 
-    def piece(self, data: bytes) -> commands.Command:
-        """A piece of an answer that has begun."""
+    def body_data(self, data: bytes) -> commands.Command:
+        """Sends a piece of the body, after the head."""
         self._sent += data
-        self.spoke = time.monotonic()
+        self.last_write = time.monotonic()
         if self._is_chunked:
-            # What mitmproxy's HTTP/1 server would make of it, after a look at the answer's headers for each piece.
+            # What mitmproxy's HTTP/1 server would make of it, after a look at the response's headers for each piece.
             return commands.SendData(self.context.client, b"%x\r\n%b\r\n" % (len(data), data))
-        return SendHttp(said.ResponseData(self.stream_id, data), self.context.client)
+        return SendHttp(http_events.ResponseData(self.stream_id, data), self.context.client)
 
     def _begin(self) -> CommandGenerator[bool]:
         response = http.Response.make(200, b"", _STREAM | self._upstream_headers())
         response.headers.pop("content-length", None)
         if self.flow.request.http_version == "HTTP/1.1":
-            response.headers["transfer-encoding"] = "chunked"  # else the end of the answer ends the connection
+            response.headers["transfer-encoding"] = "chunked"  # else the end of the response ends the connection
         self.flow.response = response
         yield hooks.HttpResponseHeadersHook(self.flow)
-        if (yield from self.over()):
+        if (yield from self.is_over()):
             return False
-        self.began = True
-        live_bodies.began(self.flow, self._sent)
-        yield SendHttp(said.ResponseHeaders(self.stream_id, self.flow.response), self.context.client)
+        self.head_sent = True
+        live_bodies.start(self.flow, self._sent)
+        yield SendHttp(http_events.ResponseHeaders(self.stream_id, self.flow.response), self.context.client)
         encoding = self.flow.response.headers.get("transfer-encoding", "")  # an addon may have changed it
         end = self._http.connections.get(self.context.client)
         self._is_chunked = isinstance(end, Http1Server) and "chunked" in encoding.lower()
         return True
 
     def end_message(self) -> CommandGenerator[bool]:
-        """The end of what the client reads; False if it was gone before anything could be said."""
-        if not (self.began or (yield from self._begin())):
+        """The end of what the client reads; False if it was gone before anything could be sent."""
+        if not (self.head_sent or (yield from self._begin())):
             return False
         self.server_state = self.state_done
-        self._keep_what_was_sent()
-        yield SendHttp(said.ResponseEndOfMessage(self.stream_id), self.context.client)
+        self._keep_sent_body()
+        yield SendHttp(http_events.ResponseEndOfMessage(self.stream_id), self.context.client)
         return True
 
     def finish(self, error: str | None = None) -> CommandGenerator[None]:
@@ -129,34 +129,34 @@ class ClientStream(LimitedStream):
             yield from self.end_exchange("failed" if self.exchange.fault else "answered")
             yield hooks.HttpResponseHook(self.flow)
         else:
-            self._keep_what_was_sent()
+            self._keep_sent_body()
             self.flow.error = flow.Error(error)
             yield from self.end_exchange("client_left")
             yield hooks.HttpErrorHook(self.flow)
         self.flow.live = False
         yield DropStream(self.stream_id)
-        self._let_go()
+        self._release()
 
     def respond(self) -> CommandGenerator[None]:
-        """Sends `flow.response` as mitmproxy sends the answer of an addon; where none set any, the last attempt's."""
+        """Sends `flow.response` as mitmproxy sends an addon's response; where none set any, the last attempt's."""
         if self.flow.response is None:
             self.flow.response = self._whole()
         self.flow.response.timestamp_start = time.time()
         yield hooks.HttpResponseHeadersHook(self.flow)
-        if not (yield from self.over()):
+        if not (yield from self.is_over()):
             yield from self.end_exchange(self._outcome())
             yield from self.send_response()
             yield DropStream(self.stream_id)  # mitmproxy does not where the client left meanwhile
-            self._let_go()
+            self._release()
 
     def _whole(self) -> http.Response:
-        if not self.exchange.attempts:  # an addon that breaks says nothing, but the client must hear something
-            return error_response.refusal(RequestError(_SILENCE), client_of(self.flow.request), 500)
+        if not self.exchange.attempts:  # an addon raised, but the client must get a response
+            return error_response.refusal(RequestError(_NO_ADDON_RESPONDED), client_of(self.flow.request), 500)
         last = self.exchange.attempts[-1]
-        answer = last.conversion.whole()
-        own = {name.lower(): value for name, value in answer.headers.items()}
-        masked = Mask(values(last.credentials.items()), is_error=True)(answer.body)
-        return error_response.response(replace(answer, headers=self._upstream_headers() | own, body=masked))
+        whole = last.conversion.whole()
+        own = {name.lower(): value for name, value in whole.headers.items()}
+        masked = Mask(values(last.credentials.items()), is_error=True)(whole.body)
+        return error_response.response(replace(whole, headers=self._upstream_headers() | own, body=masked))
 
     def _upstream_headers(self) -> dict[str, str]:
         return response_headers.for_client(self.exchange.attempts[-1].flow.response)
@@ -167,17 +167,17 @@ class ClientStream(LimitedStream):
             return "refused"
         return "answered" if self.exchange.attempts[-1].outcome == "answered" else "failed"
 
-    def _let_go(self) -> None:
-        """A wake-up that is still to come keeps this stream in memory; it need not keep all that was said."""
+    def _release(self) -> None:
+        """A wake-up that is still to come keeps this stream in memory; it need not keep the flow and its bodies."""
         del self.exchange, self.flow
         self._handle_event = _ignore  # events may wait for a hook that was the last
 
-    def _keep_what_was_sent(self) -> None:
-        live_bodies.ended(self.flow)
-        if self.began and self._sent and self.flow.response is not None:
+    def _keep_sent_body(self) -> None:
+        live_bodies.stop(self.flow)
+        if self.head_sent and self._sent and self.flow.response is not None:
             self.flow.response.raw_content = bytes(self._sent)
             self.flow.response.timestamp_end = time.time()
-            self._sent.clear()  # an answer is large: never keep it twice
+            self._sent.clear()  # a response is large: never keep it twice
 
 
 def _ignore(_: object) -> CommandGenerator[None]:

@@ -1,6 +1,6 @@
 """What mitmproxy's `proxy_debug` logs of each event, without what is private in it.
 
-It would write down all bytes of both sides as they pass, credentials first. How many there were says as much.
+It would write down all bytes of both sides as they pass, credentials first; here it logs how many there were.
 """
 
 import re

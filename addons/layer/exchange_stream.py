@@ -1,7 +1,7 @@
 """The attempts of one request: connect, send, read, fail.
 
 Each attempt talks to its upstream under a stream id of its own, a negative one: HTTP/2 wants a new id for each try, and
-what still comes from an attempt that is over finds nobody.
+what still comes from a past attempt is ignored.
 """
 
 import itertools
@@ -10,24 +10,24 @@ from mitmproxy import connection, http
 from mitmproxy.proxy import events
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import DropStream, GetHttpConnection, HttpLayer, SendHttp
-from mitmproxy.proxy.layers.http import _events as said
+from mitmproxy.proxy.layers.http import _events as http_events
 from mitmproxy.proxy.layers.http import _hooks as hooks
 from mitmproxy.utils import human
 
 from addons.exchange import response_headers
 from addons.exchange.content_encoding import Undecodable
-from addons.exchange.error_response import MOST_OF_AN_ERROR
+from addons.exchange.error_response import MAX_ERROR_BYTES
 from addons.exchange.exchange import CLIENT_LEFT, Outcome
 from addons.exchange.flow_metadata import SIDE, WHOLE
 from addons.exchange.hooks import AttemptEndHook, NextAttemptHook
 from addons.layer import write_coalescing
 from addons.layer.attempt import RunningAttempt, TooLarge
-from addons.layer.last_resort import SafeStream, Surprise
-from addons.layer.request_size import UNREAD
+from addons.layer.last_resort import SafeStream, UnexpectedError
+from addons.layer.request_size import MAX_UNREAD_BYTES
 from addons.layer.write_coalescing import ReadEnded
 from converters.errors import Fault, Kind
 
-_MOST_TOLD = 300  # characters of what is wrong with a connection
+_MAX_ERROR_CHARS = 300  # of a connection's error
 
 _stream_ids = itertools.count(-1, -1)
 
@@ -37,7 +37,7 @@ def _nothing() -> CommandGenerator[None]:
 
 
 class ExchangeStream(SafeStream):
-    """An `HttpStream` whose request is answered by attempts, if the addons make any."""
+    """An `HttpStream` that forwards its request in attempts, if the addons make any."""
 
     # --- where mitmproxy meets us ---
 
@@ -46,95 +46,95 @@ class ExchangeStream(SafeStream):
         if WHOLE not in self.flow.metadata:
             exchange = self.open_exchange()
             yield NextAttemptHook(exchange)
-            if (yield from self.over()):
+            if (yield from self.is_over()):
                 return
             if exchange.pass_through:
                 yield from super().start_request_stream()
                 return
             if self.flow.response is not None:
                 yield from self.end_exchange("refused")
-        self.flow.metadata.setdefault(WHOLE, UNREAD)
+        self.flow.metadata.setdefault(WHOLE, MAX_UNREAD_BYTES)
         self.flow.request.stream = False
         self.client_state = self.state_consume_request_body
 
     def make_server_connection(self) -> CommandGenerator[bool]:
         """mitmproxy wants to connect; False tells it that the request is taken care of."""
-        is_streamed = self.client_state != self.state_done  # `start_request_stream` has asked
+        is_streamed = self.client_state != self.state_done  # `start_request_stream` has called the hook
         is_replayed_attempt = self.flow.metadata.get(SIDE) == "upstream"
         if is_streamed or is_replayed_attempt:
             return (yield from super().make_server_connection())
         exchange = self.open_exchange()
         yield NextAttemptHook(exchange)
-        if (yield from self.over()):
+        if (yield from self.is_over()):
             return False
         if exchange.pass_through and exchange.attempt is None and self.flow.response is None:
             return (yield from super().make_server_connection())
         exchange.pass_through = False
         self.flow.metadata[SIDE] = "client"
-        if not (yield from self._follow()):
-            yield from self._ask()
+        if not (yield from self._start_chosen()):
+            yield from self._start_next()
         return False
 
     def handle_event(self, event: events.Event) -> CommandGenerator[None]:
         try:
-            quick = self._quickly(event)
+            quick = self._fast_path(event)
         except Exception as error:  # the boundary is further in, where all else is handled
-            return super().handle_event(Surprise(error))
-        return self._at_length(event) if quick is None else quick
+            return super().handle_event(UnexpectedError(error))
+        return self._slow_path(event) if quick is None else quick
 
-    def _quickly(self, event: events.Event) -> CommandGenerator[None] | None:
-        """What comes most, the pieces of an answer, by a short way; None where there is more to do than usual."""
+    def _fast_path(self, event: events.Event) -> CommandGenerator[None] | None:
+        """The pieces of a response, which come most, without mitmproxy's generators; None where there is more to do."""
         attempt = self._attempt
-        if attempt is None or self._paused is not None or self.server_state != self.state_attempt_answer:
+        if attempt is None or self._paused is not None or self.server_state != self.state_attempt_response:
             return None
-        if type(event) is said.ResponseData and write_coalescing.is_applied():
+        if type(event) is http_events.ResponseData and write_coalescing.is_applied():
             is_usual = event.stream_id == attempt.stream_id and self.flow.error is None and not attempt.is_stopped
             return _nothing() if is_usual and attempt.receive_plain(event.data) else None
-        if type(event) is ReadEnded and self.began and attempt.conversion.stream:
-            return self._read_on(attempt, b"".join(attempt.read()))
+        if type(event) is ReadEnded and self.head_sent and attempt.conversion.stream:
+            return self._send_converted(attempt, b"".join(attempt.read()))
         return None
 
-    def _read_on(self, attempt: RunningAttempt, data: bytes) -> CommandGenerator[None]:
+    def _send_converted(self, attempt: RunningAttempt, data: bytes) -> CommandGenerator[None]:
         if data:
-            yield self.piece(data)
+            yield self.body_data(data)
         if attempt.conversion.failed:
             yield from super().handle_event(ReadEnded())
 
-    def _at_length(self, event: events.Event) -> CommandGenerator[None]:
+    def _slow_path(self, event: events.Event) -> CommandGenerator[None]:
         if isinstance(event, events.Wakeup) and self._paused is not None:
             yield from self.woken_while_blocked(event)  # mitmproxy would queue it
-        elif not (self.is_refused and isinstance(event, said.RequestData)):
+        elif not (self.is_refused and isinstance(event, http_events.RequestData)):
             if isinstance(event, events.HookCompleted) and self._attempt is not None:
                 self._attempt.clock.rest()
             yield from super().handle_event(event)
 
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
         try:
-            if isinstance(event, Surprise):
+            if isinstance(event, UnexpectedError):
                 raise event.error
             if isinstance(event, events.Wakeup):
                 yield from self.hang_up() if self.is_refused else self.woken(event)
             elif isinstance(event, ReadEnded):
                 yield from self._convert()
-            elif not (isinstance(event, said.HttpEvent) and self._comes_late(event)):
+            elif not (isinstance(event, http_events.HttpEvent) and self._is_for_a_past_attempt(event)):
                 yield from super()._handle_event(event)
         except Exception as error:  # the boundary: the client must not wait for what will never come
-            yield from self.end_of_all(error)
+            yield from self.end_after_bug(error)
 
-    def _comes_late(self, event: said.HttpEvent) -> bool:
+    def _is_for_a_past_attempt(self, event: http_events.HttpEvent) -> bool:
         return event.stream_id < 0 and (self._attempt is None or event.stream_id != self._attempt.stream_id)
 
     def handle_protocol_error(
-        self, event: said.RequestProtocolError | said.ResponseProtocolError
+        self, event: http_events.RequestProtocolError | http_events.ResponseProtocolError
     ) -> CommandGenerator[None]:
-        event.message = event.message[:_MOST_TOLD]  # it may quote all that came
+        event.message = event.message[:_MAX_ERROR_CHARS]  # it may quote all that came
         if self._attempt is None:
             yield from super().handle_protocol_error(event)
-        elif isinstance(event, said.RequestProtocolError):
+        elif isinstance(event, http_events.RequestProtocolError):
             yield from self._client_left(self._attempt)
         else:
             self._attempt.upstream = None
-            yield from self._broken("cut", f"broke off: {event.message}")
+            yield from self._fail_upstream("cut", f"broke off: {event.message}")
 
     @property
     def _http(self) -> HttpLayer:
@@ -144,43 +144,44 @@ class ExchangeStream(SafeStream):
 
     # --- attempts ---
 
-    def _ask(self) -> CommandGenerator[None]:
-        """Asks until something is on its way, to an upstream or to the client."""
-        while not (yield from self.over()):
+    def _start_next(self) -> CommandGenerator[None]:
+        """Plans and starts attempts until something is on its way, to an upstream or to the client."""
+        while not (yield from self.is_over()):
             self.exchange.attempt = None
             yield NextAttemptHook(self.exchange)
-            if (yield from self.over()) or (yield from self._follow()):
+            if (yield from self.is_over()) or (yield from self._start_chosen()):
                 return
 
-    def _follow(self) -> CommandGenerator[bool]:
+    def _start_chosen(self) -> CommandGenerator[bool]:
         """Does what the addon chose; False if an attempt could not even be sent."""
         chosen = self.exchange.attempt
         if chosen is None or self.flow.response is not None:
             yield from self.respond()
             return True
-        most = human.parse_size(self.context.options.body_size_limit) or chosen.limits.answer
-        limit = min(most, chosen.limits.answer)
+        largest = chosen.limits.answer
+        limit = min(human.parse_size(self.context.options.body_size_limit) or largest, largest)
         attempt = self._attempt = RunningAttempt(chosen, self.exchange, next(_stream_ids), limit)
         attempt.start()
         yield hooks.HttpRequestHeadersHook(chosen.flow)
         yield hooks.HttpRequestHook(chosen.flow)
-        if (yield from self.over()):
+        if (yield from self.is_over()):
             return True
         if attempt.is_stopped:
-            return (yield from self._not_sent("bad_request", "was stopped in the proxy"))
+            return (yield from self._fail_unsent("bad_request", "was stopped in the proxy"))
         if chosen.flow.response is not None:
-            yield from self._answered_by_addon(attempt, chosen.flow.response)
+            yield from self._read_addon_response(attempt, chosen.flow.response)
             return True
         return (yield from self._send(attempt))
 
     def _send(self, attempt: RunningAttempt) -> CommandGenerator[bool]:
         server, error = yield from self._connect(attempt)
         attempt.upstream = server
-        if (yield from self.over()):
+        if (yield from self.is_over()):
             return True
         if server is None:
-            why = f"no connection for {attempt.record.limits.connect:g} s" if self._late else error
-            return (yield from self._not_sent("timeout" if self._late else "unreachable", f"is out of reach: {why}"))
+            why = f"no connection for {attempt.record.limits.connect:g} s" if self._connect_timed_out else error
+            kind: Kind = "timeout" if self._connect_timed_out else "unreachable"
+            return (yield from self._fail_unsent(kind, f"is out of reach: {why}"))
         attempt.flow.server_conn = server
         self._http.streams[attempt.stream_id] = self
         self.server_state = self.state_attempt_headers
@@ -189,19 +190,19 @@ class ExchangeStream(SafeStream):
         # mitmproxy does not use an HTTP/1 connection twice for an HTTP/2 client: it would stay open for nothing.
         request = attempt.on_the_wire(keep_alive=self.context.client.alpn != b"h2")
         body = request.raw_content
-        yield SendHttp(said.RequestHeaders(attempt.stream_id, request, end_stream=not body), server)
+        yield SendHttp(http_events.RequestHeaders(attempt.stream_id, request, end_stream=not body), server)
         if body:
-            yield SendHttp(said.RequestData(attempt.stream_id, body), server)
-        yield SendHttp(said.RequestEndOfMessage(attempt.stream_id), server)
+            yield SendHttp(http_events.RequestData(attempt.stream_id, body), server)
+        yield SendHttp(http_events.RequestEndOfMessage(attempt.stream_id), server)
         return True
 
     def _connect(self, attempt: RunningAttempt) -> CommandGenerator[tuple[connection.Server | None, str | None]]:
         for known in self._http.connections:
-            # mitmproxy keeps a connection that failed, to fail with it once more; forgiven, it is just a closed one.
+            # mitmproxy keeps a connection that failed, to fail with it again; without its error it is a closed one.
             if isinstance(known, connection.Server) and not known.connected:
                 known.error = None
         request = attempt.flow.request
-        self._late = False
+        self._connect_timed_out = False
         self._connecting = GetHttpConnection(
             (request.host, request.port), request.scheme == "https", self.flow.server_conn.via
         )
@@ -210,86 +211,86 @@ class ExchangeStream(SafeStream):
         self._connecting = None
         return server, error
 
-    def _answered_by_addon(self, attempt: RunningAttempt, response: http.Response) -> CommandGenerator[None]:
-        """An addon speaks for the upstream (server replay, map local): read like any other answer."""
-        story: list[said.HttpEvent] = [said.ResponseHeaders(attempt.stream_id, response)]
+    def _read_addon_response(self, attempt: RunningAttempt, response: http.Response) -> CommandGenerator[None]:
+        """An addon responds for the upstream (server replay, map local): read like any other response."""
+        response_events: list[http_events.HttpEvent] = [http_events.ResponseHeaders(attempt.stream_id, response)]
         if response.raw_content:
-            story.append(said.ResponseData(attempt.stream_id, response.raw_content))
-        story.append(said.ResponseEndOfMessage(attempt.stream_id))
+            response_events.append(http_events.ResponseData(attempt.stream_id, response.raw_content))
+        response_events.append(http_events.ResponseEndOfMessage(attempt.stream_id))
         self.server_state = self.state_attempt_headers
-        for event in story:
+        for event in response_events:
             if self._attempt is attempt:
                 yield from self.server_state(event)
 
-    # --- what the upstream says ---
+    # --- what the upstream sends ---
 
-    def state_attempt_headers(self, event: said.HttpEvent) -> CommandGenerator[None]:
-        assert isinstance(event, said.ResponseHeaders)
+    def state_attempt_headers(self, event: http_events.HttpEvent) -> CommandGenerator[None]:
+        """The head of the upstream's response: which of the two below reads the rest."""
+        assert isinstance(event, http_events.ResponseHeaders)
         attempt = self._in_progress
         attempt.flow.response = attempt.read_head(event.response)
         yield hooks.HttpResponseHeadersHook(attempt.flow)
-        if (yield from self.over()):
+        if (yield from self.is_over()):
             return
         response = attempt.flow.response
         if attempt.is_stopped:
-            yield from self._stopped()
+            yield from self._end_stopped()
         elif response.status_code < 200:
-            # mitmproxy's HTTP/1 client takes a 1xx for the whole answer.
-            yield from self._broken("server", f"answered {response.status_code}")
+            # mitmproxy's HTTP/1 client takes a 1xx for the whole response.
+            yield from self._fail_upstream("server", f"answered {response.status_code}")
         elif response.status_code >= 300:
-            self.server_state = self.state_attempt_refused
+            self.server_state = self.state_attempt_error
         else:
-            self.server_state = self.state_attempt_answer
+            self.server_state = self.state_attempt_response
             try:
-                attempt.open_answer(response.headers.get("content-encoding", ""))
+                attempt.open_response(response.headers.get("content-encoding", ""))
             except Undecodable as error:
-                yield from self._broken("server", f"answered in a form that was not asked for: {error}")
+                yield from self._fail_upstream("server", f"answered in a form that was not asked for: {error}")
 
-    def state_attempt_refused(self, event: said.HttpEvent) -> CommandGenerator[None]:
+    def state_attempt_error(self, event: http_events.HttpEvent) -> CommandGenerator[None]:
+        """The body of an error, as far as it is kept; then the next attempt."""
         attempt = self._in_progress
-        if isinstance(event, said.ResponseData):
+        if isinstance(event, http_events.ResponseData):
             attempt.receive(event.data)
-        elif isinstance(event, said.ResponseTrailers):
+        elif isinstance(event, http_events.ResponseTrailers):
             attempt.receive_trailers(event.trailers)
-        at_its_end = isinstance(event, said.ResponseEndOfMessage)
-        if at_its_end:
+        is_complete = isinstance(event, http_events.ResponseEndOfMessage)
+        if is_complete:
             attempt.upstream = None
-        if at_its_end or len(attempt.raw) >= MOST_OF_AN_ERROR:
+        if is_complete or len(attempt.raw) >= MAX_ERROR_BYTES:
             yield from self._try_next(attempt, outcome="refused")
 
-    def state_attempt_answer(self, event: said.HttpEvent) -> CommandGenerator[None]:
+    def state_attempt_response(self, event: http_events.HttpEvent) -> CommandGenerator[None]:
+        """The body of a response, converted as it comes."""
         attempt = self._in_progress
-        if isinstance(event, said.ResponseData):
+        if isinstance(event, http_events.ResponseData):
             if self.flow.error is not None or attempt.is_stopped:
-                yield from self._stopped()
+                yield from self._end_stopped()
                 return
             try:
                 attempt.receive(event.data)
             except TooLarge as error:
-                yield from self._broken("bad_request", f"sent {error}", 502)
+                yield from self._fail_upstream("bad_request", f"sent {error}", 502)
             except Undecodable as error:
-                yield from self._broken("server", f"sent what cannot be read: {error}")
+                yield from self._fail_upstream("server", f"sent what cannot be read: {error}")
             else:
                 if not write_coalescing.is_applied():
                     yield from self._convert()
-        elif isinstance(event, said.ResponseEndOfMessage):
+        elif isinstance(event, http_events.ResponseEndOfMessage):
             attempt.upstream = None
-            yield from self._complete(attempt)
-        elif isinstance(event, said.ResponseTrailers):
+            attempt.flush()
+            yield from self._convert()
+            if self._attempt is attempt:
+                yield from self._conclude(attempt, attempt.conversion.close())
+        elif isinstance(event, http_events.ResponseTrailers):
             attempt.receive_trailers(event.trailers)
 
-    def _complete(self, attempt: RunningAttempt) -> CommandGenerator[None]:
-        attempt.flush()
-        yield from self._convert()
-        if self._attempt is attempt:
-            yield from self._conclude(attempt, attempt.conversion.close())
-
     def _conclude(
-        self, attempt: RunningAttempt, last_words: list[bytes], error: str | None = None
+        self, attempt: RunningAttempt, last_chunks: list[bytes], error: str | None = None
     ) -> CommandGenerator[None]:
         """The upstream's response is over, by its own end or by a failure."""
-        if self.began or (attempt.conversion.stream and attempt.conversion.fault is None):
-            yield from self._end_stream(attempt, last_words, error)
+        if self.head_sent or (attempt.conversion.stream and attempt.conversion.fault is None):
+            yield from self._end_stream(attempt, last_chunks, error)
             return
         whole = attempt.conversion.whole()
         if attempt.conversion.fault is not None:
@@ -297,28 +298,28 @@ class ExchangeStream(SafeStream):
             return
         headers = response_headers.for_client(attempt.flow.response) | whole.headers
         yield from self._close(attempt, error)
-        if not (yield from self.over()):
+        if not (yield from self.is_over()):
             self.flow.response = http.Response.make(whole.status, attempt.mask(whole.body), headers)
             yield from self.respond()
 
     @property
     def has_unread(self) -> bool:
-        """Whether it wants to be told when the read is over."""
+        """Whether it has data that is converted when the read is over."""
         attempt = self._attempt
-        return attempt is not None and bool(attempt.unread) and self.server_state == self.state_attempt_answer
+        return attempt is not None and bool(attempt.unread) and self.server_state == self.state_attempt_response
 
     def _convert(self) -> CommandGenerator[None]:
         attempt = self._attempt
-        if attempt is None or self.server_state != self.state_attempt_answer:
+        if attempt is None or self.server_state != self.state_attempt_response:
             return
         if attempt.unread:
-            yield from self._tell(attempt, attempt.read())
+            yield from self._send_to_client(attempt, attempt.read())
         if attempt.conversion.failed and self._attempt is attempt:
             yield from self._conclude(attempt, [])
 
-    def _tell(self, attempt: RunningAttempt, chunks: list[bytes]) -> CommandGenerator[None]:
+    def _send_to_client(self, attempt: RunningAttempt, chunks: list[bytes]) -> CommandGenerator[None]:
         if attempt.conversion.stream:
-            yield from self.say(attempt.mask(b"".join(chunks)))
+            yield from self.write(attempt.mask(b"".join(chunks)))
 
     # --- how things end ---
 
@@ -335,22 +336,23 @@ class ExchangeStream(SafeStream):
         self._attempt = None
         yield DropStream(attempt.stream_id)
         if attempt.upstream is not None:
-            cancel = said.RequestProtocolError(attempt.stream_id, error or "read enough", said.ErrorCode.CANCEL)
+            reason = error or "read enough"
+            cancel = http_events.RequestProtocolError(attempt.stream_id, reason, http_events.ErrorCode.CANCEL)
             yield SendHttp(cancel, attempt.upstream)
         yield AttemptEndHook(self.exchange)
         yield hooks.HttpResponseHook(attempt.flow) if error is None else hooks.HttpErrorHook(attempt.flow)
 
     def _end_stream(self, attempt: RunningAttempt, chunks: list[bytes], error: str | None) -> CommandGenerator[None]:
-        """The end of the message goes out with the last words, before any hook.
+        """The end of the message goes out with the last chunks, before any hook.
 
         Codex leaves when it has read the last event, and takes its connection along if that was not yet the end.
         """
-        yield from self._tell(attempt, chunks)
+        yield from self._send_to_client(attempt, chunks)
         if self._attempt is not None and (yield from self.end_message()):
             yield from self._close(attempt, error)
             yield from self.finish()
 
-    def _not_sent(self, kind: Kind, what: str) -> CommandGenerator[bool]:
+    def _fail_unsent(self, kind: Kind, what: str) -> CommandGenerator[bool]:
         attempt = self._in_progress
         fault = attempt.fault(kind, what)
         attempt.conversion.fail(fault)
@@ -362,9 +364,9 @@ class ExchangeStream(SafeStream):
     ) -> CommandGenerator[None]:
         """The client has read nothing: what has failed here may be had elsewhere."""
         yield from self._close(attempt, error, outcome)
-        yield from self._ask()
+        yield from self._start_next()
 
-    def _broken(self, kind: Kind, what: str, status: int | None = None) -> CommandGenerator[None]:
+    def _fail_upstream(self, kind: Kind, what: str, status: int | None = None) -> CommandGenerator[None]:
         """The upstream fails: a clean end if the client has read something, another attempt if not."""
         attempt = self._in_progress
         fault = attempt.fault(kind, what, status)
@@ -372,14 +374,14 @@ class ExchangeStream(SafeStream):
         yield from self._convert()
         if self._attempt is not attempt:
             return
-        if self.server_state == self.state_attempt_refused:  # then its status says more than its end
+        if self.server_state == self.state_attempt_error:  # its status tells more than how it ended
             yield from self._try_next(attempt, fault.message, "refused")
         else:
             yield from self._conclude(attempt, attempt.conversion.fail(fault), fault.message)
 
     def _client_left(self, attempt: RunningAttempt) -> CommandGenerator[None]:
-        if self.began and not attempt.conversion.fail(Fault("cut", CLIENT_LEFT)):
-            yield from self._end_stream(attempt, [], None)  # it had all it wanted
+        if self.head_sent and not attempt.conversion.fail(Fault("cut", CLIENT_LEFT)):
+            yield from self._end_stream(attempt, [], None)  # it has read all of it
             return
         self.client_state = self.server_state = self.state_errored
         yield from self._close(attempt, CLIENT_LEFT, "client_left")
@@ -389,7 +391,7 @@ class ExchangeStream(SafeStream):
         if self._attempt is not None:
             yield from self._close(self._attempt, why, outcome)
 
-    def _stopped(self) -> CommandGenerator[None]:
-        """A user killed one of the two flows in mid-answer."""
-        if not (yield from self.over()):
-            yield from self._broken("bad_request", "was stopped in the proxy")
+    def _end_stopped(self) -> CommandGenerator[None]:
+        """A user killed one of the two flows while its response came."""
+        if not (yield from self.is_over()):
+            yield from self._fail_upstream("bad_request", "was stopped in the proxy")

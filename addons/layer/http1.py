@@ -2,11 +2,11 @@
 
 | what comes                            | mitmproxy                         | here     |
 |---------------------------------------|-----------------------------------|----------|
-| 100, 102, 103 before the answer       | takes it for the answer           | skipped  |
+| 100, 102, 103 before the response     | takes it for the response         | skipped  |
 | trailers, of HTTP/1 or HTTP/2         | crashes, and the other side waits | dropped  |
 | a head or a chunk's line without end  | keeps all that comes              | an error |
-| a head that breaks off                | tells and logs all of it          | is cut   |
-| an error of mitmproxy's own           | answers in HTML                   | in JSON  |
+| a head that breaks off                | reports and logs all of it        | is cut   |
+| an error of mitmproxy's own           | responds in HTML                  | in JSON  |
 """
 
 import h11
@@ -23,11 +23,11 @@ from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
 from addons.exchange.client_request import client_of
 from addons.layer import proxy_errors
 
-_LONGEST_HEAD = 1 << 18
+_MAX_HEAD_BYTES = 1 << 18
 """Bytes. Bodies pass as they come: what stays in a buffer is a head, a line or trailers that are not complete."""
 
-_ENDLESS = f"a head of more than {_LONGEST_HEAD} bytes"
-_LONGEST_EXCERPT = 200  # bytes of what is no answer
+_HEAD_TOO_LARGE = f"a head of more than {_MAX_HEAD_BYTES} bytes"
+_MAX_EXCERPT_BYTES = 200  # of what is no response
 
 
 class _Tolerant(_http1.Http1Connection):
@@ -35,7 +35,7 @@ class _Tolerant(_http1.Http1Connection):
 
     def read_body(self, event: events.Event) -> CommandGenerator[None]:
         if type(self.body_reader) is ChunkedReader:
-            self.body_reader = _Chunks()  # no part of the body was read yet
+            self.body_reader = _ChunksWithoutTrailers()  # no part of the body was read yet
         return self._give_up() if self._has_too_much(event) else super().read_body(event)
 
     def wait(self, event: events.Event) -> CommandGenerator[None]:
@@ -50,21 +50,23 @@ class _Tolerant(_http1.Http1Connection):
 
     def _has_too_much(self, event: events.Event) -> bool:
         """Of what came before."""
-        return isinstance(event, events.DataReceived) and len(self.buf) - len(event.data) > _LONGEST_HEAD
+        return isinstance(event, events.DataReceived) and len(self.buf) - len(event.data) > _MAX_HEAD_BYTES
 
     def _give_up(self) -> CommandGenerator[None]:
         _shorten(self.buf, 0)
         self.state = self.done
         yield commands.CloseConnection(self.conn)
         if self.stream_id is not None:
-            yield ReceiveHttp(self.ReceiveProtocolError(self.stream_id, _ENDLESS, self.ReceiveProtocolError.code))
+            yield ReceiveHttp(
+                self.ReceiveProtocolError(self.stream_id, _HEAD_TOO_LARGE, self.ReceiveProtocolError.code)
+            )
 
 
 def _nothing() -> CommandGenerator[None]:
     yield from ()
 
 
-class _Chunks(ChunkedReader):
+class _ChunksWithoutTrailers(ChunkedReader):
     def __call__(self, buf: h11._receivebuffer.ReceiveBuffer) -> h11.Data | h11.EndOfMessage | None:
         event = super().__call__(buf)
         return h11.EndOfMessage() if isinstance(event, h11.EndOfMessage) else event
@@ -75,7 +77,7 @@ class Http1Server(_Tolerant, _http1.Http1Server):
         if isinstance(event, events.ConnectionClosed):
             _shorten(self.buf, 0)  # mitmproxy would log it, and a head holds credentials
         elif self._has_too_much(event):
-            yield commands.SendData(self.conn, proxy_errors.serialized(431, _ENDLESS))
+            yield commands.SendData(self.conn, proxy_errors.serialized(431, _HEAD_TOO_LARGE))
             yield from self._give_up()
             return
         yield from super().read_headers(event)
@@ -96,7 +98,7 @@ class Http1Server(_Tolerant, _http1.Http1Server):
 class Http1Client(_Tolerant, _http1.Http1Client):
     def read_headers(self, event: events.ConnectionEvent) -> CommandGenerator[None]:
         if isinstance(event, events.ConnectionClosed):
-            _shorten(self.buf, _LONGEST_EXCERPT)
+            _shorten(self.buf, _MAX_EXCERPT_BYTES)
         elif self._has_too_much(event):
             yield from self._give_up()
             return
@@ -104,7 +106,7 @@ class Http1Client(_Tolerant, _http1.Http1Client):
             event = events.DataReceived(self.conn, b"")
 
     def _read_head(self, event: events.ConnectionEvent) -> CommandGenerator[bool]:
-        """True: the head was no answer yet."""
+        """True: the head was an interim response."""
         for command in super().read_headers(event):
             if isinstance(command, ReceiveHttp) and isinstance(command.event, http_events.ResponseHeaders):
                 status = command.event.response.status_code

@@ -1,7 +1,7 @@
-"""Whatever raises while a request is in our hands, its client reads an end.
+"""Whatever raises while a request is in our hands, its client gets an end.
 
 mitmproxy logs what its layers raise and goes on, and the client waits for ever. So all that happens to a stream happens
-within one boundary (`ExchangeStream._handle_event`), and what is said there needs nothing that may be broken: not the
+within one boundary (`ExchangeStream._handle_event`), and what is sent there needs nothing that may be broken: not the
 exchange, not its attempt.
 """
 
@@ -14,7 +14,7 @@ from mitmproxy import flow
 from mitmproxy.proxy import events
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import DropStream, SendHttp
-from mitmproxy.proxy.layers.http import _events as said
+from mitmproxy.proxy.layers.http import _events as http_events
 from mitmproxy.proxy.layers.http import _hooks as hooks
 
 from addons.exchange import error_response
@@ -26,53 +26,53 @@ from converters import errors
 
 logger = logging.getLogger(__name__)
 
-_WHAT = "the proxy failed at this request ({}); its log says where"
+_MESSAGE = "the proxy failed at this request ({}); its log says where"
 
 
 @dataclass
-class Surprise(events.Event):
+class UnexpectedError(events.Event):
     """Something raised that should not."""
 
     error: Exception
 
 
 class SafeStream(TimedStream):
-    def end_of_all(self, error: Exception) -> CommandGenerator[None]:
-        what = _WHAT.format(type(error).__name__)
-        # Not the error's words: they may quote what somebody asked.
+    def end_after_bug(self, error: Exception) -> CommandGenerator[None]:
+        what = _MESSAGE.format(type(error).__name__)
+        # Not the error's message: it may quote the request.
         logger.error("%s:\n%s", what, "".join(traceback.format_tb(error.__traceback__)))
         yield from self._end(what)
 
     def _end(self, what: str) -> CommandGenerator[None]:
-        last_words = self._last_words(what)
+        last_chunks = self._closing_events(what)
         self.client_state = self.server_state = self.state_errored
-        for event in last_words:
+        for event in last_chunks:
             yield SendHttp(event, self.context.client)
         yield from self._drop_attempt(what)
         if client := self.__dict__.get("flow"):
             client.error, client.live = flow.Error(what), False
-            yield from self._tell_end(errors.Fault("bad_request", what))
+            yield from self._end_failed_exchange(errors.Fault("bad_request", what))
             yield hooks.HttpErrorHook(client)
         yield DropStream(self.stream_id)
 
-    def _last_words(self, what: str) -> list[said.HttpEvent]:
-        """An error answer, or the end of a stream that has begun; nothing more where all was said."""
+    def _closing_events(self, what: str) -> list[http_events.HttpEvent]:
+        """An error response, or the end of a stream that has begun; nothing more where all was sent."""
         client = self.__dict__.get("flow")
         if client is None or self.server_state == self.state_stream_response_body:
-            return [said.ResponseProtocolError(self.stream_id, what, said.ErrorCode.KILL)]
+            return [http_events.ResponseProtocolError(self.stream_id, what, http_events.ErrorCode.KILL)]
         if self.server_state in (self.state_done, self.state_errored):
             return []
         reader = client_of(client.request)
-        if self.began:
+        if self.head_sent:
             data = errors.terminal_event(errors.Fault("bad_request", what), reader)
             self._sent += data
-            self._keep_what_was_sent()
-            return [said.ResponseData(self.stream_id, data), said.ResponseEndOfMessage(self.stream_id)]
+            self._keep_sent_body()
+            return [http_events.ResponseData(self.stream_id, data), http_events.ResponseEndOfMessage(self.stream_id)]
         client.response = error_response.refusal(errors.RequestError(what), reader, 500)
         return [
-            said.ResponseHeaders(self.stream_id, client.response),
-            said.ResponseData(self.stream_id, client.response.raw_content or b""),
-            said.ResponseEndOfMessage(self.stream_id),
+            http_events.ResponseHeaders(self.stream_id, client.response),
+            http_events.ResponseData(self.stream_id, client.response.raw_content or b""),
+            http_events.ResponseEndOfMessage(self.stream_id),
         ]
 
     def _drop_attempt(self, what: str) -> CommandGenerator[None]:
@@ -81,7 +81,7 @@ class SafeStream(TimedStream):
             return
         yield DropStream(attempt.stream_id)
         if attempt.upstream is not None:
-            cancel = said.RequestProtocolError(attempt.stream_id, what, said.ErrorCode.CANCEL)
+            cancel = http_events.RequestProtocolError(attempt.stream_id, what, http_events.ErrorCode.CANCEL)
             yield SendHttp(cancel, attempt.upstream)
         record = attempt.record
         record.flow.error, record.flow.live = flow.Error(what), False
@@ -90,7 +90,7 @@ class SafeStream(TimedStream):
         yield AttemptEndHook(attempt.exchange)
         yield hooks.HttpErrorHook(record.flow)
 
-    def _tell_end(self, fault: errors.Fault) -> CommandGenerator[None]:
+    def _end_failed_exchange(self, fault: errors.Fault) -> CommandGenerator[None]:
         exchange = self.__dict__.get("exchange")
         if exchange is not None and exchange.outcome is None:
             exchange.fault = fault

@@ -29,12 +29,12 @@ class _RunningResponse:
 _running: WeakKeyDictionary[http.HTTPFlow, _RunningResponse] = WeakKeyDictionary()
 
 
-def began(flow: http.HTTPFlow, body: bytearray) -> None:
+def start(flow: http.HTTPFlow, body: bytearray) -> None:
     """A response begins. The caller appends its bytes to `body`."""
     _running[flow] = _RunningResponse(body)
 
 
-def ended(flow: http.HTTPFlow) -> None:
+def stop(flow: http.HTTPFlow) -> None:
     """The response is complete, and in the flow."""
     _running.pop(flow, None)
 

@@ -1,7 +1,7 @@
 """A message's types are checked without leaving anything behind.
 
 mitmproxy checks each new message's fields one by one, and finds an optional field right by failing first. Each such
-failure leaves a traceback that refers to itself and, through the frames, to all that was at hand: whole answers, kept
+failure leaves a traceback that refers to itself and, through the frames, to all that was at hand: whole responses, kept
 until the garbage collector happens to come by.
 """
 

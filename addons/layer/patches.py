@@ -1,7 +1,7 @@
 """What of mitmproxy is ours from now on, and what must be there for that.
 
 The stream layer is required, and so is what keeps secrets and crashes out: without its names nothing is installed. What
-only makes things faster is left out where mitmproxy has changed, and the log says so.
+only makes things faster is left out where mitmproxy has changed, and the log has a warning.
 """
 
 import logging
@@ -91,8 +91,8 @@ def install() -> None:
     Raises:
         RuntimeError: this mitmproxy is not one whose internals we know.
     """
-    if misfit := _misfit(version.VERSION):
-        raise RuntimeError(misfit)
+    if incompatibility := _incompatibility(version.VERSION):
+        raise RuntimeError(incompatibility)
     for patch in _REQUIRED:
         patch.apply()
     for patch in (*_FASTER, _CHECKS) if __debug__ else _FASTER:
@@ -103,7 +103,7 @@ def install() -> None:
             patch.apply()
 
 
-def _misfit(found: str) -> str | None:
+def _incompatibility(found: str) -> str | None:
     wanted = next(dependency for dependency in dependencies.dependencies() if dependency.startswith("mitmproxy"))
     missing = dict.fromkeys(name for patch in _REQUIRED for name in patch.missing())
     if dependencies.fits(wanted, found) and not missing:
@@ -123,9 +123,9 @@ def _has(owner: Owner, name: str) -> bool:
     """As an attribute, or as one that its instances will have."""
     if hasattr(owner, name) or isinstance(owner, ModuleType):
         return hasattr(owner, name)
-    return any(name in get_annotations(base) for base in owner.__mro__) or name in _set_at_first(owner)
+    return any(name in get_annotations(base) for base in owner.__mro__) or name in _set_in_init(owner)
 
 
-def _set_at_first(owner: type) -> tuple[str, ...]:
+def _set_in_init(owner: type) -> tuple[str, ...]:
     code = getattr(owner.__init__, "__code__", None)  # type: ignore[misc]  # of the class itself
     return code.co_names if code else ()

@@ -1,7 +1,7 @@
 """A request's body is read no further than its limit, and the client reads why.
 
-mitmproxy answers in HTML and closes the connection, so that a client which still sends gets a reset in the answer's
-place. Here the answer goes out as soon as the size is known, from `content-length` or from what has come; what still
+mitmproxy responds in HTML and closes the connection, so that a client which still sends gets a reset instead. Here the
+response goes out as soon as the size is known, from `content-length` or from what has come; what still
 comes is read for a while and thrown away.
 """
 
@@ -13,7 +13,7 @@ from mitmproxy.net.http.http1 import expected_http_body_size
 from mitmproxy.proxy import commands
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import DropStream, SendHttp
-from mitmproxy.proxy.layers.http import _events as said
+from mitmproxy.proxy.layers.http import _events as http_events
 from mitmproxy.proxy.layers.http import _hooks as hooks
 from mitmproxy.utils import human
 
@@ -23,32 +23,32 @@ from addons.exchange.flow_metadata import WHOLE
 from addons.layer.credential_stream import CredentialStream
 from converters.errors import RequestError
 
-_LINGER = 30.0  # seconds for the client to stop
-UNREAD = 1 << 20
-"""Bytes of a request that an addon has answered at its head, or said nothing about: nobody will read them."""
+_LINGER_SECONDS = 30.0  # for the client to stop
+MAX_UNREAD_BYTES = 1 << 20
+"""Of a request that will not be forwarded: an addon has responded to its head, or none wants it."""
 
 
 class LimitedStream(CredentialStream):
     is_refused = False
-    """The client was answered in mid-request, and still sends."""
+    """The client has its response before its request was complete, and still sends."""
 
-    def state_wait_for_request_headers(self, event: said.RequestHeaders) -> CommandGenerator[None]:
-        waits = event.request.headers.pop("expect", "").lower() == "100-continue"
+    def state_wait_for_request_headers(self, event: http_events.RequestHeaders) -> CommandGenerator[None]:
+        expects_continue = event.request.headers.pop("expect", "").lower() == "100-continue"
         yield from super().state_wait_for_request_headers(event)
         is_read = self.client_state == self.state_consume_request_body
-        if is_read and not event.end_stream and _declared(self.flow) > self._limit():
+        if is_read and not event.end_stream and _declared_size(self.flow) > self._limit():
             yield from self._refuse()
-        elif waits and (is_read or self.client_state == self.state_stream_request_body):
-            # mitmproxy would say so before it is known whether the request is taken.
-            go_on = http.Response.make(100)
-            go_on.headers.clear()
-            yield SendHttp(said.ResponseHeaders(self.stream_id, go_on), self.context.client)
+        elif expects_continue and (is_read or self.client_state == self.state_stream_request_body):
+            # mitmproxy would send it before it is known whether the request is taken.
+            interim = http.Response.make(100)
+            interim.headers.clear()
+            yield SendHttp(http_events.ResponseHeaders(self.stream_id, interim), self.context.client)
 
     def check_body_size(self, request: bool) -> CommandGenerator[bool]:
         """mitmproxy would stream a body that grows beyond `stream_large_bodies`: then nobody could convert it, and
-        where an addon has answered already, that would raise."""
+        where an addon has responded already, that would raise."""
         size = len(self.request_body_buf)
-        if request and max(size, _declared(self.flow)) > self._limit():
+        if request and max(size, _declared_size(self.flow)) > self._limit():
             if size:  # else this is the head, and whose request it is will be known after its hook
                 yield from self._refuse()
             return bool(size)
@@ -56,14 +56,14 @@ class LimitedStream(CredentialStream):
             return False
         return (yield from super().check_body_size(request))
 
-    def refused_unread(self, error: RequestError) -> CommandGenerator[None]:
-        """What else there is to tell of a request that is refused before its body is here."""
+    def note_refused_unread(self, error: RequestError) -> CommandGenerator[None]:
+        """A subclass notes that a request was refused before its body was here."""
         yield from ()
 
     def _limit(self) -> float:
         """In bytes, as they come."""
         limits = [self.flow.metadata.get(WHOLE), human.parse_size(self.context.options.body_size_limit)]
-        limits += [UNREAD] if self.flow.response is not None else []
+        limits += [MAX_UNREAD_BYTES] if self.flow.response is not None else []
         return min((limit for limit in limits if limit is not None), default=math.inf)
 
     def _refuse(self) -> CommandGenerator[None]:
@@ -75,7 +75,7 @@ class LimitedStream(CredentialStream):
             most = f"{self._limit() / 2**20:g} MiB"
             error = RequestError(f"the request is larger than {most} (options request_limit and body_size_limit)")
             flow.response = error_response.refusal(error, client_of(flow.request), 413)
-            yield from self.refused_unread(error)
+            yield from self.note_refused_unread(error)
         flow.response.headers["connection"] = "close"
         flow.response.timestamp_start = time.time()
         yield hooks.HttpResponseHeadersHook(flow)
@@ -84,24 +84,24 @@ class LimitedStream(CredentialStream):
         yield from self.send_response()
         if self.server_state == self.state_done:
             flow.live = False
-            yield SendHttp(said.ResponseEndOfMessage(self.stream_id), self.context.client)
-            yield commands.RequestWakeup(_LINGER)
+            yield SendHttp(http_events.ResponseEndOfMessage(self.stream_id), self.context.client)
+            yield commands.RequestWakeup(_LINGER_SECONDS)
 
-    def state_refused(self, event: said.HttpEvent) -> CommandGenerator[None]:
-        if isinstance(event, said.RequestEndOfMessage):
+    def state_refused(self, event: http_events.HttpEvent) -> CommandGenerator[None]:
+        if isinstance(event, http_events.RequestEndOfMessage):
             self.is_refused, self.client_state = False, self.state_done
             yield DropStream(self.stream_id)
 
     def hang_up(self) -> CommandGenerator[None]:
-        """The client has had time enough to read the answer."""
+        """The client has had time enough to read the response."""
         self.is_refused, self.client_state = False, self.state_errored
-        end = said.ResponseProtocolError(self.stream_id, "the request was answered", said.ErrorCode.CANCEL)
+        end = http_events.ResponseProtocolError(self.stream_id, "the response was sent", http_events.ErrorCode.CANCEL)
         yield SendHttp(end, self.context.client)
         yield DropStream(self.stream_id)
 
 
-def _declared(flow: http.HTTPFlow) -> int:
-    """What `content-length` says; -1 if nothing that could be read."""
+def _declared_size(flow: http.HTTPFlow) -> int:
+    """The request's `content-length`; -1 if there is none that could be read."""
     try:
         size = expected_http_body_size(flow.request)
     except ValueError:

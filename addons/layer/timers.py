@@ -14,71 +14,71 @@ from converters.errors import Kind
 
 
 class TimedStream(ClientStream):
-    _attempt: RunningAttempt | None = None  # the one in progress
+    _attempt: RunningAttempt | None = None  # in progress
     _connecting: GetHttpConnection | None = None
-    _late = False  # connecting took too long
-    _alarm: commands.RequestWakeup | None = None  # the wake-up that counts: mitmproxy cannot call one off
-    _due = 0.0  # when it comes
+    _connect_timed_out = False  # connecting took too long
+    _wakeup: commands.RequestWakeup | None = None  # the wake-up that counts: mitmproxy cannot call one off
+    _wakeup_due = 0.0  # when it comes
 
     @abstractmethod
-    def _broken(self, kind: Kind, what: str, status: int | None = None) -> CommandGenerator[None]: ...
+    def _fail_upstream(self, kind: Kind, what: str, status: int | None = None) -> CommandGenerator[None]: ...
 
     @abstractmethod
-    def _tell(self, attempt: RunningAttempt, chunks: list[bytes]) -> CommandGenerator[None]: ...
+    def _send_to_client(self, attempt: RunningAttempt, chunks: list[bytes]) -> CommandGenerator[None]: ...
 
     def arm(self, attempt: RunningAttempt) -> CommandGenerator[None]:
         """Wakes us when a limit may be reached: bytes only note the time, what that means is seen then.
 
         To be called when a limit begins that may be nearer. At least once in `quiet`, since a wake-up that is on its
-        way keeps this stream in memory, and once in `idle`, which begins with a byte that nobody looks at.
+        way keeps this stream in memory, and once in `idle`, which begins with a byte that wakes nobody.
         """
         limits = (self.exchange.quiet, attempt.record.limits.idle or math.inf, self._quiet_left(), attempt.clock.left)
-        yield from self._wake_in(max(0.0, min(limits)))
+        yield from self._schedule_wakeup(max(0.0, min(limits)))
 
-    def _wake_in(self, seconds: float) -> CommandGenerator[None]:
+    def _schedule_wakeup(self, seconds: float) -> CommandGenerator[None]:
         due = time.monotonic() + seconds
-        if self._alarm is None or due < self._due:
-            self._due, self._alarm = due, commands.RequestWakeup(seconds)
-            yield self._alarm
+        if self._wakeup is None or due < self._wakeup_due:
+            self._wakeup_due, self._wakeup = due, commands.RequestWakeup(seconds)
+            yield self._wakeup
 
     def _quiet_left(self) -> float:
-        return self.spoke + self.exchange.quiet - time.monotonic() if self.began else math.inf
+        return self.last_write + self.exchange.quiet - time.monotonic() if self.head_sent else math.inf
 
     def _head_is_due(self) -> bool:
         """Whether the client would give up before it has read the head, if it still had to wait for content."""
         patience = self.exchange.head_patience
-        return patience is not None and time.monotonic() - self._began_at >= patience
+        return patience is not None and time.monotonic() - self._opened_at >= patience
 
     def woken(self, event: events.Wakeup) -> CommandGenerator[None]:
         attempt = self._attempt
-        if not self._counts(event) or attempt is None:
+        if not self._is_current(event) or attempt is None:
             return
         if attempt.clock.left <= 0:
-            yield from self._broken("timeout", attempt.clock.overdue)
+            yield from self._fail_upstream("timeout", attempt.clock.overdue)
             return
-        if not self.began and self._head_is_due():
-            yield from self._tell(attempt, attempt.conversion.commit())
+        if not self.head_sent and self._head_is_due():
+            yield from self._send_to_client(attempt, attempt.conversion.commit())
         if self._quiet_left() <= 0:
-            yield from self._tell(attempt, attempt.conversion.keepalive())
-            self.spoke = time.monotonic()  # also if there was nothing to say
+            yield from self._send_to_client(attempt, attempt.conversion.keepalive())
+            self.last_write = time.monotonic()  # also if there was nothing to send
         yield from self.arm(attempt)
 
     def woken_while_blocked(self, event: events.Wakeup) -> CommandGenerator[None]:
         """A hook may take its time; a connection may not, and mitmproxy knows no limit for it."""
         attempt = self._attempt
-        if not self._counts(event) or attempt is None:
+        if not self._is_current(event) or attempt is None:
             return
         if self._connecting is None:
-            yield from self._wake_in(self.exchange.quiet)
+            yield from self._schedule_wakeup(self.exchange.quiet)
         elif attempt.clock.left > 0:
             yield from self.arm(attempt)
         else:
-            self._late = True
+            self._connect_timed_out = True
             servers = self._http.waiting_for_establishment.items()
             yield from [commands.CloseConnection(server) for server, waiting in servers if self._connecting in waiting]
 
-    def _counts(self, event: events.Wakeup) -> bool:
-        if event.command is not self._alarm:
+    def _is_current(self, event: events.Wakeup) -> bool:
+        if event.command is not self._wakeup:
             return False
-        self._alarm = None
+        self._wakeup = None
         return True

@@ -13,17 +13,17 @@ from mitmproxy.proxy.layers.http import HttpLayer
 
 USES: dict[Any, tuple[str, ...]] = {HttpLayer: ("event_to_child", "streams")}
 
-_MOST_HELD = 1 << 14  # bytes: the first words of a large read are not to wait for its last
+_MAX_HELD_BYTES = 1 << 14  # the first output of a large read does not wait for its last
 
 _handle_event = HttpLayer._handle_event
 
 
 class ReadEnded(events.Event):
-    """Tells a stream that it has all that one read brought."""
+    """A stream has got all that one read brought."""
 
 
 def is_applied() -> bool:
-    """Whether streams are told when a read ends; else they convert each piece as it comes."""
+    """Whether streams get `ReadEnded`; else they convert each piece as it comes."""
     return HttpLayer._handle_event is handle_event
 
 
@@ -31,9 +31,9 @@ def handle_event(self: HttpLayer, event: events.Event) -> CommandGenerator[None]
     """`HttpLayer._handle_event`, with neighbouring writes to one connection joined."""
     held: list[commands.SendData] = []
     size = 0
-    for command in _whole_read(self, event):
+    for command in _commands_of_one_read(self, event):
         write = command if isinstance(command, commands.SendData) else None
-        if held and (write is None or write.connection is not held[0].connection or size > _MOST_HELD):
+        if held and (write is None or write.connection is not held[0].connection or size > _MAX_HELD_BYTES):
             yield _joined(held)
             held, size = [], 0
         if write is None:
@@ -45,7 +45,7 @@ def handle_event(self: HttpLayer, event: events.Event) -> CommandGenerator[None]
         yield _joined(held)
 
 
-def _whole_read(self: HttpLayer, event: events.Event) -> CommandGenerator[None]:
+def _commands_of_one_read(self: HttpLayer, event: events.Event) -> CommandGenerator[None]:
     """What the event leads to, and then its end.
 
     What raises leaves a connection in a state that nobody knows: its client reads all that came before, and does not

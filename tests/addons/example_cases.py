@@ -1,4 +1,4 @@
-"""Cases for tests, made of a few words."""
+"""Small cases for tests."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def case(
         route=RecordedRoute(provider="acme", protocol="chat", model="model-x", dialect={"think_tags": False}),
         upstream_headers={"content-type": "text/event-stream" if status == 200 else "application/json"},
     )
-    question = pretty(json.dumps(raw).encode())
+    client_request = pretty(json.dumps(raw).encode())
     answered = Text.of(body) if status is not None else None
-    return replace(Case(metadata, question, b"{}", answered, Text.of(b"")), upstream_request=b"{}").renewed()
+    return replace(Case(metadata, client_request, b"{}", answered, Text.of(b"")), upstream_request=b"{}").renewed()
 
 
 def flows_of(recorded: Case) -> tuple[http.HTTPFlow, http.HTTPFlow]:

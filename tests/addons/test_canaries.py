@@ -19,7 +19,7 @@ from tests.addons.proxy_under_test import CODEX, request_body
 KEY, PASS = "canary-key-0123456789", "canary/pass+0123456789"
 OURS = (KEY, PASS)
 """The proxy's: for the providers alone."""
-THEIRS = tuple(f"canary-{one}-0123456789" for one in ("client", "account", "cookie", "query", "other"))
+THEIRS = tuple(f"canary-{owner}-0123456789" for owner in ("client", "account", "cookie", "query", "other"))
 """The client's own."""
 CLIENT = {
     "originator": CODEX["originator"],
@@ -78,7 +78,7 @@ def found(text: object, canaries: tuple[str, ...] = (*OURS, *THEIRS)) -> list[st
     """The canaries in a text, or in whatever its text shows."""
     shown = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
     shown = shown.replace("\\/", "/")
-    return [f"{one}: ...{shown[max(0, shown.find(one) - 100) :][:200]}" for one in canaries if one in shown]
+    return [f"{canary}: ...{shown[max(0, shown.find(canary) - 100) :][:200]}" for canary in canaries if canary in shown]
 
 
 @pytest.fixture
@@ -99,27 +99,29 @@ async def test_nobody_finds_a_canary(tmp_path: Path, log: pytest.LogCaptureFixtu
     async with echo.serving() as port:
         (tmp_path / "routes.toml").write_text(routes(f"http://127.0.0.1:{port}"))
         async with live_proxy(f"http://127.0.0.1:{port}", tmp_path / "routes.toml", **settings) as proxy:
-            told = await exchanges(proxy)
+            responses = await exchanges(proxy)
             passed = await proxy.send("POST", f"/v1/files?api_key={THEIRS[3]}&x=1", b"", CLIENT)
             refused = await proxy.send("POST", "/v1/responses", b"no JSON", CLIENT)
-            live = [str(one.get_state()) + repr(one) + one.comment for one in proxy.flows]
+            live = [str(flow.get_state()) + repr(flow) + flow.comment for flow in proxy.flows]
             requests = list(echo.heads)
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 while proxy.master.addons.get("capture")._archive_worker.outstanding:
                     await asyncio.sleep(0.05)
             proxy.master.options.update(capture_all="")
-            for one in [*proxy.flows, *(one.copy() for one in proxy.flows[::7])]:
-                await proxy.replay(one)
-            again = [str(one.get_state()) for one in proxy.flows]
+            for flow in [*proxy.flows, *(flow.copy() for flow in proxy.flows[::7])]:
+                await proxy.replay(flow)
+            again = [str(flow.get_state()) for flow in proxy.flows]
             health = await proxy.send("GET", "/health", b"", CLIENT)
             shown = proxy.command("routes.show")
             proxy.command("capture.save", proxy.flows[:2], "chat/canary", "No canary is in it.")
             await asyncio.gather(*proxy.master.addons.get("capture").saving)
 
-    assert [one for name, answer in told.items() if not name.startswith("own-") for one in found(answer)] == []
-    assert [one for answer in told.values() for one in found(answer, OURS)] == []
+    assert [
+        canary for name, answer in responses.items() if not name.startswith("own-") for canary in found(answer)
+    ] == []
+    assert [canary for answer in responses.values() for canary in found(answer, OURS)] == []
     assert set(found_in(passed)) >= set(THEIRS), "what passes through passes as it is"
-    assert [one for one in found(refused)] == []
+    assert [canary for canary in found(refused)] == []
     for where in (
         *live,
         *again,
@@ -133,24 +135,26 @@ async def test_nobody_finds_a_canary(tmp_path: Path, log: pytest.LogCaptureFixtu
         assert found(where) == []
     check_wire(requests)
     check_wire(echo.heads)
-    assert not any("withheld" in one for one in echo.heads)
+    assert not any("withheld" in head for head in echo.heads)
     assert len(list(all_of_them.glob("*/*/case.toml"))) > len(ENDINGS)
 
 
 async def exchanges(proxy: LiveProxy) -> dict[str, bytes]:
     """What a client reads, by the model's name: streamed and whole."""
-    told = {}
+    responses = {}
     for provider in PROVIDERS:
         for ending in ENDINGS:
             for stream in (True, False) if ending == "ok" else (True,):
                 model = f"{provider}-{ending}"
                 body = request_body(model, stream=stream)
-                told[f"{model}-{stream}"] = await proxy.send("POST", f"/v1/responses?key={THEIRS[3]}", body, CLIENT)
-    return told
+                responses[f"{model}-{stream}"] = await proxy.send(
+                    "POST", f"/v1/responses?key={THEIRS[3]}", body, CLIENT
+                )
+    return responses
 
 
 def found_in(passed: bytes) -> list[str]:
-    return [one for one in THEIRS if one in passed.decode()]
+    return [canary for canary in THEIRS if canary in passed.decode()]
 
 
 def check_wire(heads: list[str]) -> None:
@@ -180,8 +184,8 @@ async def test_a_name_that_somebody_chose_writes_no_line_of_its_own(
             for name in names:
                 body = json.dumps({**json.loads(request_body(name)), "tools": tools}).encode()
                 await proxy.send("POST", "/v1/responses", body, CLIENT)
-            comments = [one.comment for one in proxy.flows]
-    ours = [one.getMessage() for one in log.records if "script" in one.name or one.name.startswith("addons")]
-    assert any("forged" in one for one in ours) and any("title" in one for one in ours)
-    assert [one for one in (*ours, *comments) if not one.isprintable() or len(one) > 2500] == []
-    assert [one for one in proxy.flows if isinstance(one, http.HTTPFlow) and one.metadata.get(SIDE)]
+            comments = [flow.comment for flow in proxy.flows]
+    ours = [line.getMessage() for line in log.records if "script" in line.name or line.name.startswith("addons")]
+    assert any("forged" in line for line in ours) and any("title" in line for line in ours)
+    assert [line for line in (*ours, *comments) if not line.isprintable() or len(line) > 2500] == []
+    assert [flow for flow in proxy.flows if isinstance(flow, http.HTTPFlow) and flow.metadata.get(SIDE)]

@@ -1,4 +1,4 @@
-"""A client meets recorded answers, with no upstream at all."""
+"""A client gets recorded responses, with no upstream at all."""
 
 import logging
 from collections.abc import AsyncIterator, Iterator
@@ -26,7 +26,7 @@ class Replaying:
         script = load_script(str(SCRIPT))
         assert script is not None
         self.addons = list(script.addons)
-        (self.replay,) = [one for one in self.addons if type(one).__name__ == "Replay"]
+        (self.replay,) = [addon for addon in self.addons if type(addon).__name__ == "Replay"]
         context.master.addons.add(Proxyserver(), *self.addons)
 
     def __getattr__(self, hook: str) -> object:
@@ -63,23 +63,23 @@ async def replaying(plain: None, tmp_path: Path) -> AsyncIterator[Replaying]:
         replaying.replay.done()
 
 
-async def test_a_known_question_is_asked_of_its_case_converted_along_its_route(replaying: Replaying) -> None:
+async def test_a_known_request_is_served_by_its_case_converted_along_its_route(replaying: Replaying) -> None:
     attempt = replaying.post(request_body()).flow("upstream")
     assert (attempt.request.host, attempt.request.path) == ("127.0.0.1", "/chat%2Fhello/chat/completions")
     assert attempt.comment.endswith("acme model-x")
     assert attempt.metadata["transcodex.route"].count('"think_tags":false') == 1
 
 
-async def test_a_question_that_nobody_recorded_is_told_with_the_nearest(
+async def test_a_request_that_nobody_recorded_is_reported_with_the_nearest(
     replaying: Replaying, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
     harness = replaying.post(request_body(input="hi there"))
-    told = HttpMessage(harness.to_client)
-    assert (told.status, told.error["code"]) == (400, "invalid_prompt")
-    assert "chat/hello" in told.error["message"]
-    assert "+user: hi there" in told.error["message"]
-    assert told.error["message"] in caplog.text
+    response = HttpMessage(harness.to_client)
+    assert (response.status, response.error["code"]) == (400, "invalid_prompt")
+    assert "chat/hello" in response.error["message"]
+    assert "+user: hi there" in response.error["message"]
+    assert response.error["message"] in caplog.text
 
 
 async def test_who_was_out_of_reach_is_so_again(replaying: Replaying) -> None:

@@ -28,7 +28,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.name != "mitmproxy.proxy.server"]
 
 
-def test_a_question_for_a_routed_model_is_converted_there_and_back(proxy_under_test: ProxyUnderTest) -> None:
+def test_a_request_for_a_routed_model_is_converted_there_and_back(proxy_under_test: ProxyUnderTest) -> None:
     harness = proxy_under_test.post(request_body())
     sent = HttpMessage(harness.to_upstream[ACME])
     assert sent.first == "POST /v1/chat/completions HTTP/1.1"
@@ -44,8 +44,8 @@ def test_where_it_went_and_what_was_lost_is_in_the_flow_and_in_the_log(
 ) -> None:
     caplog.set_level(logging.INFO)
     harness = proxy_under_test.post(request_body(tools=[{"type": "web_search"}]))
-    (said,) = lines(caplog)
-    assert ": m-1 -> acme m-1 (chat), lost: tools[0]" in said
+    (line,) = lines(caplog)
+    assert ": m-1 -> acme m-1 (chat), lost: tools[0]" in line
     harness.upstream_sends(HELLO)
     assert ": m-1 -> acme m-1 (chat), " in harness.flow("client").comment
     assert "lost tools[0]: web_search" in harness.flow("client").comment
@@ -63,7 +63,7 @@ def test_a_model_that_nobody_knows_passes_through_untouched(
 
 
 @pytest.mark.parametrize(
-    ("model", "says"),
+    ("model", "message"),
     [
         ("claude-opus-4-1", "set ANTHROPIC_API_KEY (for anthropic)"),
         ("openrouter/x", "no API key: set OPENROUTER_API_KEY (for openrouter) where the proxy runs"),
@@ -71,10 +71,10 @@ def test_a_model_that_nobody_knows_passes_through_untouched(
     ],
 )
 def test_a_model_of_a_known_provider_without_a_key_is_refused_and_not_handed_to_the_target(
-    proxy_under_test: ProxyUnderTest, model: str, says: str
+    proxy_under_test: ProxyUnderTest, model: str, message: str
 ) -> None:
     proxy_under_test.set(routes="")
-    assert says in proxy_under_test.response_to(request_body(model)).error["message"]
+    assert message in proxy_under_test.response_to(request_body(model)).error["message"]
 
 
 def test_a_listed_model_that_the_routes_leave_out_does_not_go_to_the_target(
@@ -100,15 +100,15 @@ def test_what_is_the_targets_own_passes_with_the_clients_credentials(
 
 def test_nothing_passes_where_the_user_says_never(proxy_under_test: ProxyUnderTest) -> None:
     proxy_under_test.set(pass_through="never")
-    told = proxy_under_test.response_to(request_body("unheard-of"))
-    assert (told.status, told.error["code"]) == (400, "invalid_prompt")
-    assert "pass_through" in told.error["message"]
+    response = proxy_under_test.response_to(request_body("unheard-of"))
+    assert (response.status, response.error["code"]) == (400, "invalid_prompt")
+    assert "pass_through" in response.error["message"]
     harness = proxy_under_test.get("/v1/files")
     assert harness.to_upstream == {}
     assert list(proxy_under_test.post(request_body()).to_upstream) == [ACME], "what is routed is"
 
 
-def test_anything_that_is_no_question_passes_through(proxy_under_test: ProxyUnderTest) -> None:
+def test_anything_that_is_no_model_request_passes_through(proxy_under_test: ProxyUnderTest) -> None:
     for path in ("/v1/embeddings", "/v1/responses/resp_1/cancel"):
         harness = LayerHarness(proxy_under_test)
         harness.client_sends(raw_request("POST", path, b'{"input":"hi"}'))
@@ -124,7 +124,7 @@ def test_anything_that_is_no_question_passes_through(proxy_under_test: ProxyUnde
         ("PUT", "/v1/responses"),
     ],
 )
-def test_what_is_no_question_of_a_model_that_is_served_here_is_refused(
+def test_what_is_no_request_of_a_model_that_is_served_here_is_refused(
     proxy_under_test: ProxyUnderTest, method: str, path: str
 ) -> None:
     for model, goes in (("m-1", []), ("claude-opus-5", []), ("unheard-of", [TARGET])):
@@ -176,7 +176,7 @@ SPELLED = (
         *SPELLED,
     ],
 )
-def test_a_question_is_known_by_its_path(proxy_under_test: ProxyUnderTest, path: str) -> None:
+def test_a_request_is_known_by_its_path(proxy_under_test: ProxyUnderTest, path: str) -> None:
     assert list(proxy_under_test.post(request_body(), path=path).to_upstream) == [ACME]
 
 
@@ -184,14 +184,14 @@ def test_a_route_whose_key_is_missing_says_which_to_set(
     proxy_under_test: ProxyUnderTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ACME_KEY")
-    told = proxy_under_test.response_to(request_body())
-    assert told.status == 400
-    assert told.error["code"] == "invalid_prompt"
-    assert "ACME_KEY (for acme)" in told.error["message"]
+    response = proxy_under_test.response_to(request_body())
+    assert response.status == 400
+    assert response.error["code"] == "invalid_prompt"
+    assert "ACME_KEY (for acme)" in response.error["message"]
 
 
 @pytest.mark.parametrize(
-    ("body", "says"),
+    ("body", "message"),
     [
         (b"{", "not JSON"),
         (b"", "not JSON"),
@@ -208,21 +208,21 @@ def test_a_route_whose_key_is_missing_says_which_to_set(
     ids=lambda value: value[:60] if isinstance(value, bytes) else None,
 )
 @pytest.mark.parametrize("headers", [CODEX, {}])
-def test_a_body_that_is_no_question_is_told_in_json(
-    proxy_under_test: ProxyUnderTest, body: bytes, says: str, headers: dict[str, str]
+def test_a_body_that_is_no_request_is_reported_in_json(
+    proxy_under_test: ProxyUnderTest, body: bytes, message: str, headers: dict[str, str]
 ) -> None:
-    told = proxy_under_test.response_to(body, headers)
-    assert (told.status, told.headers["content-type"]) == (400, "application/json")
-    assert says in told.error["message"]
+    response = proxy_under_test.response_to(body, headers)
+    assert (response.status, response.headers["content-type"]) == (400, "application/json")
+    assert message in response.error["message"]
 
 
 def test_a_compaction_is_answered_by_one_body(proxy_under_test: ProxyUnderTest) -> None:
     harness = proxy_under_test.post(request_body(stream=False), path="/v1/responses/compact")
     assert HttpMessage(harness.to_upstream[ACME]).first == "POST /v1/chat/completions HTTP/1.1"
     harness.upstream_sends(HELLO)
-    told = HttpMessage(harness.to_client)
-    assert (told.status, told.headers["content-type"]) == (200, "application/json")
-    assert "compaction" in [item["type"] for item in told.json["output"]]
+    response = HttpMessage(harness.to_client)
+    assert (response.status, response.headers["content-type"]) == (200, "application/json")
+    assert "compaction" in [item["type"] for item in response.json["output"]]
 
 
 def deep(levels: int) -> dict[str, object]:
@@ -244,7 +244,7 @@ def deep(levels: int) -> dict[str, object]:
     ids=["part", "item", "260 levels", "800 levels", "large number"],
 )
 @pytest.mark.parametrize("model", ["m-1", "own-1"])
-def test_a_question_that_is_hard_to_convert_never_goes_to_the_target(
+def test_a_request_that_is_hard_to_convert_never_goes_to_the_target(
     proxy_under_test: ProxyUnderTest, model: str, fields: dict[str, object]
 ) -> None:
     assert TARGET not in proxy_under_test.post(request_body(model, **fields)).to_upstream
@@ -253,12 +253,12 @@ def test_a_question_that_is_hard_to_convert_never_goes_to_the_target(
 # --- what is no stream, and what is cut ---
 
 
-def test_a_client_that_asks_for_no_stream_gets_one_body(proxy_under_test: ProxyUnderTest) -> None:
+def test_a_client_that_wants_no_stream_gets_one_body(proxy_under_test: ProxyUnderTest) -> None:
     harness = proxy_under_test.post(request_body(stream=False), {})
     harness.upstream_sends(HELLO)
-    told = HttpMessage(harness.to_client)
-    assert told.json["status"] == "completed"
-    assert told.json["output"][-1]["content"][0]["text"] == "Hello"
+    response = HttpMessage(harness.to_client)
+    assert response.json["status"] == "completed"
+    assert response.json["output"][-1]["content"][0]["text"] == "Hello"
 
 
 def test_a_kept_connection_that_went_stale_is_tried_once_more_and_only_once(proxy_under_test: ProxyUnderTest) -> None:
@@ -299,7 +299,7 @@ def test_thinking_that_the_upstream_refuses_is_left_out_in_a_second_try(proxy_un
     assert HttpMessage(harness.to_client).error["code"] == "invalid_encrypted_content", "and no third try"
 
 
-def test_a_refusal_for_another_reason_is_told_at_once(proxy_under_test: ProxyUnderTest) -> None:
+def test_a_refusal_for_another_reason_is_reported_at_once(proxy_under_test: ProxyUnderTest) -> None:
     harness = proxy_under_test.post(request_body("own-gpt", input=THREAD))
     harness.upstream_sends(refusal(400, b'{"error":{"message":"bad tools"}}'), THEIRS)
     assert HttpMessage(harness.to_client).error["message"] == "bad tools"
@@ -332,7 +332,7 @@ def chunked(body: bytes) -> bytes:
 @pytest.mark.parametrize(
     "raw", [raw_request("POST", "/v1/responses", LARGE), chunked(LARGE)], ids=["length", "chunked"]
 )
-def test_a_large_question_is_converted_though_large_bodies_are_streamed(
+def test_a_large_request_is_converted_though_large_bodies_are_streamed(
     proxy_under_test: ProxyUnderTest, raw: bytes
 ) -> None:
     harness = LayerHarness(proxy_under_test, set_options={"stream_large_bodies": "1m"})
@@ -351,7 +351,7 @@ def test_other_large_bodies_are_streamed_as_the_user_wants(proxy_under_test: Pro
 
 @pytest.mark.parametrize("status", [400, 413], ids=["codex", "other"])
 @pytest.mark.parametrize("form", ["length", "chunked"])
-def test_mitmproxys_own_limit_of_bodies_holds_for_questions(
+def test_mitmproxys_own_limit_of_bodies_holds_for_requests(
     proxy_under_test: ProxyUnderTest, form: str, status: int
 ) -> None:
     """Codex tries a 413 again."""
@@ -364,9 +364,9 @@ def test_mitmproxys_own_limit_of_bodies_holds_for_questions(
     for at in range(0, len(raw), 64_000):
         harness.client_sends(raw[at : at + 64_000])
     assert harness.to_upstream == {}
-    told = HttpMessage(harness.to_client)
-    assert told.status == status
-    assert b"body_size_limit" in told.body
+    response = HttpMessage(harness.to_client)
+    assert response.status == status
+    assert b"body_size_limit" in response.body
 
 
 # --- the routes file ---
@@ -378,13 +378,13 @@ def test_an_edit_holds_for_the_next_request(proxy_under_test: ProxyUnderTest) ->
     assert list(proxy_under_test.post(request_body()).to_upstream) == [7]
 
 
-def test_a_bad_edit_is_told_with_its_place_and_changes_nothing(
+def test_a_bad_edit_is_reported_with_its_place_and_changes_nothing(
     proxy_under_test: ProxyUnderTest, caplog: pytest.LogCaptureFixture
 ) -> None:
     proxy_under_test.path.write_text(ROUTES.replace('protocol = "chat"', 'protocol = "chatt"'))
     assert list(proxy_under_test.post(request_body()).to_upstream) == [ACME]
-    (said,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
-    assert "providers.acme.protocol" in said
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert "providers.acme.protocol" in line
 
 
 def test_bad_routes_in_the_option_are_an_options_error_with_the_place(
@@ -419,8 +419,8 @@ def test_the_commands_can_be_typed(proxy_under_test: ProxyUnderTest) -> None:
 
 def test_another_file_can_be_checked_before_it_is_used(proxy_under_test: ProxyUnderTest, tmp_path: Path) -> None:
     (tmp_path / "new.toml").write_text("[[routes]]\nmodels = 'x'\nproviders = 'nobody'")
-    told = proxy_under_test.context.master.commands.execute(f"routes.check {tmp_path / 'new.toml'}")
-    assert "routes[0].providers[0]" in told[0]
+    response = proxy_under_test.context.master.commands.execute(f"routes.check {tmp_path / 'new.toml'}")
+    assert "routes[0].providers[0]" in response[0]
 
 
 def test_no_flow_holds_a_credential(proxy_under_test: ProxyUnderTest) -> None:
@@ -432,7 +432,7 @@ def test_no_flow_holds_a_credential(proxy_under_test: ProxyUnderTest) -> None:
     assert HttpMessage(harness.to_upstream[ACME]).headers["authorization"] == f"Bearer {KEY}"
 
 
-def test_a_question_is_converted_though_an_addon_would_stream_it(proxy_under_test: ProxyUnderTest) -> None:
+def test_a_request_is_converted_though_an_addon_would_stream_it(proxy_under_test: ProxyUnderTest) -> None:
     class Streaming:
         def requestheaders(self, flow: http.HTTPFlow) -> None:
             flow.request.stream = True

@@ -24,12 +24,12 @@ THEIRS = ProviderEndpoint(Upstream("theirs", "responses", "model-x", ResponsesDi
 ACME = ProviderEndpoint(Upstream("acme", "chat", "model-x", ChatDialect()), "http://acme:1/v1", "none")
 
 
-class Asked:
+class RequestSender:
     def __init__(self, context: taddons.context) -> None:
         self.context = context
 
     def __call__(self, choose: Choose, headers: dict[str, str] = CODEX, **options: int) -> LayerHarness:
-        """A harness whose client has asked, with a chooser of the test."""
+        """A harness whose client has sent a request, with a chooser of the test."""
         exchanges = Exchanges(choose)
         self.context.master.addons.add(Proxyserver(), ExchangeLayer(), exchanges)
         self.context.options.update(**options)
@@ -39,31 +39,31 @@ class Asked:
 
 
 @pytest.fixture
-def asked() -> Iterator[Asked]:
+def send_request() -> Iterator[RequestSender]:
     plain = internals.HttpStream
     with taddons.context() as context:
-        yield Asked(context)
+        yield RequestSender(context)
     internals.HttpStream = plain  # type: ignore[misc]
 
 
-def test_the_chosen_upstream_is_asked_and_its_answer_converted(asked: Asked) -> None:
-    harness = asked(lambda request, asked: [ACME])
+def test_the_chosen_upstream_gets_the_request_and_its_response_converted(send_request: RequestSender) -> None:
+    harness = send_request(lambda request, client_request: [ACME])
     assert HttpMessage(harness.to_upstream[1]).json["model"] == "model-x"
     harness.upstream_sends(HELLO)
     assert b'"text":"Hello"' in harness.to_client
 
 
-def test_without_a_choice_the_question_passes_as_it_is(asked: Asked) -> None:
-    harness = asked(lambda request, asked: [])
+def test_without_a_choice_the_request_passes_as_it_is(send_request: RequestSender) -> None:
+    harness = send_request(lambda request, client_request: [])
     assert HttpMessage(harness.to_upstream[TARGET]).body == request_body()
 
 
-def test_who_has_nobody_says_why_and_the_client_reads_it(asked: Asked) -> None:
-    def refuse(request: http.Request, asked: ClientRequest) -> list[ProviderEndpoint]:
-        raise RequestError(f"nobody for {asked.model}")
+def test_a_chooser_without_endpoint_says_why_and_the_client_reads_it(send_request: RequestSender) -> None:
+    def refuse(request: http.Request, client_request: ClientRequest) -> list[ProviderEndpoint]:
+        raise RequestError(f"nobody for {client_request.model}")
 
-    told = HttpMessage(asked(refuse).to_client)
-    assert (told.status, told.error["message"]) == (400, "nobody for m-1")
+    response = HttpMessage(send_request(refuse).to_client)
+    assert (response.status, response.error["message"]) == (400, "nobody for m-1")
 
 
 # --- limits ---
@@ -83,18 +83,18 @@ def pour(harness: LayerHarness, piece: bytes, count: int) -> int:
 
 
 @PROTOCOLS
-def test_an_event_without_end_is_cut_off(asked: Asked, endpoint: ProviderEndpoint) -> None:
-    harness = asked(lambda request, asked: [endpoint], event_limit=1)
+def test_an_event_without_end_is_cut_off(send_request: RequestSender, endpoint: ProviderEndpoint) -> None:
+    harness = send_request(lambda request, client_request: [endpoint], event_limit=1)
     harness.upstream_sends(STREAM + chunk(b"data: "))
     assert pour(harness, b"x" * 65536, 40) <= 18
-    told = HttpMessage(harness.to_client)
-    assert told.status == 200 and b'"code":"invalid_prompt"' in told.body
-    assert b"more than 1 MiB (option event_limit)" in told.body
+    response = HttpMessage(harness.to_client)
+    assert (response.status, response.error["code"]) == (400, "invalid_prompt")
+    assert "more than 1 MiB (option event_limit)" in response.error["message"]
     assert harness.streams == []
 
 
-def test_json_without_end_is_cut_off(asked: Asked) -> None:
-    harness = asked(lambda request, asked: [ACME], event_limit=1)
+def test_json_without_end_is_cut_off(send_request: RequestSender) -> None:
+    harness = send_request(lambda request, client_request: [ACME], event_limit=1)
     harness.upstream_sends(STREAM + chunk(b'{"x": "'))
     assert pour(harness, b"x" * 65536, 40) <= 18
     assert b"an answer that is no stream of more than 1 MiB" in harness.to_client
@@ -102,8 +102,10 @@ def test_json_without_end_is_cut_off(asked: Asked) -> None:
 
 @PROTOCOLS
 @pytest.mark.parametrize("begun", [False, True])
-def test_an_answer_without_end_is_cut_off(asked: Asked, endpoint: ProviderEndpoint, begun: bool) -> None:
-    harness = asked(lambda request, asked: [endpoint], answer_limit=1)
+def test_a_response_without_end_is_cut_off(
+    send_request: RequestSender, endpoint: ProviderEndpoint, begun: bool
+) -> None:
+    harness = send_request(lambda request, client_request: [endpoint], answer_limit=1)
     harness.upstream_sends(STREAM + (chunk(HELLO_SO_FAR) if begun else b""))
     words = HELLO_SO_FAR if begun else b": ping\n\n"
     assert pour(harness, words * (65536 // len(words)), 40) <= 18
@@ -113,16 +115,16 @@ def test_an_answer_without_end_is_cut_off(asked: Asked, endpoint: ProviderEndpoi
     assert harness.streams == []
 
 
-def test_an_answer_that_was_packed_is_measured_as_it_is_read(asked: Asked) -> None:
-    harness = asked(lambda request, asked: [ACME], answer_limit=1)
+def test_a_response_that_was_packed_is_measured_as_it_is_read(send_request: RequestSender) -> None:
+    harness = send_request(lambda request, client_request: [ACME], answer_limit=1)
     packed = gzip.compress(b": ping\n\n" * 1_000_000)
     head = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(packed)
     harness.upstream_sends(head + packed)
     assert b"more than 1 MiB (options answer_limit and body_size_limit)" in harness.to_client
 
 
-def test_a_question_is_read_to_its_limit(asked: Asked) -> None:
-    harness = asked(lambda request, asked: [ACME], request_limit=1)
+def test_a_request_is_read_to_its_limit(send_request: RequestSender) -> None:
+    harness = send_request(lambda request, client_request: [ACME], request_limit=1)
     harness.upstream_sends(HELLO)
     before = harness.to_client
     harness.client_sends(b"POST /v1/responses HTTP/1.1\r\nhost: proxy\r\ncontent-length: 500000000\r\n\r\n")
@@ -137,40 +139,40 @@ PROMPT = "what nobody else may read"
 @pytest.mark.parametrize(
     ("headers", "status", "code"), [(CODEX, 400, "invalid_prompt"), ({}, 500, "invalid_request_error")]
 )
-def test_whatever_fails_the_question_goes_nowhere_and_nobody_reads_it(
-    asked: Asked,
+def test_whatever_fails_the_request_goes_nowhere_and_nobody_reads_it(
+    send_request: RequestSender,
     error: type[Exception],
     headers: dict[str, str],
     status: int,
     code: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def fail(request: http.Request, asked: ClientRequest) -> list[ProviderEndpoint]:
+    def fail(request: http.Request, client_request: ClientRequest) -> list[ProviderEndpoint]:
         raise error(PROMPT)
 
     with caplog.at_level(logging.DEBUG):
-        harness = asked(fail, headers)
-    told = HttpMessage(harness.to_client)
+        harness = send_request(fail, headers)
+    response = HttpMessage(harness.to_client)
     assert harness.to_upstream == {}
-    assert (told.status, told.error["code"]) == (status, code)
-    assert f"{error.__name__} in test_addon.py:" in told.error["message"]
+    assert (response.status, response.error["code"]) == (status, code)
+    assert f"{error.__name__} in test_addon.py:" in response.error["message"]
     assert PROMPT not in harness.to_client.decode()
     assert PROMPT not in caplog.text
     assert error.__name__ in caplog.text
 
 
-def test_a_version_that_is_no_number_changes_nothing(asked: Asked) -> None:
+def test_a_version_that_is_no_number_changes_nothing(send_request: RequestSender) -> None:
     agent = {"user-agent": f"codex_exec/{'9' * 5000}.1.2", "originator": "codex_exec"}
-    assert list(asked(lambda request, asked: [ACME], agent).to_upstream) == [1]
+    assert list(send_request(lambda request, client_request: [ACME], agent).to_upstream) == [1]
 
 
 @pytest.mark.parametrize("options", [{"request_limit": 0}, {"request_limit": -1}, {"pass_through": "maybe"}])
 def test_an_option_that_means_nothing_is_refused_and_the_old_one_stays(
-    asked: Asked, options: dict[str, object]
+    send_request: RequestSender, options: dict[str, object]
 ) -> None:
-    asked(lambda request, asked: [ACME])
+    send_request(lambda request, client_request: [ACME])
     for name, value in options.items():
-        before = getattr(asked.context.options, name)
+        before = getattr(send_request.context.options, name)
         with pytest.raises(exceptions.OptionsError, match=name):
-            asked.context.options.update(**{name: value})
-        assert getattr(asked.context.options, name) == before
+            send_request.context.options.update(**{name: value})
+        assert getattr(send_request.context.options, name) == before

@@ -3,7 +3,7 @@
 import pytest
 from mitmproxy.test import tutils
 
-from addons.exchange.client_request import asks_a_model, client_of, is_below_responses, wants_compaction
+from addons.exchange.client_request import client_of, is_below_responses, is_model_request, wants_compaction
 
 
 @pytest.mark.parametrize(
@@ -16,9 +16,9 @@ from addons.exchange.client_request import asks_a_model, client_of, is_below_res
         (b"POST", b"/v1/files", False, False),
     ],
 )
-def test_two_endpoints_ask_a_model(method: bytes, path: bytes, *, asks: bool, below: bool) -> None:
+def test_two_paths_are_for_a_model(method: bytes, path: bytes, *, asks: bool, below: bool) -> None:
     request = tutils.treq(method=method, path=path)
-    assert (asks_a_model(request), is_below_responses(request)) == (asks, below)
+    assert (is_model_request(request), is_below_responses(request)) == (asks, below)
 
 
 def test_one_of_them_wants_a_compaction() -> None:

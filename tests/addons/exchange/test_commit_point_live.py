@@ -1,4 +1,4 @@
-"""Real sockets: what fails before content is tried again, and an addon of a user's own is told what came of it."""
+"""Real sockets: what fails before content is tried again, and an addon of a user's own gets the outcomes."""
 
 import asyncio
 import re
@@ -60,7 +60,7 @@ class OnceMore:
 
 
 @asynccontextmanager
-async def asked(tmp_path: Path, *answers: bytes) -> AsyncIterator[tuple[HttpMessage, list[str]]]:
+async def exchange_with(tmp_path: Path, *answers: bytes) -> AsyncIterator[tuple[HttpMessage, list[str]]]:
     """What a client reads of a proxy whose upstream answers so, and what came of each attempt."""
     upstream, routes = Scripted(*answers), tmp_path / "routes.toml"
     async with upstream.serving() as port:
@@ -75,8 +75,8 @@ async def asked(tmp_path: Path, *answers: bytes) -> AsyncIterator[tuple[HttpMess
             script = load_script(str(ONE_LINE))
             assert script is not None
             proxy.master.addons.add(*script.addons)  # type: ignore[no-untyped-call]
-            told = await proxy.send("POST", "/v1/responses", request_body(), {})
-            yield HttpMessage(told), [str(flow.metadata.get("transcodex.outcome")) for flow in proxy.flows[1:]]
+            response = await proxy.send("POST", "/v1/responses", request_body(), {})
+            yield HttpMessage(response), [str(flow.metadata.get("transcodex.outcome")) for flow in proxy.flows[1:]]
 
 
 @pytest.mark.parametrize(
@@ -92,10 +92,10 @@ async def asked(tmp_path: Path, *answers: bytes) -> AsyncIterator[tuple[HttpMess
 async def test_what_fails_before_content_is_tried_again(
     failing: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with asked(tmp_path, failing, whole(HELLO)) as (told, outcomes):
-        assert told.status == 200
-        assert told.body.count(b"event: response.created") == told.body.count(b"event: response.completed") == 1
-        assert b"Hello" in told.body and b"response.failed" not in told.body
+    async with exchange_with(tmp_path, failing, whole(HELLO)) as (response, outcomes):
+        assert response.status == 200
+        assert response.body.count(b"event: response.created") == response.body.count(b"event: response.completed") == 1
+        assert b"Hello" in response.body and b"response.failed" not in response.body
         assert outcomes == ["failed", "answered"]
         (line,) = capsys.readouterr().out.splitlines()
         assert re.fullmatch(r"m-1 -> acme: answered in \d+\.\d s, 0 tokens", line)
@@ -103,6 +103,6 @@ async def test_what_fails_before_content_is_tried_again(
 
 async def test_after_content_it_is_an_end_of_the_stream(tmp_path: Path) -> None:
     words = b'data: {"id":"1","choices":[{"index":0,"delta":{"content":"Hel"}}]}\n\n'
-    async with asked(tmp_path, CHUNKED + chunk(words)) as (told, outcomes):
-        assert (told.status, told.body.count(b"event: response.failed")) == (200, 1)
+    async with exchange_with(tmp_path, CHUNKED + chunk(words)) as (response, outcomes):
+        assert (response.status, response.body.count(b"event: response.failed")) == (200, 1)
         assert outcomes == ["failed"]

@@ -19,7 +19,7 @@ def test_two_exchanges_of_one_flow_are_two() -> None:
     assert len({Exchange(flow), Exchange(flow)}) == 2
 
 
-def test_before_anybody_was_asked_there_is_little_to_say() -> None:
+def test_before_any_attempt_most_is_empty() -> None:
     exchange = Exchange(tflow.tflow())
     assert (exchange.model, exchange.provider_name, exchange.status, exchange.usage) == ("", "", None, None)
     assert exchange.last_attempt is None and not exchange.losses

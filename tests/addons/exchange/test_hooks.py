@@ -41,7 +41,7 @@ def test_mitmproxy_knows_them_by_name() -> None:
     assert [hooks.all_hooks[name] for name in names] == [NextAttemptHook, AttemptEndHook, ExchangeEndHook]
 
 
-def test_a_converted_answer_says_all_there_is(proxy_under_test: ProxyUnderTest, listening: Listening) -> None:
+def test_a_converted_response_says_all_there_is(proxy_under_test: ProxyUnderTest, listening: Listening) -> None:
     ends: list[Exchange] = []
     listening.exchange_end = ends.append  # type: ignore[method-assign]
     harness = proxy_under_test.post(request_body(tools=[{"type": "web_search"}]))
@@ -65,7 +65,7 @@ RESPONSES_DELTA = b'data: {"type":"response.output_text.delta","delta":"x"}\n\n'
 
 
 @pytest.mark.parametrize(
-    ("said", "outcome", "kind"),
+    ("chunks", "outcome", "kind"),
     [
         ((RESPONSES_END,), "answered", None),
         ((RESPONSES_DELTA, RESPONSES_FAILED), "failed", "server"),
@@ -73,11 +73,11 @@ RESPONSES_DELTA = b'data: {"type":"response.output_text.delta","delta":"x"}\n\n'
         ((RESPONSES_DELTA,), "failed", "cut"),
     ],
 )
-def test_a_relayed_answer_says_the_same(
-    proxy_under_test: ProxyUnderTest, listening: Listening, said: tuple[bytes, ...], outcome: str, kind: str | None
+def test_a_relayed_response_says_the_same(
+    proxy_under_test: ProxyUnderTest, listening: Listening, chunks: tuple[bytes, ...], outcome: str, kind: str | None
 ) -> None:
     harness = proxy_under_test.post(request_body("own-1"))
-    harness.upstream_sends(chunked_response(*said), THEIRS)
+    harness.upstream_sends(chunked_response(*chunks), THEIRS)
     assert listening.attempts == [("theirs", "own-1", outcome, kind, 200)]
     assert [end[1:3] for end in listening.exchanges] == [(outcome, kind)]
     assert harness.flow("client").marked == harness.flow("upstream").marked == (":x:" if kind else "")
@@ -91,7 +91,9 @@ def test_a_refusal_is_one_of_the_attempt_and_a_failure_of_the_exchange(
     assert listening.exchanges == [("m-1", "failed", "rate_limited", 429)]
 
 
-def test_what_asks_nobody_has_an_end_without_attempts(proxy_under_test: ProxyUnderTest, listening: Listening) -> None:
+def test_what_makes_no_attempt_has_an_end_without_attempts(
+    proxy_under_test: ProxyUnderTest, listening: Listening
+) -> None:
     proxy_under_test.post(b'{"model": "m-1", "input": 7}')
     proxy_under_test.post(b"no JSON")
     assert listening.attempts == []

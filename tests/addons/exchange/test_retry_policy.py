@@ -34,7 +34,7 @@ def after(exchange: Exchange, fault: Fault = CUT) -> Plan | None:
     return SameEndpoint().after(exchange, exchange.attempts[-1], fault)
 
 
-def test_the_first_endpoint_is_asked_first() -> None:
+def test_the_first_endpoint_is_tried_first() -> None:
     assert SameEndpoint().first(tried()) == Plan(FIRST)
 
 
@@ -52,7 +52,7 @@ def test_what_no_second_try_mends_ends_the_exchange(fault: Fault) -> None:
     assert after(tried(), fault) is None
 
 
-def test_who_blames_earlier_reasoning_is_asked_without() -> None:
+def test_who_blames_earlier_reasoning_gets_a_request_without() -> None:
     exchange = tried(answered=True)
     exchange.attempts[0].conversion.blames_reasoning = True  # type: ignore[misc]
     assert after(exchange, Fault("bad_request", "no signature", 400)) == Plan(FIRST, reasoning_stripped=True)

@@ -1,4 +1,4 @@
-"""What a provider is sent for a question, and what the client is told when it fails."""
+"""What a provider is sent for a request, and what the client reads when it fails."""
 
 import gzip
 import json
@@ -43,11 +43,11 @@ def raw_deflate(data: bytes) -> bytes:
 @pytest.mark.parametrize(
     "headers", [{"originator": "codex-tui"}, {"x-codex-window-id": "t:0"}, {"X-Codex-Turn-Metadata": "{}"}]
 )
-def test_codex_is_known_by_its_headers_and_told_400_for_what_it_would_retry(
+def test_codex_is_known_by_its_headers_and_gets_400_for_what_it_would_retry(
     proxy_under_test: ProxyUnderTest, headers: dict[str, str]
 ) -> None:
-    told = proxy_under_test.response_to(request_body(), {**headers, "content-encoding": "lzma"})
-    assert (told.status, told.error["code"]) == (400, "invalid_prompt")
+    response = proxy_under_test.response_to(request_body(), {**headers, "content-encoding": "lzma"})
+    assert (response.status, response.error["code"]) == (400, "invalid_prompt")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_codex_is_known_by_its_headers_and_told_400_for_what_it_would_retry(
         ("codex_exec/0.120.0", "*/*", 400),
     ],
 )
-def test_an_older_codex_that_wants_a_stream_is_told_within_one(
+def test_an_older_codex_that_wants_a_stream_gets_its_error_within_one(
     proxy_under_test: ProxyUnderTest, user_agent: str, accept: str, status: int
 ) -> None:
     headers = {**CODEX, "user-agent": user_agent, "accept": accept}
@@ -81,7 +81,7 @@ def test_an_older_codex_that_wants_a_stream_is_told_within_one(
         ("GZIP", gzip.compress),
     ],
 )
-def test_a_question_is_read_in_every_encoding_and_sent_in_none(
+def test_a_request_is_read_in_every_encoding_and_sent_in_none(
     proxy_under_test: ProxyUnderTest, encoding: str, encode: object
 ) -> None:
     assert callable(encode)
@@ -91,7 +91,7 @@ def test_a_question_is_read_in_every_encoding_and_sent_in_none(
 
 
 @pytest.mark.parametrize(
-    ("encoding", "body", "status", "says"),
+    ("encoding", "body", "status", "message"),
     [
         ("lzma", b"x", 415, "unknown content encoding"),
         ("gzip", b"no gzip at all", 400, "not valid gzip"),
@@ -100,13 +100,13 @@ def test_a_question_is_read_in_every_encoding_and_sent_in_none(
         ("", request_body(input="x" * (2 << 20)), 413, "larger than"),
     ],
 )
-def test_a_body_that_cannot_be_read_is_told_as_http_calls_it(
-    proxy_under_test: ProxyUnderTest, encoding: str, body: bytes, status: int, says: str
+def test_a_body_that_cannot_be_read_is_reported_as_http_calls_it(
+    proxy_under_test: ProxyUnderTest, encoding: str, body: bytes, status: int, message: str
 ) -> None:
     proxy_under_test.set(request_limit=1)
-    told = proxy_under_test.response_to(body, {"content-encoding": encoding})
-    assert (told.status, told.headers["content-type"]) == (status, "application/json")
-    assert says in told.error["message"]
+    response = proxy_under_test.response_to(body, {"content-encoding": encoding})
+    assert (response.status, response.headers["content-type"]) == (status, "application/json")
+    assert message in response.error["message"]
     assert proxy_under_test.response_to(body, CODEX | {"content-encoding": encoding}).status == 400
 
 
@@ -168,7 +168,7 @@ def test_an_attempt_shows_no_key_while_the_wire_has_it(proxy_under_test: ProxyUn
 SEALED = [{"type": "reasoning", "summary": [], "encrypted_content": "tcx1.chat.e30"}]
 
 
-def test_a_passing_question_with_seals_of_ours_becomes_an_attempt_without_them(
+def test_a_passing_request_with_seals_of_ours_becomes_an_attempt_without_them(
     proxy_under_test: ProxyUnderTest,
 ) -> None:
     hi = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}
@@ -180,12 +180,12 @@ def test_a_passing_question_with_seals_of_ours_becomes_an_attempt_without_them(
     assert "own-secret" not in str([flow.get_state() for flow in harness.flows])
 
 
-def test_a_target_without_a_version_in_its_paths_is_asked_without_one(proxy_under_test: ProxyUnderTest) -> None:
+def test_a_target_without_a_version_in_its_paths_gets_requests_without_one(proxy_under_test: ProxyUnderTest) -> None:
     harness = proxy_under_test.post(request_body("gpt-nobody", input=SEALED), path="/responses")
     assert HttpMessage(harness.to_upstream[TARGET]).first.startswith("POST /responses ")
 
 
-# --- what the client is told ---
+# --- what the client reads ---
 
 
 @pytest.mark.parametrize(
@@ -200,17 +200,17 @@ def test_a_target_without_a_version_in_its_paths_is_asked_without_one(proxy_unde
         (407, 400, 502),
     ],
 )
-def test_a_refusal_is_told_to_each_client_in_its_way(
+def test_a_refusal_is_reported_to_each_client_in_its_way(
     proxy_under_test: ProxyUnderTest, status: int, codex: int, other: int
 ) -> None:
     body = b'{"error":{"message":"no such model"}}' if status == 404 else b'{"error":{"message":"sorry"}}'
     for headers, expected in ((CODEX, codex), (CURIOUS, other)):
         harness = proxy_under_test.post(request_body(), headers)
         harness.upstream_sends(refusal(status, body))
-        told = HttpMessage(harness.to_client)
-        assert (told.status, told.headers["content-type"]) == (expected, "application/json")
-        assert f"acme answered {status}" in told.error["message"]
-        assert ("retry-after" in told.headers) == (expected in (429, 502, 503))
+        response = HttpMessage(harness.to_client)
+        assert (response.status, response.headers["content-type"]) == (expected, "application/json")
+        assert f"acme answered {status}" in response.error["message"]
+        assert ("retry-after" in response.headers) == (expected in (429, 502, 503))
 
 
 def test_how_long_to_wait_is_handed_on(proxy_under_test: ProxyUnderTest) -> None:
@@ -227,27 +227,31 @@ def test_a_compressed_refusal_is_read(proxy_under_test: ProxyUnderTest) -> None:
     assert "say please" in HttpMessage(harness.to_client).error["message"]
 
 
-def test_a_refusal_in_a_broken_encoding_is_told_by_its_status(proxy_under_test: ProxyUnderTest) -> None:
+def test_a_refusal_in_a_broken_encoding_is_reported_by_its_status(proxy_under_test: ProxyUnderTest) -> None:
     harness = proxy_under_test.post(request_body())
     harness.upstream_sends(b"HTTP/1.1 429 No\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\nxyz")
-    told = HttpMessage(harness.to_client)
-    assert told.status == 429
-    assert "acme answered 429" in told.error["message"]
+    response = HttpMessage(harness.to_client)
+    assert response.status == 429
+    assert "acme answered 429" in response.error["message"]
 
 
 def test_a_responses_providers_refusal_is_handed_on_as_it_is(proxy_under_test: ProxyUnderTest) -> None:
     harness = proxy_under_test.post(request_body("own-1"))
     harness.upstream_sends(refusal(429, b'{"error":{"code":"slow_down"}}'), THEIRS)
-    told = HttpMessage(harness.to_client)
-    assert (told.status, told.headers["retry-after"], told.body) == (429, "7", b'{"error":{"code":"slow_down"}}')
+    response = HttpMessage(harness.to_client)
+    assert (response.status, response.headers["retry-after"], response.body) == (
+        429,
+        "7",
+        b'{"error":{"code":"slow_down"}}',
+    )
 
 
 @pytest.mark.parametrize("headers", [CODEX, CURIOUS])
 def test_a_provider_out_of_reach_is_named(proxy_under_test: ProxyUnderTest, headers: dict[str, str]) -> None:
     harness = proxy_under_test.post(request_body(), headers, refused=[ACME])
-    told = HttpMessage(harness.to_client)
-    assert told.status == 502
-    assert "acme is out of reach" in told.error["message"]
+    response = HttpMessage(harness.to_client)
+    assert response.status == 502
+    assert "acme is out of reach" in response.error["message"]
 
 
 @pytest.mark.parametrize(("headers", "status"), [(CODEX, 408), (CURIOUS, 504)])
@@ -257,9 +261,9 @@ def test_a_provider_that_says_nothing_in_time_is_named(
     proxy_under_test.routes(ROUTES.replace('key_env = ["ACME_KEY"]', 'key_env = ["ACME_KEY"]\nfirst_byte = 0.000001'))
     harness = proxy_under_test.post(request_body(), headers)
     harness.fire_timers()
-    told = HttpMessage(harness.to_client)
-    assert told.status == status
-    assert "acme sent nothing" in told.error["message"]
+    response = HttpMessage(harness.to_client)
+    assert response.status == status
+    assert "acme sent nothing" in response.error["message"]
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "zstd", "deflate, gzip"])
@@ -285,7 +289,7 @@ def test_no_more_of_a_refusal_is_decoded_than_anybody_reads(
     assert sum(read) <= content_encoding._LARGEST_PIECE, "once is enough"
 
 
-def test_an_answer_that_is_cut_after_its_first_words_ends_as_failed(proxy_under_test: ProxyUnderTest) -> None:
+def test_a_response_that_is_cut_after_its_first_words_ends_as_failed(proxy_under_test: ProxyUnderTest) -> None:
     harness = proxy_under_test.post(request_body())
     harness.upstream_sends(
         b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n"

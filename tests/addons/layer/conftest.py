@@ -13,5 +13,5 @@ def installed() -> Iterator[None]:
     plain = {name: getattr(internals, name) for name in REPLACED}
     layer.install()
     yield
-    for name, one in plain.items():
-        setattr(internals, name, one)
+    for name, original in plain.items():
+        setattr(internals, name, original)

@@ -15,7 +15,7 @@ def test_one_limit_runs_after_the_other() -> None:
     assert clock.left == pytest.approx(10, abs=1)
     clock.connected()
     assert clock.left == pytest.approx(100, abs=1)
-    clock.heard()
+    clock.received()
     assert clock.left == pytest.approx(50, abs=1)
 
 
@@ -23,11 +23,11 @@ def test_no_limit_is_never_reached() -> None:
     clock = running()
     assert clock.left == math.inf
     clock.connected()
-    clock.heard()
+    clock.received()
     assert clock.left == math.inf
 
 
-def test_progress_is_asked_of_who_has_heard_the_question() -> None:
+def test_progress_is_expected_of_who_has_got_the_request() -> None:
     clock = running(progress=0.0)
     assert clock.left == math.inf
     clock.connected()

@@ -29,7 +29,7 @@ def test_the_client_reads_the_converted_chunks() -> None:
     assert not any(line.startswith(b"content-length") for line in lines)
 
 
-def test_nothing_is_sent_for_nothing_said() -> None:
+def test_nothing_is_sent_without_content() -> None:
     harness = harness_after_first_chunk(ScriptedAddon(attempt()))
     before = harness.to_client
     harness.upstream_sends(chunk(b"-"))
@@ -44,7 +44,7 @@ def test_the_head_waits_for_the_first_words() -> None:
     assert harness.to_client.endswith(chunk(b"ONE"))
 
 
-def test_an_empty_answer_is_what_the_end_says() -> None:
+def test_an_empty_response_is_what_the_end_says() -> None:
     harness = harness_after_request(ScriptedAddon(attempt()))
     harness.upstream_sends(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
     assert body(harness.to_client) == chunk(b"END") + END
@@ -66,7 +66,7 @@ def test_an_http10_client_gets_no_chunks() -> None:
     assert "close client" in harness.log
 
 
-def test_a_client_that_asked_for_no_stream_gets_a_whole_answer() -> None:
+def test_a_client_that_wants_no_stream_gets_a_whole_response() -> None:
     harness = harness_after_request(ScriptedAddon(attempt(), answer=lambda: UppercaseConverter(stream=False)))
     harness.upstream_sends(OK + chunk(b"one"))
     assert harness.to_client == b""
@@ -77,7 +77,7 @@ def test_a_client_that_asked_for_no_stream_gets_a_whole_answer() -> None:
     assert harness.log[-4:] == ["attempt response", "client responseheaders", "exchange_end", "client response"]
 
 
-def test_the_addon_may_answer_the_client_itself() -> None:
+def test_the_addon_may_respond_to_the_client_itself() -> None:
     harness = harness_after_request(ScriptedAddon(attempt(), http.Response.make(503, b"later", {"retry-after": "5"})))
     harness.upstream_sends(refusal())
     assert harness.to_client.startswith(b"HTTP/1.1 503")
@@ -85,7 +85,7 @@ def test_the_addon_may_answer_the_client_itself() -> None:
     assert harness.hooks("client") == ["requestheaders", "request", "responseheaders", "response"]
 
 
-def test_the_addon_may_answer_without_any_attempt() -> None:
+def test_the_addon_may_respond_without_any_attempt() -> None:
     harness = harness_after_request(ScriptedAddon(http.Response.make(400, b"no such model")))
     assert harness.to_client.startswith(b"HTTP/1.1 400")
     assert harness.hooks("attempt") == []

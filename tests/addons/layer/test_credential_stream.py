@@ -75,7 +75,7 @@ def test_what_passes_through_and_repeats_a_secret_shows_it_to_the_client_alone(e
     assert LONG not in str(flow.get_state()) and LONG.encode() not in curious.seen
 
 
-def test_an_answer_that_an_addon_changes_is_told_as_changed() -> None:
+def test_a_response_that_an_addon_changes_is_reported_as_changed() -> None:
     class Changing(Curious):
         def response(self, flow: http.HTTPFlow) -> None:
             assert flow.response

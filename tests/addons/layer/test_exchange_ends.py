@@ -50,7 +50,7 @@ def test_an_attempt_that_a_person_stops_fails_the_exchange() -> None:
     assert [outcome for outcome, _ in addon.ends] == ["killed", "failed"]
 
 
-def test_a_break_in_mid_answer_is_told_once_on_each_side() -> None:
+def test_a_break_within_a_response_is_reported_once_on_each_side() -> None:
     addon = ScriptedAddon(attempt())
     harness = harness_after_first_chunk(addon)
     harness.upstream_closes()

@@ -75,7 +75,7 @@ def test_both_connections_serve_the_next_exchange() -> None:
     assert harness.to_client.endswith(chunk(b"TWO") + chunk(b"END") + END)
 
 
-def test_a_compressed_answer_is_read_and_kept_as_it_came() -> None:
+def test_a_compressed_response_is_read_and_kept_as_it_came() -> None:
     packed = gzip.compress(b"one")
     harness = harness_after_request(ScriptedAddon(attempt()))
     harness.upstream_sends(
@@ -87,7 +87,7 @@ def test_a_compressed_answer_is_read_and_kept_as_it_came() -> None:
 
 
 @pytest.mark.parametrize("encoding", [b"rot13", b"gzip"])
-def test_an_answer_that_cannot_be_decoded_leads_to_the_next_attempt(encoding: bytes) -> None:
+def test_a_response_that_cannot_be_decoded_leads_to_the_next_attempt(encoding: bytes) -> None:
     addon = ScriptedAddon(attempt(1), attempt(2))
     harness = harness_after_request(addon)
     harness.upstream_sends(b"HTTP/1.1 200 OK\r\ncontent-encoding: %s\r\ncontent-length: 100\r\n\r\nplain" % encoding)
@@ -133,7 +133,7 @@ def test_headers_of_one_hop_stay_behind() -> None:
     assert not any(name in head for name in (b"transfer-encoding", b"expect", b"connection"))
 
 
-def test_an_addon_may_answer_in_the_upstreams_place() -> None:
+def test_an_addon_may_respond_in_the_upstreams_place() -> None:
     addon = EditingAddon(attempt())
     addon.reply = http.Response.make(200, b"one")
     harness = harness_after_request(addon)
@@ -225,7 +225,7 @@ class Breaking(ScriptedAddon):
         super().next_attempt(exchange)
 
 
-def test_silence_after_an_attempt_is_told_as_what_failed() -> None:
+def test_silence_after_an_attempt_is_reported_as_what_failed() -> None:
     harness = harness_after_request(Breaking(attempt()), refused=[1])
     assert harness.to_upstream == {}
     assert harness.to_client.startswith(b"HTTP/1.1 502")
@@ -237,7 +237,7 @@ class Answering(ScriptedAddon):
         flow.response = http.Response.make(200, b"mine")
 
 
-def test_a_request_that_an_addon_has_answered_is_not_asked_about() -> None:
+def test_a_request_that_an_addon_has_answered_calls_no_hook() -> None:
     harness = harness_after_request(Answering(attempt()))
     assert harness.to_client.endswith(b"mine")
     assert "next_attempt" not in harness.log

@@ -1,4 +1,4 @@
-"""Hooks reach those who have them, and nobody else is asked."""
+"""Hooks reach those who have them, and cost nothing elsewhere."""
 
 from collections.abc import Iterator
 
@@ -17,17 +17,17 @@ class Deaf:
 class Counts:
     def __init__(self, name: str, error: Exception | None = None) -> None:
         self.name, self.error = name, error
-        self.heard = 0
+        self.calls = 0
 
     def request(self, _: object) -> None:
-        self.heard += 1
+        self.calls += 1
         if self.error:
             raise self.error
 
 
 class Slow(Counts):
     async def request(self, _: object) -> None:  # type: ignore[override]
-        self.heard += 1
+        self.calls += 1
 
 
 class Holds:
@@ -46,7 +46,7 @@ async def test_all_that_have_a_hook_hear_it(manager: addonmanager.AddonManager) 
     first, inner, slow = Counts("first"), Counts("inner"), Slow("slow")
     manager.add(first, Deaf(), Holds("outer", Holds("middle", inner)), slow)
     await manager.handle_lifecycle(HttpRequestHook(tflow.tflow()))
-    assert (first.heard, inner.heard, slow.heard) == (1, 1, 1)
+    assert (first.calls, inner.calls, slow.calls) == (1, 1, 1)
 
 
 async def test_one_that_breaks_keeps_the_others_from_nothing(
@@ -55,7 +55,7 @@ async def test_one_that_breaks_keeps_the_others_from_nothing(
     broken, last = Counts("broken", ValueError("oops")), Counts("last")
     manager.add(broken, last)
     await manager.trigger_event(HttpRequestHook(tflow.tflow()))
-    assert (broken.heard, last.heard) == (1, 1)
+    assert (broken.calls, last.calls) == (1, 1)
     assert "Addon error: oops" in caplog.text
 
 
@@ -63,7 +63,7 @@ async def test_one_that_halts_is_the_last(manager: addonmanager.AddonManager) ->
     halts, last = Counts("halts", exceptions.AddonHalt()), Counts("last")
     manager.add(halts, last)
     await manager.trigger_event(HttpRequestHook(tflow.tflow()))
-    assert (halts.heard, last.heard) == (1, 0)
+    assert (halts.calls, last.calls) == (1, 0)
 
 
 async def test_one_that_comes_later_is_found(manager: addonmanager.AddonManager) -> None:
@@ -73,4 +73,4 @@ async def test_one_that_comes_later_is_found(manager: addonmanager.AddonManager)
     manager.add(outer)
     held.append(late)
     await manager.trigger_event(HttpRequestHook(tflow.tflow()))
-    assert late.heard == 1
+    assert late.calls == 1

@@ -26,7 +26,7 @@ from tests.addons.layer_harness import (
 
 QUIET = "the proxy failed at this request (ZeroDivisionError); its log says where"
 
-WORDS = "what somebody asked"
+PRIVATE = "what somebody asked"
 
 
 class Broken(UppercaseConverter):
@@ -38,7 +38,7 @@ class Broken(UppercaseConverter):
 
     def _maybe(self, where: str) -> None:
         if where == self.where:
-            raise ZeroDivisionError(WORDS)
+            raise ZeroDivisionError(PRIVATE)
 
     def feed(self, data: bytes) -> list[bytes]:
         self._maybe("feed again" if self.received else "feed")
@@ -84,10 +84,10 @@ def test_a_stream_that_has_begun_gets_one_terminal_event(where: str, play: Calla
     harness = LayerHarness(ScriptedAddon(attempt(), answer=lambda: Broken(where), quiet=0.0))
     harness.client_sends()
     play(harness)
-    said = body(harness.to_client)
-    assert said.startswith(chunk(b"ONE")) and said.endswith(END)
-    assert said.count(b"event: response.failed") == 1
-    assert QUIET.encode() in said
+    response = body(harness.to_client)
+    assert response.startswith(chunk(b"ONE")) and response.endswith(END)
+    assert response.count(b"event: response.failed") == 1
+    assert QUIET.encode() in response
     assert harness.hooks("client")[-1] == harness.hooks("attempt")[-1] == "error"
     assert b"response.failed" in (harness.flow("client").response.raw_content or b"")  # type: ignore[union-attr]
     assert harness.streams == []
@@ -113,7 +113,7 @@ def test_the_connection_serves_the_next_exchange() -> None:
     assert harness.to_client.endswith(chunk(b"TWO") + chunk(b"END") + END)
 
 
-def test_codex_is_told_so_that_it_does_not_try_again() -> None:
+def test_codex_gets_a_status_so_that_it_does_not_try_again() -> None:
     harness = LayerHarness(ScriptedAddon(attempt(), answer=lambda: Broken("feed")))
     harness.client_sends(POST.replace(b"host:", b"originator: codex_exec\r\nhost:"))
     harness.upstream_sends(chunked_response(b"one"))
@@ -126,10 +126,10 @@ def test_the_log_says_where_and_quotes_nobody(caplog: pytest.LogCaptureFixture) 
     harness.client_sends()
     harness.upstream_sends(chunked_response(b"one"))
     assert QUIET in caplog.text and "in _maybe" in caplog.text
-    assert WORDS not in caplog.text
+    assert PRIVATE not in caplog.text
 
 
-def test_an_upstream_is_not_heard_any_longer() -> None:
+def test_an_upstream_is_not_read_any_longer() -> None:
     harness = LayerHarness(ScriptedAddon(attempt(), answer=lambda: Broken("feed")))
     harness.client_sends()
     harness.upstream_sends(OK + chunk(b"one"))
@@ -198,9 +198,9 @@ def test_a_client_may_leave_while_any_hook_is_slow(
     steps = () if passes else (attempt(1), http.Response.make(502))
     addon = ScriptedAddon(*steps, answer=lambda: Explosive(stream=stream))
     harness, peer = LayerHarness(addon, alpn=b"h2" if "http2" in way else None), Peer(client=True)
-    question = POST.replace(b"host:", b"authorization: Bearer sk-1\r\nhost:") if "key" in way else POST
+    request = POST.replace(b"host:", b"authorization: Bearer sk-1\r\nhost:") if "key" in way else POST
     with harness.holding(slow):
-        harness.client_sends(peer.ask(1) if "http2" in way else question)
+        harness.client_sends(peer.ask(1) if "http2" in way else request)
         if "connect 1" in harness.log and not passes:
             play(harness)
         elif passes and "connect 80" in harness.log:

@@ -21,7 +21,7 @@ SECRET = "sk-secret-on-the-wire"  # pragma: allowlist secret
 
 
 class Upstream:
-    """A server with one line of a script for each request: it says it, and then stays, stalls, closes or resets."""
+    """A server with one line of a script for each request: it sends it, and then stays, stalls, closes or resets."""
 
     def __init__(self, *script: tuple[bytes, str]) -> None:
         self.script = deque(script)
@@ -42,11 +42,11 @@ class Upstream:
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         self.heads.append(await reader.readuntil(b"\r\n\r\n"))
         await reader.readexactly(len(b"question"))
-        said, then = self.script.popleft()
-        writer.write(said)
+        data, then = self.script.popleft()
+        writer.write(data)
         await writer.drain()
         if then == "reset":
-            await asyncio.sleep(0.1)  # else the reset overtakes what was said
+            await asyncio.sleep(0.1)  # else the reset overtakes the data
             raw = writer.get_extra_info("socket")
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         if then == "stall":
@@ -170,12 +170,12 @@ def silent() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         port = full.getsockname()[1]
         waiting = [socket.socket() for _ in range(4)]
-        for one in waiting:
-            one.setblocking(False)
-            one.connect_ex(("127.0.0.1", port))
+        for connection in waiting:
+            connection.setblocking(False)
+            connection.connect_ex(("127.0.0.1", port))
         yield port
-        for one in waiting:
-            one.close()
+        for connection in waiting:
+            connection.close()
 
 
 async def test_a_host_that_is_silent_is_given_up(silent: int) -> None:
@@ -237,7 +237,7 @@ async def test_the_saved_flows_are_both_sides_and_hold_no_credentials(tmp_path: 
     ]
 
 
-async def test_a_drop_in_mid_answer_is_a_clean_end_and_the_client_asks_again() -> None:
+async def test_a_drop_within_a_response_is_a_clean_end_and_the_client_tries_again() -> None:
     upstream = Upstream((OK + chunk(b"one"), "reset"), (chunked_response(b"two"), "stay"))
     async with upstreams(upstream) as [port]:
         router = Router(port)
@@ -247,15 +247,15 @@ async def test_a_drop_in_mid_answer_is_a_clean_end_and_the_client_asks_again() -
     assert router.ended == ["upstream error", "client response", "upstream response", "client response"]
 
 
-@pytest.mark.parametrize("said", [b"", OK, OK + chunk(b"one")])
-async def test_the_upstream_sees_at_once_that_the_client_left(said: bytes) -> None:
-    upstream = Upstream((said, "stall"))
+@pytest.mark.parametrize("sent", [b"", OK, OK + chunk(b"one")])
+async def test_the_upstream_sees_at_once_that_the_client_left(sent: bytes) -> None:
+    upstream = Upstream((sent, "stall"))
     async with upstreams(upstream) as [port]:
         router = Router(port)
         async with proxy(router) as here:
             async with client(here) as codex:
                 codex.ask()
-                if said.endswith(b"\r\n") and said != OK:
+                if sent.endswith(b"\r\n") and sent != OK:
                     await codex.until(b"ONE\r\n")
                 async with asyncio.timeout(TIMEOUT_SECONDS):
                     while not upstream.heads:
@@ -277,7 +277,7 @@ async def test_a_silent_upstream_is_bridged_and_then_given_up() -> None:
     assert chunks.endswith(chunk(b"FAILED timeout") + END)
 
 
-async def test_a_saved_question_can_be_replayed(tmp_path: Path) -> None:
+async def test_a_saved_request_can_be_replayed(tmp_path: Path) -> None:
     kept = tmp_path / "flows"
     upstream = Upstream((chunked_response(b"one"), "stay"))
     async with upstreams(upstream) as [port], proxy(Router(port), kept) as here, client(here) as codex:
@@ -305,17 +305,17 @@ class Limiting(Router):
 async def test_a_client_that_sends_all_before_it_reads_reads_the_refusal(form: str) -> None:
     """A connection that is closed while it sends would be reset, and the answer lost."""
     piece, count = bytes(1 << 20), 40
-    said = b"content-length: %d" % (len(piece) * count) if form == "length" else b"transfer-encoding: chunked"
+    framing = b"content-length: %d" % (len(piece) * count) if form == "length" else b"transfer-encoding: chunked"
     async with proxy(Limiting()) as here, client(here) as codex, asyncio.timeout(TIMEOUT_SECONDS):
-        codex.writer.write(b"POST /v1/responses HTTP/1.1\r\nhost: proxy\r\n" + said + b"\r\n\r\n")
+        codex.writer.write(b"POST /v1/responses HTTP/1.1\r\nhost: proxy\r\n" + framing + b"\r\n\r\n")
         for _ in range(count):
             codex.writer.write(piece if form == "length" else chunk(piece))
             await codex.writer.drain()
         if form == "chunked":
             codex.writer.write(END)
-        told = await codex.reader.read()
-    assert told.startswith(b"HTTP/1.1 413")
-    assert b"the request is larger than" in told
+        response = await codex.reader.read()
+    assert response.startswith(b"HTTP/1.1 413")
+    assert b"the request is larger than" in response
 
 
 @asynccontextmanager

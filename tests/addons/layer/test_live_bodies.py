@@ -59,11 +59,11 @@ def test_large_bodies_are_updated_less_often() -> None:
     """Each update is read from the beginning: once a second would cost more the larger the body is."""
     flow: http.HTTPFlow = tflow.tflow(resp=True)
     growing = bytearray(b"x" * 1_000_000)
-    live_bodies.began(flow, growing)
+    live_bodies.start(flow, growing)
     seconds = []
     for second in range(40):
         growing += b"x" * 1000
         if flow in live_bodies.refresh(flow, now=second):
             seconds.append(second)
-    live_bodies.ended(flow)
+    live_bodies.stop(flow)
     assert seconds[0] == 0 and 3 <= len(seconds) <= 4

@@ -53,7 +53,7 @@ def test_another_mitmproxy_is_refused_by_name(found: str, monkeypatch: pytest.Mo
         (Layer, "_Layer__debug"),
     ],
 )
-def test_without_what_answers_or_protects_nothing_is_installed(
+def test_without_what_responds_or_protects_nothing_is_installed(
     owner: Any, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = object()

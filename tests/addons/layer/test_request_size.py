@@ -14,7 +14,7 @@ LIMIT = 10_000
 
 
 class Limiting(ScriptedAddon):
-    """Takes so much of each request, as our addon does of questions; `early` is what another one answers at once."""
+    """Takes so much of each request, as our addon does; `early` is what another one answers at once."""
 
     early: http.Response | None = None
 
@@ -25,10 +25,10 @@ class Limiting(ScriptedAddon):
 
 def refused(harness: LayerHarness) -> dict[str, bytes]:
     """The headers of a refusal in our form."""
-    head, _, said = harness.to_client.partition(b"\r\n\r\n")
+    head, _, response_body = harness.to_client.partition(b"\r\n\r\n")
     status, *lines = head.split(b"\r\n")
     assert status.split()[1] == b"413"
-    assert said.startswith(b'{"error":{"message":"the request is larger than ')
+    assert response_body.startswith(b'{"error":{"message":"the request is larger than ')
     return {name.decode().lower(): value.strip() for name, _, value in (line.partition(b":") for line in lines)}
 
 
@@ -66,10 +66,10 @@ def test_a_body_without_end_is_refused_at_the_limit() -> None:
 def test_what_still_comes_is_thrown_away() -> None:
     harness = LayerHarness(Limiting(attempt()))
     harness.client_sends(CHUNKED + chunk(bytes(LIMIT + 1)))
-    told = harness.to_client
+    response = harness.to_client
     for _ in range(50):
         harness.client_sends(chunk(bytes(LIMIT)))
-    assert harness.to_client == told
+    assert harness.to_client == response
     assert harness.flow("client").request.raw_content is None
     assert harness.hooks("client").count("response") == 1
     harness.client_sends(END)
@@ -107,7 +107,7 @@ def test_a_client_that_never_stops_is_closed() -> None:
     assert harness.streams == []
 
 
-def test_an_addons_own_answer_does_not_wait_for_a_large_body() -> None:
+def test_an_addons_own_response_does_not_wait_for_a_large_body() -> None:
     addon = Limiting(attempt())
     addon.early = http.Response.make(401, b"who are you?")
     harness = LayerHarness(addon)
@@ -116,7 +116,7 @@ def test_an_addons_own_answer_does_not_wait_for_a_large_body() -> None:
     assert harness.to_client.endswith(b"who are you?")
 
 
-def test_an_addons_own_answer_waits_for_a_small_body() -> None:
+def test_an_addons_own_response_waits_for_a_small_body() -> None:
     addon = Limiting(attempt())
     addon.early = http.Response.make(401, b"who are you?")
     harness = LayerHarness(addon)
@@ -134,14 +134,14 @@ def test_what_passes_through_has_mitmproxys_limit_and_our_form(start: bytes) -> 
     refused(harness)
 
 
-def test_codex_is_told_so_that_it_does_not_try_again() -> None:
+def test_codex_gets_a_status_so_that_it_does_not_try_again() -> None:
     harness = LayerHarness(Limiting(attempt()))
     harness.client_sends(DECLARED.replace(b"host:", b"originator: codex_exec\r\nhost:"))
     assert harness.to_client.startswith(b"HTTP/1.1 400")
     assert b'"code":"invalid_prompt"' in harness.to_client
 
 
-def test_an_answer_that_is_too_large_to_pass_is_refused_in_our_form() -> None:
+def test_a_response_that_is_too_large_to_pass_is_refused_in_our_form() -> None:
     harness = LayerHarness(ScriptedAddon(), set_options={"body_size_limit": "1k"})
     harness.client_sends()
     harness.upstream_sends(chunked_response(bytes(3000)), port=80)

@@ -28,7 +28,7 @@ def is_left(harness: LayerHarness) -> bool:
     ) and all(error is not None and "disconnected" in error.msg for error in flows)
 
 
-def test_a_client_that_leaves_in_mid_answer_closes_the_upstream_first() -> None:
+def test_a_client_that_leaves_within_a_response_closes_the_upstream_first() -> None:
     addon = ScriptedAddon(attempt())
     harness = harness_after_first_chunk(addon)
     harness.client_disconnects()
@@ -41,7 +41,7 @@ def test_a_client_that_leaves_in_mid_answer_closes_the_upstream_first() -> None:
     assert addon.answers[0].faults == [Fault("cut", "client disconnected")]
 
 
-def test_a_client_that_leaves_before_the_answer_closes_the_upstream() -> None:
+def test_a_client_that_leaves_before_the_response_closes_the_upstream() -> None:
     harness = harness_after_request(ScriptedAddon(attempt(), attempt(2)))
     harness.client_disconnects()
     assert is_left(harness)
@@ -126,7 +126,7 @@ def test_a_stopped_attempt_is_a_failed_one(entry: str) -> None:
     assert harness.hooks("attempt")[-1] == "error"
 
 
-def test_an_attempt_stopped_in_mid_answer_ends_the_stream_cleanly() -> None:
+def test_an_attempt_stopped_within_a_response_ends_the_stream_cleanly() -> None:
     harness = harness_after_first_chunk(ScriptedAddon(attempt()))
     harness.flow("upstream").kill()
     harness.upstream_sends(chunk(b"two"))
@@ -144,7 +144,7 @@ def test_a_stopped_client_flow_ends_everything() -> None:
     assert harness.hooks("client")[-1] == harness.hooks("attempt")[-1] == "error"
 
 
-def test_a_client_flow_stopped_in_mid_answer_ends_everything() -> None:
+def test_a_client_flow_stopped_within_a_response_ends_everything() -> None:
     harness = harness_after_first_chunk(ScriptedAddon(attempt()))
     harness.flow("client").kill()
     harness.upstream_sends(chunk(b"two"))

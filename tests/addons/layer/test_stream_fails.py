@@ -99,7 +99,7 @@ def test_an_upstream_that_drops_before_the_first_word_leads_to_the_next_attempt(
     assert harness.hooks("client")[-1] == "response"
 
 
-def test_a_dropped_whole_answer_leads_to_the_next_attempt() -> None:
+def test_a_dropped_whole_response_leads_to_the_next_attempt() -> None:
     addon = ScriptedAddon(attempt(1), http.Response.make(502), answer=lambda: UppercaseConverter(stream=False))
     harness = harness_after_request(addon)
     harness.upstream_sends(OK + chunk(b"one"))
@@ -126,7 +126,7 @@ def test_what_is_not_http_is_a_failure() -> None:
 # --- failures in mid-answer ---
 
 
-def test_an_upstream_that_drops_in_mid_answer_ends_the_stream_cleanly() -> None:
+def test_an_upstream_that_drops_within_a_response_ends_the_stream_cleanly() -> None:
     addon = ScriptedAddon(attempt(), attempt(2))
     harness = harness_after_first_chunk(addon)
     harness.upstream_closes()
@@ -149,7 +149,7 @@ def test_the_clients_connection_survives_a_drop_in_mid_answer() -> None:
     assert harness.to_client.endswith(chunk(b"TWO") + chunk(b"END") + END)
 
 
-def test_bytes_that_cannot_be_decoded_in_mid_answer_end_the_stream_cleanly() -> None:
+def test_bytes_that_cannot_be_decoded_within_a_response_end_the_stream_cleanly() -> None:
     packer = zlib.compressobj()
     good = packer.compress(b"one") + packer.flush(zlib.Z_SYNC_FLUSH)
     harness = harness_after_request(ScriptedAddon(attempt()))

@@ -59,7 +59,7 @@ def test_without_limits_an_upstream_may_take_its_time() -> None:
     assert body(harness.to_client).endswith(chunk(b"END") + END)
 
 
-def test_a_client_that_waits_in_mid_answer_is_kept_alive() -> None:
+def test_a_client_that_waits_within_a_response_is_kept_alive() -> None:
     harness = harness_after_first_chunk(ScriptedAddon(attempt(), quiet=0.0))
     harness.fire_timers()
     harness.fire_timers()
@@ -108,20 +108,20 @@ def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:
 def pass_time(harness: LayerHarness, hand: Hand, seconds: float) -> int:
     """Time goes by; wake-ups come when they are due. How many came."""
     end, count = hand.now + seconds, 0
-    waiting = [(hand.now + one.delay, one) for one in harness.wakeups]
+    waiting = [(hand.now + wakeup.delay, wakeup) for wakeup in harness.wakeups]
     while waiting and min(waiting, key=lambda pair: pair[0])[0] <= end:
-        due, one = min(waiting, key=lambda pair: pair[0])
-        hand.now, harness.wakeups = due, [one]
-        waiting.remove((due, one))
+        due, wakeup = min(waiting, key=lambda pair: pair[0])
+        hand.now, harness.wakeups = due, [wakeup]
+        waiting.remove((due, wakeup))
         harness.fire_timers()
         waiting += [(hand.now + new.delay, new) for new in harness.wakeups]
         count += 1
         assert count < 1000
     hand.now = end
     harness.wakeups = []
-    for due, one in waiting:
-        one.delay = due - hand.now
-        harness.wakeups.append(one)
+    for due, wakeup in waiting:
+        wakeup.delay = due - hand.now
+        harness.wakeups.append(wakeup)
     return count
 
 
@@ -150,7 +150,7 @@ def test_connecting_has_a_limit_of_its_own(hand: Hand) -> None:
     assert addon.faults[1] == Fault("timeout", "the upstream is out of reach: no connection for 15 s")
 
 
-def test_a_person_may_hold_the_answers_head(hand: Hand) -> None:
+def test_a_person_may_hold_the_responses_head(hand: Hand) -> None:
     harness = LayerHarness(ScriptedAddon(attempt(1), **limits()))
     with harness.holding("attempt responseheaders"):
         harness.client_sends()

@@ -86,7 +86,7 @@ def test_a_large_read_is_not_held_back_to_its_end() -> None:
     harness.upstream_sends(b"".join(pieces), port=80)
     assert b"".join(harness.writes[before:]) == b"".join(pieces)
     assert 2 <= len(harness.writes[before:]) < 10
-    assert max(map(len, harness.writes)) < write_coalescing._MOST_HELD + 2000
+    assert max(map(len, harness.writes)) < write_coalescing._MAX_HELD_BYTES + 2000
 
 
 def test_a_hook_between_two_writes_keeps_its_place() -> None:
@@ -130,7 +130,7 @@ class Failing(Writes):
         super().upstream_sends(data, port)
 
 
-def test_what_was_said_before_something_raised_goes_out_and_nobody_waits() -> None:
+def test_what_was_sent_before_something_raised_goes_out_and_nobody_waits() -> None:
     harness = Failing(Passing())
     harness.client_sends()
     LayerHarness.upstream_sends(harness, OK + chunk(b"one"), port=80)
