@@ -80,4 +80,4 @@ def _answer(protocol: str, name: str) -> bytes:
     """A recorded answer; a Responses upstream's is what a client reads."""
     if protocol == "responses":
         return Case.load(REPOSITORY / "flows" / "chat" / name).client_response.data
-    return Case.load(REPOSITORY / "flows" / protocol / name).answered
+    return Case.load(REPOSITORY / "flows" / protocol / name).upstream_body

@@ -53,27 +53,27 @@ def replayed(*arguments: str, case: Path = CASE) -> tuple[int, str]:
 
 
 def test_the_same_shape_is_good(address: str) -> None:
-    Upstream.says = Case.load(CASE).answered
+    Upstream.says = Case.load(CASE).upstream_body
     code, said = replayed("--against", address, "--key-env", "ACME_KEY")
     assert (code, said.rstrip().rpartition(": ")[2]) == (0, "the same shape")
 
 
 def test_another_shape_is_shown(address: str) -> None:
-    Upstream.says = Case.load(CASE).answered.replace(b'"reasoning_content"', b'"reasoning"')
+    Upstream.says = Case.load(CASE).upstream_body.replace(b'"reasoning_content"', b'"reasoning"')
     code, said = replayed("--against", address, "--key-env", "ACME_KEY")
     assert code == 1
     assert "+choices[].delta.reasoning: string" in said
 
 
 def test_the_model_s_name_there_can_be_told(address: str) -> None:
-    Upstream.says = Case.load(CASE).answered
+    Upstream.says = Case.load(CASE).upstream_body
     code, said = replayed("--against", address, "--key-env", "ACME_KEY", "--model", "another")
     assert code == 0
     assert " another (chat)" in said
 
 
 def test_routes_of_one_s_own_lead_there(address: str, tmp_path: Path) -> None:
-    Upstream.says = Case.load(CASE).answered
+    Upstream.says = Case.load(CASE).upstream_body
     routes = tmp_path / "routes.toml"
     routes.write_text(
         '[[routes]]\nmodels = ["chat-*"]\nproviders = ["mine"]\n'

@@ -93,7 +93,7 @@ class Case:
         )
         if files:
             raise CaseError(f"{folder / sorted(files)[0]}: no case has such a file")
-        if sum(metadata.chunks) not in (0, len(case.answered)):
+        if sum(metadata.chunks) not in (0, len(case.upstream_body)):
             raise CaseError(f"{folder / _METADATA}: chunks: are not as long as the upstream's response")
         return case
 
@@ -128,7 +128,7 @@ class Case:
         return self.metadata.fault is not None and self.metadata.status is not None
 
     @property
-    def answered(self) -> bytes:
+    def upstream_body(self) -> bytes:
         """The upstream's body; nothing where there is none."""
         return self.upstream_response.data if self.upstream_response else b""
 
@@ -142,7 +142,7 @@ class Case:
 
     def pieces(self, cut: int | None = None) -> Iterator[bytes]:
         """The upstream's body in pieces of `cut` bytes, or as it came."""
-        body = self.answered
+        body = self.upstream_body
         sizes: Iterable[int] = self.metadata.chunks or (len(body),)
         if cut is not None:
             sizes = (cut for _ in range(0, len(body), cut))
@@ -156,7 +156,7 @@ class Case:
         """What the client reads today for the recorded response; of headers, those of `ClientResponseHead`."""
         opened, metadata = self.conversion(), self.metadata
         if metadata.status is not None and metadata.status >= 300:
-            opened.refused(metadata.status, metadata.upstream_headers, self.answered)
+            opened.refused(metadata.status, metadata.upstream_headers, self.upstream_body)
             return opened.whole()
         chunks = [chunk for piece in self.pieces(cut) for chunk in opened.feed(piece)]
         chunks += opened.fail(Fault(metadata.fault.kind, metadata.fault.message)) if metadata.fault else opened.close()

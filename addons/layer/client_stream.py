@@ -89,7 +89,7 @@ class ClientStream(LimitedStream):
             yield self.body_data(data)
 
     def body_data(self, data: bytes) -> commands.Command:
-        """Sends a piece of the body, after the head."""
+        """The command that sends a piece of the body, after the head."""
         self._sent += data
         self.last_write = time.monotonic()
         if self._is_chunked:

@@ -95,7 +95,7 @@ def differences(case: Case, flow: http.HTTPFlow, attempt: http.HTTPFlow | None) 
     status = attempt.response.status_code
     lines = [] if status == case.metadata.status else [f"status: {status}, recorded {case.metadata.status}"]
     sides = {
-        "upstream_response": (case.answered, attempt.response.get_content(strict=False)),
+        "upstream_response": (case.upstream_body, attempt.response.get_content(strict=False)),
         "client_response": (case.client_response.data, flow.response.get_content(strict=False)),
     }
     for name, (recorded, now) in sides.items():

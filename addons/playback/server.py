@@ -89,8 +89,8 @@ def _head(status: int, headers: Mapping[str, str]) -> bytes:
 def _timed_chunks(case: Case) -> Iterator[tuple[int, bytes]]:
     """The response's chunks, and when each came, in milliseconds from the attempt's start."""
     metadata, start = case.metadata, 0
-    for size, milliseconds in zip_longest(metadata.chunks or (len(case.answered),), metadata.times, fillvalue=0):
-        if chunk := case.answered[start : start + size]:
+    for size, milliseconds in zip_longest(metadata.chunks or (len(case.upstream_body),), metadata.times, fillvalue=0):
+        if chunk := case.upstream_body[start : start + size]:
             yield milliseconds, chunk
         start += size
 

@@ -69,8 +69,8 @@ def flows_of(recorded: Case) -> tuple[http.HTTPFlow, http.HTTPFlow]:
     attempt.request = tutils.treq(
         path=b"/chat/completions", content=jsontext.dumps(jsontext.loads(recorded.upstream_request))
     )
-    attempt.response = tutils.tresp(status_code=metadata.status, content=recorded.answered, headers=http.Headers())
+    attempt.response = tutils.tresp(status_code=metadata.status, content=recorded.upstream_body, headers=http.Headers())
     attempt.metadata |= {EXCHANGE: client.id, SIDE: "upstream", PROVIDER: metadata.route.provider}
     attempt.metadata[SPEC] = metadata.spec.as_json()
-    attempt.metadata[CHUNKS] = list(metadata.chunks) or [len(recorded.answered)]
+    attempt.metadata[CHUNKS] = list(metadata.chunks) or [len(recorded.upstream_body)]
     return attempt, client

@@ -82,7 +82,7 @@ type Step = http.HTTPFlow | http.Response | None
 
 
 class ScriptedAddon:
-    """An addon that answers each `next_attempt` with the next step; what it was told is kept.
+    """An addon that answers each `next_attempt` with the next step, and keeps what it got.
 
     With no step to begin with it lets all requests pass. `settings` are of the exchange, the attempt or its limits.
     """

@@ -263,7 +263,7 @@ def test_a_client_that_wants_no_stream_gets_one_body(proxy_under_test: ProxyUnde
 
 def test_a_kept_connection_that_went_stale_is_tried_once_more_and_only_once(proxy_under_test: ProxyUnderTest) -> None:
     harness = proxy_under_test.post(request_body())
-    harness.flow("upstream").server_conn.timestamp_start = 1.0  # opened long before the question
+    harness.flow("upstream").server_conn.timestamp_start = 1.0  # opened long before the request
     harness.upstream_closes()
     assert harness.log.count("connect 1") == 2
     harness.flow("upstream", 1).server_conn.timestamp_start = 1.0

@@ -26,7 +26,7 @@ from tests.addons.layer_harness import (
 
 QUIET = "the proxy failed at this request (ZeroDivisionError); its log says where"
 
-PRIVATE = "what somebody asked"
+PRIVATE = "a private request"
 
 
 class Broken(UppercaseConverter):

@@ -55,7 +55,7 @@ class Upstream:
 
 
 class Router:
-    """Sends each question to the next port, once around."""
+    """Sends each request to the next port, once around."""
 
     def __init__(self, *ports: int, **limits: float) -> None:
         self.ports, self.limits = ports, limits

@@ -63,8 +63,8 @@ def test_a_response_is_kept_as_it_is_without_its_encoding() -> None:
     recorded.attempt.response.raw_content = packed
     recorded.attempt.metadata[CHUNKS] = f"10 {len(packed) - 10}"
     made = case_of(recorded)
-    assert made.answered == b"".join(RESPONSE_CHUNKS)
-    assert sum(made.metadata.chunks) == len(made.answered)
+    assert made.upstream_body == b"".join(RESPONSE_CHUNKS)
+    assert sum(made.metadata.chunks) == len(made.upstream_body)
 
 
 def test_a_refusal_is_a_case() -> None:

@@ -40,7 +40,7 @@ def test_both_sides_hold_the_same_placeholder() -> None:
     result = redacted(answering("You said ", KEY, question=f"keep {KEY} and {OTHER}"))
     assert b'"keep <key-1> and <key-2>"' in result.client_request
     assert b"keep <key-1> and <key-2>" in result.upstream_request
-    assert b'"content":"<key-1>"' in result.answered
+    assert b'"content":"<key-1>"' in result.upstream_body
     assert b"You said <key-1>" in result.client_response.data
 
 
@@ -51,7 +51,7 @@ def test_goldens_fit_the_redacted_inputs() -> None:
 
 def test_a_secret_that_is_split_over_deltas_is_found_and_stays_split() -> None:
     result = redacted(answering("my key is " + KEY[:10], KEY[10:15], KEY[15:] + ", keep it"))
-    assert KEY[3:10] not in result.answered.decode()
+    assert KEY[3:10] not in result.upstream_body.decode()
     assert b"my key is <key-1>, keep it" in result.client_response.data
     assert len(list(result.pieces())) == 4
 
@@ -59,7 +59,7 @@ def test_a_secret_that_is_split_over_deltas_is_found_and_stays_split() -> None:
 def test_a_secret_of_the_environment_is_found_in_pieces_too() -> None:
     result = redacted(answering("it is hun", "ter", "2hunter2 here"), secrets=("hunter2hunter2",))
     assert b"it is <key-1> here" in result.client_response.data
-    assert b"hunter" not in result.answered and b'"ter"' not in result.answered
+    assert b"hunter" not in result.upstream_body and b'"ter"' not in result.upstream_body
 
 
 def test_bytes_that_hold_nothing_private_are_the_same() -> None:
@@ -201,5 +201,5 @@ def test_borders_of_chunks_move_with_the_text(chunks: tuple[int, ...], sizes: tu
 
 def test_chunks_of_an_answer_are_as_long_as_the_answer_afterwards() -> None:
     result = redacted(answering("a", KEY, "b", KEY[:9], KEY[9:]))
-    assert sum(result.metadata.chunks) == len(result.answered)
+    assert sum(result.metadata.chunks) == len(result.upstream_body)
     assert len(result.metadata.chunks) == 6
