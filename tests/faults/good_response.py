@@ -1,4 +1,4 @@
-"""A good answer in each protocol, in pieces: records of a stream, or a whole body."""
+"""A good response in each protocol, in pieces: records of a stream, or a whole body."""
 
 import json
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ WORDS = [f"word{number} " for number in range(8)]
 
 
 @dataclass(frozen=True)
-class Speech:
-    """`pieces` are the answer's records up to its end, `last` is what ends it, `call` is half a tool call.
+class GoodResponse:
+    """`pieces` are the response's records up to its end, `last` is what ends it, `call` is half a tool call.
 
     Of a whole body, `pieces` and `last` are just parts, and there is no half a call.
     """
@@ -32,16 +32,16 @@ class Speech:
         return b"".join(self.pieces) + self.last
 
 
-def speech(protocol: Protocol, *, stream: bool, text: str | None = None) -> Speech:
+def good_response(protocol: Protocol, *, stream: bool, text: str | None = None) -> GoodResponse:
     """`text` stands in place of the words."""
     words = WORDS if text is None else [text]
-    made = {"chat": _chat, "anthropic": _anthropic, "responses": _responses}[protocol](words)
+    response = {"chat": _chat, "anthropic": _anthropic, "responses": _responses}[protocol](words)
     if stream or protocol in protocols.converted():  # other providers are asked for a stream, whatever the client wants
-        return made
+        return response
     body = json.dumps(_response("completed", "".join(words))).encode()
     size = -(-len(body) // 4)
     pieces = [body[start : start + size] for start in range(0, len(body), size)]
-    return Speech(pieces[:-1], pieces[-1], b"", False, json.dumps({"error": _error("server_error")}).encode())
+    return GoodResponse(pieces[:-1], pieces[-1], b"", False, json.dumps({"error": _error("server_error")}).encode())
 
 
 def _error(kind: str) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def _record(value: Any, event: str = "") -> bytes:
     return (f"event: {event}\n" if event else "").encode() + b"data: " + json.dumps(value).encode() + b"\n\n"
 
 
-def _chat(words: list[str]) -> Speech:
+def _chat(words: list[str]) -> GoodResponse:
     def chunk(delta: Any, finish: str | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "finish_reason": finish}
         return _record({"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "m", "choices": [choice]})
@@ -65,10 +65,10 @@ def _chat(words: list[str]) -> Speech:
     }
     pieces = [chunk({"role": "assistant", "content": ""}), *(chunk({"content": word}) for word in words)]
     last = chunk({}, "stop") + b"data: [DONE]\n\n"
-    return Speech(pieces, last, chunk({"tool_calls": [call]}), True, _record({"error": _error("server_error")}))
+    return GoodResponse(pieces, last, chunk({"tool_calls": [call]}), True, _record({"error": _error("server_error")}))
 
 
-def _anthropic(words: list[str]) -> Speech:
+def _anthropic(words: list[str]) -> GoodResponse:
     def event(kind: str, **fields: Any) -> bytes:
         return _record({"type": kind, **fields}, kind)
 
@@ -88,7 +88,7 @@ def _anthropic(words: list[str]) -> Speech:
     call = event("content_block_start", index=1, content_block=block) + event(
         "content_block_delta", index=1, delta=arguments
     )
-    return Speech(pieces, last, call, True, event("error", error=_error("api_error")))
+    return GoodResponse(pieces, last, call, True, event("error", error=_error("api_error")))
 
 
 def _response(status: str, text: str) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _response(status: str, text: str) -> dict[str, Any]:
     return {"id": "resp_1", "object": "response", "status": status, "model": "m", "output": [item], "usage": usage}
 
 
-def _responses(words: list[str]) -> Speech:
+def _responses(words: list[str]) -> GoodResponse:
     def event(kind: str, **fields: Any) -> bytes:
         return _record({"type": kind, **fields}, kind)
 
@@ -114,6 +114,6 @@ def _responses(words: list[str]) -> Speech:
     half = event("response.output_item.added", output_index=1, item=call)
     half += event("response.function_call_arguments.delta", output_index=1, item_id="fc_1", delta='{"cmd":"rm')
     failed = {"id": "resp_1", "status": "failed", "error": _error("server_error"), "output": []}
-    return Speech(
+    return GoodResponse(
         pieces, event("response.completed", response=done), half, True, event("response.failed", response=failed)
     )

@@ -1,4 +1,4 @@
-"""A provider that misbehaves: each request's model names the fault that it meets."""
+"""A provider with faults: the model of each request names the fault."""
 
 import asyncio
 import json
@@ -8,29 +8,29 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from tests.faults.speech import PATHS, PROTOCOLS, Protocol, Speech, speech
+from tests.faults.good_response import PATHS, PROTOCOLS, GoodResponse, Protocol, good_response
 
 SSE = "text/event-stream"
 JSON = "application/json"
 
 
-class Line:
+class Connection:
     """The provider's end of one connection, once a request has come."""
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, protocol: Protocol, *, stream: bool
     ) -> None:
         self.protocol: Protocol = protocol
-        self.speech: Speech = speech(protocol, stream=stream)
+        self.good_response: GoodResponse = good_response(protocol, stream=stream)
         self._stream = stream
         self._reader, self._writer = reader, writer
 
-    def saying(self, text: str) -> Speech:
-        return speech(self.protocol, stream=self._stream, text=text)
+    def response_with_text(self, text: str) -> GoodResponse:
+        return good_response(self.protocol, stream=self._stream, text=text)
 
     @property
     def kind(self) -> str:
-        return SSE if self.speech.is_stream else JSON
+        return SSE if self.good_response.is_stream else JSON
 
     async def send(self, *data: bytes) -> None:
         """Raw bytes, each piece in a write of its own."""
@@ -52,8 +52,8 @@ class Line:
     async def end(self) -> None:
         await self.send(b"0\r\n\r\n")
 
-    async def answer(self, *pieces: bytes, status: str = "200 OK", **headers: str | None) -> None:
-        """A whole chunked answer."""
+    async def respond(self, *pieces: bytes, status: str = "200 OK", **headers: str | None) -> None:
+        """A whole chunked response."""
         await self.head(status, **headers)
         await self.chunks(*pieces)
         await self.end()
@@ -63,8 +63,8 @@ class Line:
         await self.send(body)
 
     async def rest(self, start: int = 0) -> None:
-        """The good answer from one of its pieces on."""
-        await self.chunks(*self.speech.pieces[start:], self.speech.last)
+        """The good response from this piece on."""
+        await self.chunks(*self.good_response.pieces[start:], self.good_response.last)
         await self.end()
 
     async def silence(self) -> None:
@@ -82,15 +82,15 @@ def reset(writer: asyncio.StreamWriter) -> None:
     writer.close()
 
 
-type Play = Callable[[Line], Awaitable[None]]
+type Fault = Callable[[Connection], Awaitable[None]]
 
 
 @dataclass
-class Upstream:
-    """`doors` are its ports: a good one for each protocol, and those that fail before anything is asked."""
+class FaultyUpstream:
+    """`ports`: that of the server with the faults, and those that fail before a request is read."""
 
-    faults: dict[str, Play]
-    doors: dict[str, int]
+    faults: dict[str, Fault]
+    ports: dict[str, int]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -102,30 +102,30 @@ class Upstream:
             writer.close()
 
     async def _request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Plays one fault; True if the connection may be used again: only a good answer ends as it should."""
+        """Responds with one fault; True if the connection may be used again: only a good response ends as it should."""
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         length = next(int(line[15:]) for line in head.split("\r\n") if line.lower().startswith("content-length:"))
         body = json.loads(await reader.readexactly(length))
-        protocol = next(one for one in PROTOCOLS if PATHS[one] in head.split("\r\n")[0])
+        protocol = next(name for name in PROTOCOLS if PATHS[name] in head.split("\r\n")[0])
         fault = body["model"].split(":")[1]
-        line = Line(reader, writer, protocol, stream=body.get("stream") is True)
-        await self.faults[fault](line)
+        connection = Connection(reader, writer, protocol, stream=body.get("stream") is True)
+        await self.faults[fault](connection)
         return fault == GOOD
 
 
 GOOD = "good"
-DOORS = ("refused", "accept-reset", "accept-close", "accept-silence")
-"""Faults before anything is asked."""
+CONNECTION_FAULTS = ("refused", "accept-reset", "accept-close", "accept-silence")
+"""Faults before a request is read."""
 
 
 @asynccontextmanager
-async def running(faults: dict[str, Play]) -> AsyncIterator[Upstream]:
-    upstream = Upstream(faults, {})
+async def running(faults: dict[str, Fault]) -> AsyncIterator[FaultyUpstream]:
+    upstream = FaultyUpstream(faults, {})
 
-    async def at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def reset_at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         reset(writer)
 
-    async def close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def close_at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()
 
     async def ignore(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -134,17 +134,17 @@ async def running(faults: dict[str, Play]) -> AsyncIterator[Upstream]:
         writer.close()
 
     servers = {}
-    for door, serve in {
+    for port_name, serve in {
         GOOD: upstream.serve,
-        "accept-reset": at_once,
-        "accept-close": close,
+        "accept-reset": reset_at_once,
+        "accept-close": close_at_once,
         "accept-silence": ignore,
     }.items():
-        servers[door] = await asyncio.start_server(serve, "127.0.0.1", 0)
-        upstream.doors[door] = servers[door].sockets[0].getsockname()[1]
+        servers[port_name] = await asyncio.start_server(serve, "127.0.0.1", 0)
+        upstream.ports[port_name] = servers[port_name].sockets[0].getsockname()[1]
     with socket.socket() as taken:  # bound, but nobody listens
         taken.bind(("127.0.0.1", 0))
-        upstream.doors["refused"] = taken.getsockname()[1]
+        upstream.ports["refused"] = taken.getsockname()[1]
         yield upstream
     for server in servers.values():
         server.close()

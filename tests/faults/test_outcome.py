@@ -1,16 +1,16 @@
-"""That what is no end is not taken for one."""
+"""A response without a proper end is not taken for a good one."""
 
 import pytest
 
-from tests.faults.clients import Answer
-from tests.faults.judge import Wrong, got, released_call
+from tests.faults.faulty_clients import ClientResponse
+from tests.faults.outcome import BadOutcome, outcome_of, released_call
 
 COMPLETED = b'event: response.completed\ndata: {"type":"response.completed","response":{}}\n\n'
 DELTA = b'data: {"type":"response.output_text.delta","delta":"x"}\n\n'
 
 
-def answer(body: bytes, status: int = 200, *, complete: bool = True) -> Answer:
-    return Answer(status, {}, body, complete)
+def answer(body: bytes, status: int = 200, *, complete: bool = True) -> ClientResponse:
+    return ClientResponse(status, {}, body, complete)
 
 
 @pytest.mark.parametrize(
@@ -33,23 +33,23 @@ def answer(body: bytes, status: int = 200, *, complete: bool = True) -> Answer:
         (answer(b'{"error":{"message":"%b"}}' % (b"x" * 1001), 502), True),
     ],
 )
-def test_what_is_no_end_is_told(read: Answer, stream: bool) -> None:
-    with pytest.raises((Wrong, ValueError)):
-        got(read, stream=stream, relay=False)
+def test_a_response_without_a_proper_end_is_found(read: ClientResponse, stream: bool) -> None:
+    with pytest.raises((BadOutcome, ValueError)):
+        outcome_of(read, stream=stream, relay=False)
 
 
 def test_an_end_is_named() -> None:
-    assert got(answer(DELTA + COMPLETED), stream=True, relay=False) == "completed"
-    assert got(answer(b'{"object":"response","status":"incomplete"}'), stream=False, relay=False) == "incomplete"
-    assert got(answer(b'{"error":{"message":"x"}}', 502), stream=False, relay=False) == "502"
+    assert outcome_of(answer(DELTA + COMPLETED), stream=True, relay=False) == "completed"
+    assert outcome_of(answer(b'{"object":"response","status":"incomplete"}'), stream=False, relay=False) == "incomplete"
+    assert outcome_of(answer(b'{"error":{"message":"x"}}', 502), stream=False, relay=False) == "502"
 
 
 def test_what_is_handed_on_is_the_provider_s_own() -> None:
-    assert got(answer(b"<html>", 502), stream=True, relay=True) == "502"
-    assert got(answer(b"<html>"), stream=False, relay=True) == "as it is"
-    assert got(answer(COMPLETED.replace(b"\n", b"\r")), stream=True, relay=True) == "completed"
-    with pytest.raises(Wrong, match="something after completed"):
-        got(answer(COMPLETED + b"data: {half"), stream=True, relay=True)
+    assert outcome_of(answer(b"<html>", 502), stream=True, relay=True) == "502"
+    assert outcome_of(answer(b"<html>"), stream=False, relay=True) == "as it is"
+    assert outcome_of(answer(COMPLETED.replace(b"\n", b"\r")), stream=True, relay=True) == "completed"
+    with pytest.raises(BadOutcome, match="something after completed"):
+        outcome_of(answer(COMPLETED + b"data: {half"), stream=True, relay=True)
 
 
 def test_a_call_that_a_client_would_run_is_seen() -> None:
