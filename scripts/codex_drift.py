@@ -1,7 +1,7 @@
-"""What Codex asks, compared between its versions. Started by scripts/codex-drift.
+"""What Codex requests, compared between its versions. Started by scripts/codex-drift.
 
-Ends with 1 if anything was asked that our wire models have no name for. A session that a version cannot run is told,
-and is no failure: an older one lacks what it needs.
+Ends with 1 if a request holds anything that our wire models do not name. A session that a version cannot run is
+reported, and is no failure: an older one lacks what it needs.
 """
 
 import argparse
@@ -11,27 +11,27 @@ import sys
 from collections.abc import Iterable
 
 from scripts.codex import KNOWN, ROOT
-from scripts.drift_drive import Recording, record
-from scripts.drift_names import nameless
+from scripts.drift_names import unknown_places
 from scripts.drift_places import Inventory, compare, inventory, named, phrase
+from scripts.drift_record import Recording, record
 
 DATA = ROOT / "tests" / "data"
 BASELINE = DATA / f"codex-{KNOWN}.json"
 
 
 def newest() -> str:
-    """Raises SystemExit where nobody tells."""
+    """Raises SystemExit where npm does not know."""
     try:
-        asked = subprocess.run(["npm", "view", "@openai/codex", "version"], check=True, capture_output=True, text=True)
+        done = subprocess.run(["npm", "view", "@openai/codex", "version"], check=True, capture_output=True, text=True)
     except (OSError, subprocess.CalledProcessError) as error:
         print(f"npm does not tell Codex's newest version ({error}); name one", file=sys.stderr)
         raise SystemExit(2) from error
-    return asked.stdout.strip()
+    return done.stdout.strip()
 
 
 def baseline_text(recording: Recording) -> str:
     """One line for each place, so that a change of it can be read."""
-    found = inventory(recording.asked)
+    found = inventory(recording.requests)
     lines = [f"    {json.dumps(place)}: {json.dumps(phrase(names, recording.ran))}" for place, names in found.items()]
     head = f'{{\n  "codex": "{recording.version}",\n  "sessions": {json.dumps(recording.ran)},\n  "places": {{\n'
     return head + ",\n".join(lines) + "\n  }\n}\n"
@@ -44,19 +44,19 @@ def read_baseline(text: str) -> Inventory:
 
 def report(recording: Recording, baseline: Inventory) -> bool:
     """Prints what differs; whether all of it has a name."""
-    ran, strange = recording.ran, strangers(recording)
-    difference = compare(baseline, inventory(recording.asked), ran)
-    print(f"\n== Codex {recording.version}, beside {KNOWN}: {len(ran)} of {len(recording.asked)} sessions ran")
+    ran, unknown = recording.ran, unknown_by_session(recording)
+    difference = compare(baseline, inventory(recording.requests), ran)
+    print(f"\n== Codex {recording.version}, beside {KNOWN}: {len(ran)} of {len(recording.requests)} sessions ran")
     _print("did not run", (f"{name}: {why}" for name, why in recording.failures.items()))
-    for title, found in (("new", difference.new), ("gone", difference.gone), ("without a name here", strange)):
+    for title, found in (("new", difference.new), ("gone", difference.gone), ("without a name here", unknown)):
         _print(title, (f"{place:<72} {phrase(names, ran)}" for place, names in found.items()))
-    return not strange
+    return not unknown
 
 
-def strangers(recording: Recording) -> Inventory:
+def unknown_by_session(recording: Recording) -> Inventory:
     found: Inventory = {}
-    for session, requests in recording.asked.items():
-        for place in {place for asked in requests for place in nameless(asked)}:
+    for session, requests in recording.requests.items():
+        for place in {place for request in requests for place in unknown_places(request)}:
             found.setdefault(place, []).append(session)
     return dict(sorted(found.items()))
 

@@ -1,4 +1,4 @@
-"""What our wire models have no name for, in what Codex asked.
+"""What our wire models have no name for, in the requests of Codex.
 
 Nothing of it breaks a conversion by itself: unknown items, parts and tools are listed as lost. But somebody must have
 looked at each of them and decided so; these lists say for which that was done.
@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from converters.errors import RequestError
 from converters.responses import wire
-from scripts.drift_places import Asked
+from scripts.drift_places import Json, RecordedRequest
 
 ENDPOINTS = {"POST /v1/responses", "POST /v1/responses/compact", "GET /v1/responses", "GET /v1/models"}
 """What addons/ answers; all else goes on to the proxy's target."""
@@ -33,30 +33,30 @@ TOOLS = {"web_search", "web_search_preview", "image_generation", "code_interpret
 """Tools that OpenAI runs; converters/tools/offer.py says what becomes of them."""
 
 
-def nameless(asked: Asked) -> Iterator[str]:
-    """The places that nobody decided about, each with what stands there."""
-    if asked.endpoint not in ENDPOINTS:
-        yield f"endpoint {asked.endpoint}"
-    elif asked.body is not None:
-        yield from _keys(asked.body)
-        yield from _inside(asked.body)
+def unknown_places(request: RecordedRequest) -> Iterator[str]:
+    """The places that no list here names, each with its kind."""
+    if request.endpoint not in ENDPOINTS:
+        yield f"endpoint {request.endpoint}"
+    elif request.body is not None:
+        yield from _keys(request.body)
+        yield from _inside(request.body)
 
 
-def _keys(body: wire.Json) -> Iterator[str]:
+def _keys(body: Json) -> Iterator[str]:
     for key in body.keys() - wire.Request.model_fields.keys() - IGNORED.keys():
         yield f"key {key}"
 
 
-def _inside(body: wire.Json) -> Iterator[str]:
+def _inside(body: Json) -> Iterator[str]:
     try:
         request = wire.read(body)
     except RequestError as error:
         yield f"{error.param}: {error}"
         return
-    yield from _strangers(request, "")
+    yield from _unknown_parts(request, "")
 
 
-def _strangers(model: BaseModel, path: str) -> Iterator[str]:
+def _unknown_parts(model: BaseModel, path: str) -> Iterator[str]:
     match model:
         case wire.UnknownItem(type=kind) if kind not in ITEMS:
             yield f"{path}: item {kind}"
@@ -66,7 +66,7 @@ def _strangers(model: BaseModel, path: str) -> Iterator[str]:
             yield f"{path}: tool {kind}"
     for name in type(model).model_fields:
         value = getattr(model, name)
-        for index, one in enumerate(value if isinstance(value, list) else [value]):
-            if isinstance(one, BaseModel):
+        for index, part in enumerate(value if isinstance(value, list) else [value]):
+            if isinstance(part, BaseModel):
                 here = ".".join(filter(None, (path, name)))
-                yield from _strangers(one, f"{here}[{index}]" if isinstance(value, list) else here)
+                yield from _unknown_parts(part, f"{here}[{index}]" if isinstance(value, list) else here)

@@ -1,4 +1,4 @@
-"""What requests are made of, as a set of places: enough to compare two versions of Codex, and nothing anybody said.
+"""What requests are made of, as a set of places: enough to compare two versions of Codex, and no content.
 
 POST /v1/responses?                          an endpoint, with the names in its query
 header x-codex-window-id                     a header
@@ -37,7 +37,7 @@ _KEY = re.compile(r"[A-Za-z_][\w.-]{0,60}")
 
 
 @dataclass(frozen=True)
-class Asked:
+class RecordedRequest:
     """One request of Codex as it came to the proxy; `body` is None where there was none."""
 
     method: str
@@ -50,12 +50,12 @@ class Asked:
         return f"{self.method} {urlsplit(self.path).path}"
 
 
-def places(asked: Asked) -> Iterator[str]:
-    query = "&".join(sorted(name for name, _ in parse_qsl(urlsplit(asked.path).query)))
-    yield f"{asked.endpoint}{'?' if query else ''}{query}"
-    for name, value in asked.headers:
+def places(request: RecordedRequest) -> Iterator[str]:
+    query = "&".join(sorted(name for name, _ in parse_qsl(urlsplit(request.path).query)))
+    yield f"{request.endpoint}{'?' if query else ''}{query}"
+    for name, value in request.headers:
         yield from _header(name.lower(), value)
-    yield from _object(asked.body or {}, "")
+    yield from _object(request.body or {}, "")
 
 
 def _header(name: str, value: str) -> Iterator[str]:
@@ -86,19 +86,19 @@ def _value(key: str, inner: Any, here: str) -> Iterator[str]:
         case dict():
             yield from _object(inner, here)
         case list():
-            for one in inner:
-                yield from _entry(key, one, here)
+            for item in inner:
+                yield from _entry(key, item, here)
         case str() | bool() if key in _WORDS:
             yield f"{here}={_word(inner)}"
 
 
-def _entry(key: str, one: Any, here: str) -> Iterator[str]:
-    if isinstance(one, dict):
-        tagged = f"{here}[{one.get('type') or ('message' if 'role' in one else '')}]"
+def _entry(key: str, item: Any, here: str) -> Iterator[str]:
+    if isinstance(item, dict):
+        tagged = f"{here}[{item.get('type') or ('message' if 'role' in item else '')}]"
         yield tagged
-        yield from _object(one, tagged)
+        yield from _object(item, tagged)
     elif key in _WORDS:
-        yield f"{here}[]={_word(one)}"
+        yield f"{here}[]={_word(item)}"
 
 
 def _word(value: str | bool) -> str:
@@ -126,10 +126,10 @@ type Inventory = dict[str, list[str]]
 """place -> the sessions in which it was seen, in order."""
 
 
-def inventory(sessions: dict[str, list[Asked]]) -> Inventory:
+def inventory(sessions: dict[str, list[RecordedRequest]]) -> Inventory:
     found: Inventory = {}
     for name, requests in sessions.items():
-        for place in {place for asked in requests for place in places(asked)}:
+        for place in {place for request in requests for place in places(request)}:
             found.setdefault(place, []).append(name)
     return dict(sorted(found.items()))
 

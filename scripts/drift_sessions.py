@@ -1,6 +1,6 @@
-"""What each version of Codex is made to do: a fixed set of sessions that between them show all that its requests hold.
+"""The sessions that each version of Codex runs: between them they show all that its requests hold.
 
-Each ends with Codex's reader seeing `DONE`. A `proof` is what the model must have been told in the last request.
+Each ends with `DONE` in Codex's output. A `proof` is a text that the last request must hold.
 """
 
 import base64
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.e2e import mcp_server
-from tests.e2e.answers import Answer, Call, Refuse, Say, Text, Think, Usage
 from tests.e2e.codex import Codex, Run
-from tests.e2e.heard import heard
-from tests.e2e.upstream import Received, Upstream
+from tests.e2e.scripted_response import Call, ErrorResponse, ModelResponse, Reasoning, ScriptedResponse, Text, Usage
+from tests.e2e.scripted_upstream import ReceivedRequest, ScriptedUpstream
+from tests.e2e.upstream_messages import messages_of
 
 MODEL, LISTED = "drift-tiny", "drift-listed"
 PATCHES, LITE = "drift/gpt-5.5", "drift/gpt-5.6-sol"
@@ -31,13 +31,13 @@ SCHEMA = {"type": "object", "properties": {"answer": {"type": "string"}}, "requi
 
 
 @dataclass(frozen=True)
-class Stage:
+class SessionContext:
     codex: Codex
-    upstream: Upstream
+    upstream: ScriptedUpstream
 
     def call(self, name: str, **arguments: object) -> None:
-        """The model's next answer is one call, and the one after it the end."""
-        self.upstream.script(Say(Think("Hm."), Call(name, dict(arguments))), Say(Text(DONE)))
+        """The next response is one call, and the one after it the end."""
+        self.upstream.script(ModelResponse(Reasoning("Hm."), Call(name, dict(arguments))), ModelResponse(Text(DONE)))
 
     def add_mcp_server(self) -> None:
         server = str(Path(mcp_server.__file__))
@@ -52,15 +52,15 @@ class Stage:
 @dataclass(frozen=True)
 class Session:
     name: str
-    play: Callable[[Stage], Run]
+    play: Callable[[SessionContext], Run]
     proof: str
 
 
 SESSIONS: list[Session] = []
 
 
-def _session(proof: str = "") -> Callable[[Callable[[Stage], Run]], Callable[[Stage], Run]]:
-    def keep(play: Callable[[Stage], Run]) -> Callable[[Stage], Run]:
+def _session(proof: str = "") -> Callable[[Callable[[SessionContext], Run]], Callable[[SessionContext], Run]]:
+    def keep(play: Callable[[SessionContext], Run]) -> Callable[[SessionContext], Run]:
         SESSIONS.append(Session(play.__name__.replace("_", "-"), play, proof))
         return play
 
@@ -68,162 +68,176 @@ def _session(proof: str = "") -> Callable[[Callable[[Stage], Run]], Callable[[St
 
 
 @_session()
-def text(stage: Stage) -> Run:
-    stage.upstream.script(Say(Think("Hm."), Text(DONE)))
-    return stage.codex.exec("say hi", model=MODEL)
+def text(context: SessionContext) -> Run:
+    context.upstream.script(ModelResponse(Reasoning("Hm."), Text(DONE)))
+    return context.codex.exec("say hi", model=MODEL)
 
 
 @_session(proof="out-42")
-def command(stage: Stage) -> Run:
-    stage.call("exec_command", cmd="echo out-$((6*7))")
-    return stage.codex.exec("run it", model=MODEL)
+def command(context: SessionContext) -> Run:
+    context.call("exec_command", cmd="echo out-$((6*7))")
+    return context.codex.exec("run it", model=MODEL)
 
 
 @_session(proof="second-2")
-def parallel_calls(stage: Stage) -> Run:
+def parallel_calls(context: SessionContext) -> Run:
     calls = [Call("exec_command", {"cmd": f"echo {name}-$((1+1))"}) for name in ("first", "second")]
-    stage.upstream.script(Say(Think("Both."), Text("I run both."), *calls), Say(Text(DONE)))
-    return stage.codex.exec("run both", model=MODEL)
+    context.upstream.script(ModelResponse(Reasoning("Both."), Text("I run both."), *calls), ModelResponse(Text(DONE)))
+    return context.codex.exec("run both", model=MODEL)
 
 
 @_session(proof="Success. Updated the following files")
-def patch(stage: Stage) -> Run:
-    stage.call("apply_patch", input=PATCH)
-    return stage.codex.exec("write a poem", model=PATCHES)
+def patch(context: SessionContext) -> Run:
+    context.call("apply_patch", input=PATCH)
+    return context.codex.exec("write a poem", model=PATCHES)
 
 
 @_session(proof="the sum is 42")
-def mcp(stage: Stage) -> Run:
-    stage.add_mcp_server()
-    stage.call("mcp__probe__add_up", a=2, b=40)
-    return stage.codex.exec("add", model=MODEL)
+def mcp(context: SessionContext) -> Run:
+    context.add_mcp_server()
+    context.call("mcp__probe__add_up", a=2, b=40)
+    return context.codex.exec("add", model=MODEL)
 
 
 @_session(proof="the sum is 42")
-def found_tool(stage: Stage) -> Run:
+def found_tool(context: SessionContext) -> Run:
     """A tool that the model has to search for."""
-    stage.add_mcp_server()
-    stage.upstream.script(Say(Think("Search."), Call("tool_search", {"query": "add up two numbers"})))
-    stage.call("mcp__probe__add_up", a=2, b=40)
-    return stage.codex.exec("add", model=PATCHES)
+    context.add_mcp_server()
+    context.upstream.script(ModelResponse(Reasoning("Search."), Call("tool_search", {"query": "add up two numbers"})))
+    context.call("mcp__probe__add_up", a=2, b=40)
+    return context.codex.exec("add", model=PATCHES)
 
 
 @_session(proof="data:image/png")
-def view_image(stage: Stage) -> Run:
-    stage.call("view_image", path=stage.picture())
-    return stage.codex.exec("what colour?", model=MODEL)
+def view_image(context: SessionContext) -> Run:
+    context.call("view_image", path=context.picture())
+    return context.codex.exec("what colour?", model=MODEL)
 
 
 @_session(proof="data:image/png")
-def user_image(stage: Stage) -> Run:
-    stage.upstream.script(Say(Text(DONE)))
-    return stage.codex.exec("what colour?", f"--image={stage.picture()}", model=MODEL)
+def user_image(context: SessionContext) -> Run:
+    context.upstream.script(ModelResponse(Text(DONE)))
+    return context.codex.exec("what colour?", f"--image={context.picture()}", model=MODEL)
 
 
 @_session(proof='"answer"')
-def output_schema(stage: Stage) -> Run:
-    schema = stage.codex.work / "schema.json"
+def output_schema(context: SessionContext) -> Run:
+    schema = context.codex.work / "schema.json"
     schema.write_text(json.dumps(SCHEMA | {"additionalProperties": False}))
-    stage.upstream.script(Say(Text(json.dumps({"answer": DONE}))))
-    return stage.codex.exec("yes or no?", f"--output-schema={schema}", model=MODEL)
+    context.upstream.script(ModelResponse(Text(json.dumps({"answer": DONE}))))
+    return context.codex.exec("yes or no?", f"--output-schema={schema}", model=MODEL)
 
 
 @_session(proof="out-42")
-def resume(stage: Stage) -> Run:
-    stage.upstream.script(Say(Think("Hm."), Call("exec_command", {"cmd": "echo out-$((6*7))"})), Say(Text("42")))
-    stage.codex.exec("look", model=MODEL)
-    stage.upstream.script(Say(Text(DONE)))
-    return stage.codex.resume("what was it?", model=MODEL)
+def resume(context: SessionContext) -> Run:
+    context.upstream.script(
+        ModelResponse(Reasoning("Hm."), Call("exec_command", {"cmd": "echo out-$((6*7))"})), ModelResponse(Text("42"))
+    )
+    context.codex.exec("look", model=MODEL)
+    context.upstream.script(ModelResponse(Text(DONE)))
+    return context.codex.resume("what was it?", model=MODEL)
 
 
 @_session(proof="We counted.")
-def own_compaction(stage: Stage) -> Run:
+def own_compaction(context: SessionContext) -> Run:
     """Codex has a full context summarised by a prompt of its own."""
     counting = Call("exec_command", {"cmd": "echo 42"})
-    stage.upstream.script(Say(Think("Hm."), counting, usage=FULL), Say(Text("We counted.")), Say(Text(DONE)))
-    return stage.codex.exec("count", model=MODEL, model_auto_compact_token_limit=200_000)
+    context.upstream.script(
+        ModelResponse(Reasoning("Hm."), counting, usage=FULL),
+        ModelResponse(Text("We counted.")),
+        ModelResponse(Text(DONE)),
+    )
+    return context.codex.exec("count", model=MODEL, model_auto_compact_token_limit=200_000)
 
 
 @_session(proof="We counted.")
-def asked_compaction(stage: Stage) -> Run:
+def asked_compaction(context: SessionContext) -> Run:
     """A provider named OpenAI is asked to compact."""
-    stage.codex.provider["name"] = "OpenAI"
-    return own_compaction(stage)
+    context.codex.provider["name"] = "OpenAI"
+    return own_compaction(context)
 
 
 @_session(proof="js-42")
-def lite(stage: Stage) -> Run:
+def lite(context: SessionContext) -> Run:
     """The shape of newer models: tools inside the input, one of them takes JavaScript."""
-    stage.call("exec", input='const r = await tools.exec_command({cmd: "echo js-$((6*7))"}); text(r.output);')
-    return stage.codex.exec("run it", model=LITE)
+    context.call("exec", input='const r = await tools.exec_command({cmd: "echo js-$((6*7))"}); text(r.output);')
+    return context.codex.exec("run it", model=LITE)
 
 
 @_session(proof="Success. Updated the following files")
-def catalog(stage: Stage) -> Run:
+def catalog(context: SessionContext) -> Run:
     """Codex learns the models' features from the proxy; so this one gets the patch tool."""
-    stage.codex.provider["model_catalog_url"] = f"{stage.codex.provider['base_url']}/models"
-    stage.call("apply_patch", input=PATCH)
-    return stage.codex.exec("write a poem", model=LISTED)
+    context.codex.provider["model_catalog_url"] = f"{context.codex.provider['base_url']}/models"
+    context.call("apply_patch", input=PATCH)
+    return context.codex.exec("write a poem", model=LISTED)
 
 
 @_session(proof="new.py")
-def review(stage: Stage) -> Run:
-    (stage.codex.work / "new.py").write_text("print(1)\n")
-    stage.upstream.script(Say(Think("Hm."), Call("exec_command", {"cmd": "ls"})), Say(Text(DONE)))
-    return stage.codex.review(model=MODEL)
+def review(context: SessionContext) -> Run:
+    (context.codex.work / "new.py").write_text("print(1)\n")
+    context.upstream.script(
+        ModelResponse(Reasoning("Hm."), Call("exec_command", {"cmd": "ls"})), ModelResponse(Text(DONE))
+    )
+    return context.codex.review(model=MODEL)
 
 
 @_session(proof="not here")
-def approval(stage: Stage) -> Run:
+def approval(context: SessionContext) -> Run:
     """A model judges what another one wants to do."""
 
-    def choose(request: Received) -> Answer:
-        told = heard(request)
-        if any("TRANSCRIPT" in one.text for one in told if one.role == "user"):
-            return Say(Think("Risky."), Text('{"outcome": "deny", "rationale": "not here"}'))
+    def choose(request: ReceivedRequest) -> ScriptedResponse:
+        messages = messages_of(request)
+        if any("TRANSCRIPT" in message.text for message in messages if message.role == "user"):
+            return ModelResponse(Reasoning("Risky."), Text('{"outcome": "deny", "rationale": "not here"}'))
         command = {"cmd": "touch made", "sandbox_permissions": "require_escalated", "justification": "need it"}
-        asked = any(one.role == "output" for one in told)
-        return Say(Text(DONE)) if asked else Say(Think("Ask."), Call("exec_command", command))
+        was_refused = any(message.role == "output" for message in messages)
+        return (
+            ModelResponse(Text(DONE))
+            if was_refused
+            else ModelResponse(Reasoning("Ask."), Call("exec_command", command))
+        )
 
-    stage.upstream.script_by(choose)
-    return stage.codex.guarded("make it", model=MODEL)
+    context.upstream.script_by(choose)
+    return context.codex.guarded("make it", model=MODEL)
 
 
 @_session(proof="one two three")
-def agents(stage: Stage) -> Run:
-    def choose(request: Received) -> Answer:
-        told = heard(request)
-        if "count to three" in [one.text for one in told if one.role == "user"][-1]:
-            return Say(Text("one two three"))
-        outputs = [one.text for one in told if one.role == "output"]
+def agents(context: SessionContext) -> Run:
+    def choose(request: ReceivedRequest) -> ScriptedResponse:
+        messages = messages_of(request)
+        if "count to three" in [message.text for message in messages if message.role == "user"][-1]:
+            return ModelResponse(Text("one two three"))
+        outputs = [message.text for message in messages if message.role == "output"]
         if not outputs:
-            return Say(Think("Delegate."), Call("multi_agent_v1__spawn_agent", {"message": "count to three"}))
+            return ModelResponse(
+                Reasoning("Delegate."), Call("multi_agent_v1__spawn_agent", {"message": "count to three"})
+            )
         spawned = re.findall(r'"agent_id":\s*"([^"]+)"', outputs[0])
         if not spawned:
-            return Refuse(400, outputs[0])
+            return ErrorResponse(400, outputs[0])
         waiting = Call("multi_agent_v1__wait_agent", {"targets": spawned})
-        return Say(Think("Wait."), waiting) if len(outputs) == 1 else Say(Text(DONE))
+        return ModelResponse(Reasoning("Wait."), waiting) if len(outputs) == 1 else ModelResponse(Text(DONE))
 
-    stage.upstream.script_by(choose)
-    return stage.codex.exec("delegate", model=MODEL)
+    context.upstream.script_by(choose)
+    return context.codex.exec("delegate", model=MODEL)
 
 
 @_session(proof="one two three")
-def lite_agents(stage: Stage) -> Run:
+def lite_agents(context: SessionContext) -> Run:
     """Newer models' agents write each other messages, which are items of their own."""
 
-    def choose(request: Received) -> Answer:
-        told = heard(request)
-        if any("Message Type: NEW_TASK" in one.text for one in told if one.role == "user"):
-            return Say(Text("one two three"))
-        match len([one for one in told if one.role == "output"]):
+    def choose(request: ReceivedRequest) -> ScriptedResponse:
+        messages = messages_of(request)
+        if any("Message Type: NEW_TASK" in message.text for message in messages if message.role == "user"):
+            return ModelResponse(Text("one two three"))
+        match len([message for message in messages if message.role == "output"]):
             case 0:
                 task = {"task_name": "counting", "message": "count to three"}
-                return Say(Think("Delegate."), Call("collaboration__spawn_agent", task))
+                return ModelResponse(Reasoning("Delegate."), Call("collaboration__spawn_agent", task))
             case 1:
-                return Say(Think("Wait."), Call("collaboration__wait_agent", {"timeout_ms": 10_000}))
+                return ModelResponse(Reasoning("Wait."), Call("collaboration__wait_agent", {"timeout_ms": 10_000}))
             case _:
-                return Say(Text(DONE))
+                return ModelResponse(Text(DONE))
 
-    stage.upstream.script_by(choose)
-    return stage.codex.exec("delegate", model=LITE)
+    context.upstream.script_by(choose)
+    return context.codex.exec("delegate", model=LITE)

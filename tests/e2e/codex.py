@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.answers import Json
+from tests.e2e.scripted_response import Json
 
 CLIENT_KEY = "client-key-of-the-user"
 """What Codex itself is given as a key; no provider may ever see it, but the one that a request passes through to."""
@@ -27,7 +27,7 @@ class Run:
         return [e["item"] for e in self.events if e["type"] == "item.completed" and e["item"]["type"] == kind]
 
     @property
-    def said(self) -> list[str]:
+    def agent_messages(self) -> list[str]:
         return [item["text"] for item in self.items("agent_message")]
 
     @property
@@ -40,7 +40,7 @@ class Run:
         return next((e["error"]["message"] for e in self.events if e["type"] == "turn.failed"), "")
 
     @property
-    def told(self) -> list[str]:
+    def errors(self) -> list[str]:
         """Every error line on the way, retries included."""
         return [e["message"] for e in self.events if e["type"] == "error"]
 
@@ -89,7 +89,9 @@ class Codex:
             "approvals_reviewer": "auto_review",
             "sandbox_mode": "workspace-write",
         }
-        options = [one for one in self._options(model, judged) if one != "--dangerously-bypass-approvals-and-sandbox"]
+        options = [
+            option for option in self._options(model, judged) if option != "--dangerously-bypass-approvals-and-sandbox"
+        ]
         return self._run(["exec", *options, "--json", prompt])
 
     def debug_models(self) -> list[Json]:

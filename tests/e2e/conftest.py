@@ -14,9 +14,9 @@ from converters.protocols import converted
 from tests.e2e import proxy as mitmdump
 from tests.e2e.codex import Codex
 from tests.e2e.proxy import Proxy
-from tests.e2e.upstream import Speech, Upstream
+from tests.e2e.scripted_upstream import ScriptedUpstream, UpstreamKind
 
-KEYS: dict[Speech, str] = {
+KEYS: dict[UpstreamKind, str] = {
     "chat": "secret-chat-key-5551",
     "openai": "secret-openai-key-5552",
     "anthropic": "secret-anthropic-key-5553",
@@ -98,47 +98,47 @@ key_env = ["CHAT_KEY"]
 
 
 @dataclass(frozen=True)
-class Side:
-    """One protocol's way through the proxy: the upstream behind it, and the model that leads there."""
+class Endpoint:
+    """An upstream behind the proxy, and the model that is routed to it."""
 
-    name: Speech
-    upstream: Upstream
+    name: UpstreamKind
+    upstream: ScriptedUpstream
 
     @property
     def model(self) -> str:
         return f"{self.name}-tiny"
 
     def like(self, slug: str) -> str:
-        """A model that leads here and that Codex takes for `slug`: it ignores one prefix."""
+        """A model that is routed here and that Codex takes for `slug`: it ignores one prefix."""
         return f"{self.name}/{slug}"
 
 
 @pytest.fixture(scope="session")
-def upstreams() -> Iterator[dict[Speech, Upstream]]:
-    made = {speech: Upstream(speech, key) for speech, key in KEYS.items()}
+def upstreams() -> Iterator[dict[UpstreamKind, ScriptedUpstream]]:
+    made = {kind: ScriptedUpstream(kind, key) for kind, key in KEYS.items()}
     with made["chat"].serving(), made["openai"].serving(), made["anthropic"].serving(), made["responses"].serving():
         yield made
 
 
 @pytest.fixture(scope="session")
-def proxy(upstreams: dict[Speech, Upstream], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    addresses = {speech: upstream.base_url for speech, upstream in upstreams.items()}
+def proxy(upstreams: dict[UpstreamKind, ScriptedUpstream], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    addresses = {kind: upstream.base_url for kind, upstream in upstreams.items()}
     routes = ROUTES.format(**addresses, dead=mitmdump.free_port())
-    keys = {f"{speech.upper()}_KEY": key for speech, key in KEYS.items()}
+    keys = {f"{kind.upper()}_KEY": key for kind, key in KEYS.items()}
     target = f"http://127.0.0.1:{upstreams['responses'].port}"
     with mitmdump.running(tmp_path_factory.mktemp("proxy"), routes, target, keys) as running:
         yield running
 
 
 @pytest.fixture(autouse=True)
-def clean(upstreams: dict[Speech, Upstream]) -> Iterator[None]:
-    """Every test starts with silent upstreams, and fails if one had to refuse or was not asked what it was told."""
+def clean(upstreams: dict[UpstreamKind, ScriptedUpstream]) -> Iterator[None]:
+    """Every test starts with silent upstreams, and fails if one refused a request or has responses left."""
     for upstream in upstreams.values():
         upstream.reset()
     yield
     for upstream in upstreams.values():
-        assert not upstream.refusals, f"{upstream.speech} refused: {upstream.refusals}"
-        assert not upstream.left, f"{upstream.speech} was never asked for {upstream.left}"
+        assert not upstream.refusals, f"{upstream.kind} refused: {upstream.refusals}"
+        assert not upstream.unused, f"{upstream.kind} was never sent a request for {upstream.unused}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -161,24 +161,24 @@ def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.T
 
 
 @pytest.fixture(params=converted())
-def side(request: pytest.FixtureRequest, upstreams: dict[Speech, Upstream]) -> Side:
-    speech: Speech = request.param
-    return Side(speech, upstreams[speech])
+def endpoint(request: pytest.FixtureRequest, upstreams: dict[UpstreamKind, ScriptedUpstream]) -> Endpoint:
+    kind: UpstreamKind = request.param
+    return Endpoint(kind, upstreams[kind])
 
 
 @pytest.fixture
-def chat(upstreams: dict[Speech, Upstream]) -> Side:
-    return Side("chat", upstreams["chat"])
+def chat(upstreams: dict[UpstreamKind, ScriptedUpstream]) -> Endpoint:
+    return Endpoint("chat", upstreams["chat"])
 
 
 @pytest.fixture
-def openai_side(upstreams: dict[Speech, Upstream]) -> Side:
-    return Side("openai", upstreams["openai"])
+def openai_chat(upstreams: dict[UpstreamKind, ScriptedUpstream]) -> Endpoint:
+    return Endpoint("openai", upstreams["openai"])
 
 
 @pytest.fixture
-def anthropic(upstreams: dict[Speech, Upstream]) -> Side:
-    return Side("anthropic", upstreams["anthropic"])
+def anthropic(upstreams: dict[UpstreamKind, ScriptedUpstream]) -> Endpoint:
+    return Endpoint("anthropic", upstreams["anthropic"])
 
 
 @pytest.fixture(scope="session")

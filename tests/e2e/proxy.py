@@ -39,7 +39,7 @@ def running(
 ) -> Iterator[Proxy]:
     """The proxy until the block ends; `routes` is the routes file's text, `target` where all else passes to."""
     (folder / "routes.toml").write_text(routes)
-    # scripts/record makes cases of what was said here.
+    # scripts/record makes cases of these exchanges.
     flows = Path(os.environ.get("E2E_FLOWS") or folder / "flows.mitm")
     proxy = Proxy(free_port(), folder / "mitmdump.log", flows)
     chosen = ["--set", f"routes={folder / 'routes.toml'}", *options]
@@ -76,25 +76,25 @@ def _started(
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=folder)
         proxy.process = process
         try:
-            _wait_until_well(proxy, process)
+            _wait_until_healthy(proxy, process)
             yield
         finally:
             process.terminate()
             process.wait(10)
 
 
-def _wait_until_well(proxy: Proxy, process: subprocess.Popen[bytes]) -> None:
-    """Until it answers for its health: mitmproxy listens for a moment even where the addon did not load."""
+def _wait_until_healthy(proxy: Proxy, process: subprocess.Popen[bytes]) -> None:
+    """Until its health check passes: mitmproxy listens for a moment even where the addon did not load."""
     for _ in range(300):
         if process.poll() is not None:
             break
-        if _is_well(proxy.port):
+        if _is_healthy(proxy.port):
             return
         time.sleep(0.1)
     raise AssertionError(f"mitmdump does not answer:\n{proxy.log.read_text()}")
 
 
-def _is_well(port: int) -> bool:
+def _is_healthy(port: int) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", "/health")

@@ -10,7 +10,7 @@ from typing import Any
 from anthropic.types.message_create_params import MessageCreateParamsStreaming
 from pydantic import TypeAdapter
 
-from tests.e2e.answers import Json
+from tests.e2e.scripted_response import Json
 from tests.e2e.strict_chat import against_schema, schema_complaints
 
 _SCHEMA = TypeAdapter(MessageCreateParamsStreaming)
@@ -23,8 +23,8 @@ def refusal(body: Json, headers: Mapping[str, str], issued: dict[str, str]) -> s
     """The API's complaint, None where it would answer. `issued`: signature -> the thinking that it signs."""
     if not re.fullmatch(r"20\d\d-\d\d-\d\d", headers.get("anthropic-version", "")):
         return "anthropic-version: header is required"
-    if said := against_schema(_SCHEMA, body):
-        return said
+    if error := against_schema(_SCHEMA, body):
+        return error
     rules = (_order(body), _texts(body), _calls(body), _tools(body), _cache(body), _thinking(body, issued))
     return next(itertools.chain.from_iterable(rules), None)
 
@@ -40,7 +40,7 @@ def _order(body: Json) -> Iterator[str]:
         yield f"messages: Unexpected role in {roles}. The Messages API accepts a top-level `system` parameter."
     if not roles or roles[0] != "user":
         yield 'messages: first message must use the "user" role'
-    if any(one == other for one, other in itertools.pairwise(roles)):
+    if any(previous == following for previous, following in itertools.pairwise(roles)):
         yield 'messages: roles must alternate between "user" and "assistant", but found multiple in a row'
     if roles and roles[-1] != "user":
         yield "This model does not support assistant message prefill. The conversation must end with a user message."
@@ -53,7 +53,7 @@ def _texts(body: Json) -> Iterator[str]:
     every = [] if isinstance(system, str) else list(system)
     for message in body["messages"]:
         every += blocks(message)
-        every += [one for block in blocks(message) for one in result_blocks(block)]
+        every += [inner for block in blocks(message) for inner in result_blocks(block)]
         if not blocks(message):
             yield "messages: content must be non-empty"
     for block in every:
@@ -92,12 +92,12 @@ def _calls(body: Json) -> Iterator[str]:
         kinds = [block["type"] for block in blocks(message)]
         if "tool_use" in kinds and set(kinds[kinds.index("tool_use") :]) != {"tool_use"}:
             yield "messages: `tool_use` ids were found without `tool_result` blocks immediately after"
-        for one in open_ids:
-            if not _ID.fullmatch(one):
+        for call_id in open_ids:
+            if not _ID.fullmatch(call_id):
                 yield "messages.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'"
-            if one in seen:
+            if call_id in seen:
                 yield "messages: `tool_use` ids must be unique"
-            seen.add(one)
+            seen.add(call_id)
 
 
 def _results(given: list[Json], open_ids: list[str]) -> Iterator[str]:
@@ -111,7 +111,7 @@ def _results(given: list[Json], open_ids: list[str]) -> Iterator[str]:
     if any(block["type"] != "tool_result" for block in given[: len(answered)]):
         yield "messages: `tool_result` blocks must come first in the content"
     for block in given:
-        if block.get("is_error") and any(one["type"] != "text" for one in result_blocks(block)):
+        if block.get("is_error") and any(inner["type"] != "text" for inner in result_blocks(block)):
             yield "messages: all content must be type `text` if `is_error` is true"
         if block["type"] == "tool_result" and block.get("content") == []:
             yield "messages: tool_result content must not be an empty list"
@@ -138,8 +138,8 @@ def _tools(body: Json) -> Iterator[str]:
 def _marked(value: Any) -> Iterator[Json]:
     """Every block or tool with a cache breakpoint, in request order."""
     if isinstance(value, list):
-        for one in value:
-            yield from _marked(one)
+        for item in value:
+            yield from _marked(item)
     elif isinstance(value, dict):
         if value.get("cache_control"):
             yield value
@@ -176,8 +176,8 @@ def _loop_thinking(messages: list[Json]) -> Iterator[str]:
     """The unfinished turn, everything after the user's last words, starts with its thinking."""
     if not messages or blocks(messages[-1])[-1]["type"] != "tool_result":
         return
-    said = [i for i, one in enumerate(messages) if one["role"] == "user" and not _has_results(one)]
-    first = messages[said[-1] + 1]
+    user_turns = [i for i, message in enumerate(messages) if message["role"] == "user" and not _has_results(message)]
+    first = messages[user_turns[-1] + 1]
     found = blocks(first)[0]["type"]
     if found not in ("thinking", "redacted_thinking"):
         yield (

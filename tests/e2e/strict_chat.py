@@ -1,6 +1,6 @@
 """What the providers of Chat Completions refuse, in their own words.
 
-`openai`'s request types are the schema; the rest are rules that no schema holds. Two houses:
+`openai`'s request types are the schema; the rest are rules that no schema holds. Two vendors:
 `openai` (no thinking on this protocol) and `deepseek` (thinking goes back, word for word).
 """
 
@@ -13,27 +13,27 @@ from typing import Any, Literal
 from openai.types.chat.completion_create_params import CompletionCreateParamsStreaming
 from pydantic import TypeAdapter, ValidationError
 
-from tests.e2e.answers import Json
+from tests.e2e.scripted_response import Json
 
-type House = Literal["openai", "deepseek"]
+type Vendor = Literal["openai", "deepseek"]
 
 _SCHEMA = TypeAdapter(CompletionCreateParamsStreaming)
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-_EXTRAS: dict[House, tuple[set[str], set[str]]] = {
+_EXTRAS: dict[Vendor, tuple[set[str], set[str]]] = {
     "openai": (set(), set()),
     "deepseek": ({"thinking"}, {"reasoning_content"}),
 }
-"""What a house takes beyond OpenAI's types: keys of the body, keys of an assistant message."""
+"""What a vendor takes beyond OpenAI's types: keys of the body, keys of an assistant message."""
 
 
 def exhaust(value: Any) -> None:
     """Walk all of a validated value: pydantic checks an `Iterable` only when it is read."""
     if isinstance(value, dict):
-        for one in value.values():
-            exhaust(one)
+        for item in value.values():
+            exhaust(item)
     elif isinstance(value, Iterable) and not isinstance(value, str | bytes):
-        for one in value:
-            exhaust(one)
+        for item in value:
+            exhaust(item)
 
 
 def against_schema(schema: TypeAdapter[Any], body: Json) -> str | None:
@@ -44,23 +44,27 @@ def against_schema(schema: TypeAdapter[Any], body: Json) -> str | None:
     return None
 
 
-def refusal(body: Json, house: House, thoughts: dict[str, str]) -> str | None:
+def refusal(body: Json, vendor: Vendor, thoughts: dict[str, str]) -> str | None:
     """The provider's complaint, None where it would answer. `thoughts`: call id -> the thinking that came before it."""
-    rules = [_schema(body, house), _tools(body), _roles(body), _assistants(body), _outputs(body)]
-    if house == "deepseek":
+    rules = [_schema(body, vendor), _tools(body), _roles(body), _assistants(body), _outputs(body)]
+    if vendor == "deepseek":
         rules.append(_thinking(body, thoughts))
     return next(itertools.chain.from_iterable(rules), None)
 
 
-def _schema(body: Json, house: House) -> Iterator[str]:
-    top, message = _EXTRAS[house]
+def _schema(body: Json, vendor: Vendor) -> Iterator[str]:
+    top, assistant_keys = _EXTRAS[vendor]
     plain = {key: value for key, value in body.items() if key not in top}
     plain["messages"] = [
-        {key: value for key, value in one.items() if one.get("role") != "assistant" or key not in message}
-        for one in body.get("messages", [])
+        {
+            key: value
+            for key, value in message.items()
+            if message.get("role") != "assistant" or key not in assistant_keys
+        }
+        for message in body.get("messages", [])
     ]
-    if said := against_schema(_SCHEMA, plain):
-        yield said
+    if error := against_schema(_SCHEMA, plain):
+        yield error
     for key, value in body.items():
         if value is None:
             yield f"Invalid type for '{key}': expected a value, but got null instead."

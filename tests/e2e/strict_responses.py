@@ -7,7 +7,7 @@ from typing import get_args
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import BaseModel
 
-from tests.e2e.answers import Json
+from tests.e2e.scripted_response import Json
 
 _EVENTS: dict[str, type[BaseModel]] = {
     get_args(model.model_fields["type"].annotation)[0]: model for model in get_args(get_args(ResponseStreamEvent)[0])
@@ -31,18 +31,18 @@ def events(body: bytes) -> list[Json]:
     return found
 
 
-def checked(said: list[Json]) -> Json:
+def checked(events: list[Json]) -> Json:
     """The response that the stream ends with, after every check."""
-    for event in said:
+    for event in events:
         known = {**event, "response": _as_typed(event["response"])} if "response" in event else event
         _EVENTS[event["type"]].model_validate(known, extra="forbid")
-    assert [event["sequence_number"] for event in said] == list(range(len(said)))
-    assert [event["type"] for event in said if event["type"] in _TERMINAL] == [said[-1]["type"]]
-    response: Json = said[-1]["response"]
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))
+    assert [event["type"] for event in events if event["type"] in _TERMINAL] == [events[-1]["type"]]
+    response: Json = events[-1]["response"]
     checked_whole(response)
-    done = [event["item"] for event in said if event["type"] == "response.output_item.done"]
+    done = [event["item"] for event in events if event["type"] == "response.output_item.done"]
     assert done == [item for item in response["output"] if not _is_withheld(item)]
-    _deltas_add_up(said, response["output"])
+    _deltas_add_up(events, response["output"])
     return response
 
 
@@ -61,10 +61,10 @@ def _as_typed(response: Json) -> Json:
     return {key: value for key, value in response.items() if key not in _SPECIFIED_ONLY}
 
 
-def _deltas_add_up(said: list[Json], output: list[Json]) -> None:
+def _deltas_add_up(events: list[Json], output: list[Json]) -> None:
     """What was streamed piece by piece equals what the finished items say."""
     streamed: dict[str, str] = defaultdict(str)
-    for event in said:
+    for event in events:
         if event["type"].endswith(".delta"):
             assert event["delta"], "an empty delta says nothing"
             streamed[event["item_id"]] += event["delta"]

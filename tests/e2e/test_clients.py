@@ -9,9 +9,9 @@ import pytest
 from openai.types.responses import ResponseInputParam, ToolParam
 from pydantic import BaseModel
 
-from tests.e2e.answers import Call, Json, Refuse, Say, Text, Think
-from tests.e2e.conftest import Side
+from tests.e2e.conftest import Endpoint
 from tests.e2e.proxy import Proxy
+from tests.e2e.scripted_response import Call, ErrorResponse, Json, ModelResponse, Reasoning, Text
 from tests.e2e.strict_responses import checked, checked_whole, events
 
 LOOK: ToolParam = {
@@ -21,8 +21,8 @@ LOOK: ToolParam = {
     "strict": False,
 }
 WRITE: ToolParam = {"type": "custom", "name": "write", "description": "Writes."}
-ANSWER = Say(
-    Think("Let me think äöü."),
+ANSWER = ModelResponse(
+    Reasoning("Let me think äöü."),
     Text("I look twice 😀."),
     Call("look", {"at": "the sky"}),
     Call("write", {"input": 'a "poem"\n'}),
@@ -48,13 +48,13 @@ def without_ids(items: list[Json]) -> list[Json]:
     return [{key: value for key, value in item.items() if key not in ("id", "call_id")} for item in items]
 
 
-def question(side: Side, **more: object) -> Json:
-    return {"model": side.model, "input": "look", "tools": [LOOK, WRITE], "reasoning": {"effort": "high"}, **more}
+def request_body(endpoint: Endpoint, **more: object) -> Json:
+    return {"model": endpoint.model, "input": "look", "tools": [LOOK, WRITE], "reasoning": {"effort": "high"}, **more}
 
 
-def test_the_bare_stream_is_valid_to_the_last_field(side: Side, proxy: Proxy) -> None:
-    side.upstream.script(ANSWER)
-    status, body = post(proxy, "/v1/responses", question(side, stream=True))
+def test_the_bare_stream_is_valid_to_the_last_field(endpoint: Endpoint, proxy: Proxy) -> None:
+    endpoint.upstream.script(ANSWER)
+    status, body = post(proxy, "/v1/responses", request_body(endpoint, stream=True))
     response = checked(events(body))
     assert (status, response["status"]) == (200, "completed")
     assert [item["type"] for item in response["output"]] == [
@@ -67,36 +67,38 @@ def test_the_bare_stream_is_valid_to_the_last_field(side: Side, proxy: Proxy) ->
     assert response["usage"]["input_tokens"] == 100
 
 
-def test_a_whole_answer_says_what_the_stream_says(side: Side, proxy: Proxy) -> None:
-    side.upstream.script(ANSWER, ANSWER)
-    _, streamed = post(proxy, "/v1/responses", question(side, stream=True))
-    status, body = post(proxy, "/v1/responses", question(side))
+def test_a_whole_answer_says_what_the_stream_says(endpoint: Endpoint, proxy: Proxy) -> None:
+    endpoint.upstream.script(ANSWER, ANSWER)
+    _, streamed = post(proxy, "/v1/responses", request_body(endpoint, stream=True))
+    status, body = post(proxy, "/v1/responses", request_body(endpoint))
     response = checked_whole(json.loads(body))
     assert status == 200
     assert without_ids(response["output"]) == without_ids(checked(events(streamed))["output"])
 
 
 @pytest.mark.parametrize("stop", ["length", "content_filter"])
-def test_an_incomplete_answer_is_valid_too(side: Side, proxy: Proxy, stop: str) -> None:
-    side.upstream.script(Say(Text("and then"), stop="length" if stop == "length" else "content_filter"))
-    _, body = post(proxy, "/v1/responses", question(side, stream=True))
+def test_an_incomplete_answer_is_valid_too(endpoint: Endpoint, proxy: Proxy, stop: str) -> None:
+    endpoint.upstream.script(
+        ModelResponse(Text("and then"), finish_reason="length" if stop == "length" else "content_filter")
+    )
+    _, body = post(proxy, "/v1/responses", request_body(endpoint, stream=True))
     response = checked(events(body))
     assert response["status"] == "incomplete"
     reasons = {"length": "max_output_tokens", "content_filter": "content_filter"}
     assert response["incomplete_details"] == {"reason": reasons[stop]}
 
 
-def test_a_broken_answer_is_valid_too(side: Side, proxy: Proxy) -> None:
-    side.upstream.script(Say(Think("Hm."), Text("half a"), ends="drop"))
-    _, body = post(proxy, "/v1/responses", question(side, stream=True))
-    said = events(body)
-    assert said[-1]["type"] == "response.failed"
-    assert said[-1]["response"]["error"]["code"] == "server_error"
+def test_a_broken_answer_is_valid_too(endpoint: Endpoint, proxy: Proxy) -> None:
+    endpoint.upstream.script(ModelResponse(Reasoning("Hm."), Text("half a"), ending="drop"))
+    _, body = post(proxy, "/v1/responses", request_body(endpoint, stream=True))
+    received = events(body)
+    assert received[-1]["type"] == "response.failed"
+    assert received[-1]["response"]["error"]["code"] == "server_error"
 
 
-def test_openai_s_package_streams(side: Side, client: openai.OpenAI) -> None:
-    side.upstream.script(ANSWER)
-    with client.responses.stream(model=side.model, input="look", tools=[LOOK, WRITE]) as stream:
+def test_openai_s_package_streams(endpoint: Endpoint, client: openai.OpenAI) -> None:
+    endpoint.upstream.script(ANSWER)
+    with client.responses.stream(model=endpoint.model, input="look", tools=[LOOK, WRITE]) as stream:
         kinds = [event.type for event in stream]
         final = stream.get_final_response()
     assert final.output_text == "I look twice 😀."
@@ -104,10 +106,12 @@ def test_openai_s_package_streams(side: Side, client: openai.OpenAI) -> None:
     assert kinds[-1] == "response.completed"
 
 
-def test_openai_s_package_runs_a_tool_loop(side: Side, client: openai.OpenAI) -> None:
-    side.upstream.script(Say(Think("Hm."), Call("look", {"at": "it"})), Say(Text("It is blue.")))
+def test_openai_s_package_runs_a_tool_loop(endpoint: Endpoint, client: openai.OpenAI) -> None:
+    endpoint.upstream.script(
+        ModelResponse(Reasoning("Hm."), Call("look", {"at": "it"})), ModelResponse(Text("It is blue."))
+    )
     first = client.responses.create(
-        model=side.model, input="look", tools=[LOOK], include=["reasoning.encrypted_content"]
+        model=endpoint.model, input="look", tools=[LOOK], include=["reasoning.encrypted_content"]
     )
     [call] = [item for item in first.output if item.type == "function_call"]
     history = [
@@ -115,7 +119,7 @@ def test_openai_s_package_runs_a_tool_loop(side: Side, client: openai.OpenAI) ->
         *(item.model_dump(exclude_none=True) for item in first.output),
         {"type": "function_call_output", "call_id": call.call_id, "output": "blue"},
     ]
-    second = client.responses.create(model=side.model, input=history, tools=[LOOK])  # type: ignore[arg-type]
+    second = client.responses.create(model=endpoint.model, input=history, tools=[LOOK])  # type: ignore[arg-type]
     assert second.output_text == "It is blue."
 
 
@@ -123,76 +127,78 @@ class Sky(BaseModel):
     colour: str
 
 
-def test_openai_s_package_parses_an_answer_of_a_given_form(side: Side, client: openai.OpenAI) -> None:
-    side.upstream.script(Say(Text('{"colour": "blue"}')))
-    answer = client.responses.parse(model=side.model, input="how is it?", text_format=Sky)
+def test_openai_s_package_parses_an_answer_of_a_given_form(endpoint: Endpoint, client: openai.OpenAI) -> None:
+    endpoint.upstream.script(ModelResponse(Text('{"colour": "blue"}')))
+    answer = client.responses.parse(model=endpoint.model, input="how is it?", text_format=Sky)
     assert answer.output_parsed == Sky(colour="blue")
-    assert "colour" in json.dumps(side.upstream.received[0].body)
+    assert "colour" in json.dumps(endpoint.upstream.received[0].body)
 
 
-def test_what_a_client_believes_to_be_stored_is_asked_for(side: Side, client: openai.OpenAI) -> None:
+def test_what_a_client_believes_to_be_stored_is_asked_for(endpoint: Endpoint, client: openai.OpenAI) -> None:
     referred: ResponseInputParam = [{"type": "item_reference", "id": "msg_1"}, {"role": "user", "content": "go on"}]
     with pytest.raises(openai.BadRequestError, match="store: false") as raised:
-        client.responses.create(model=side.model, input=referred)
+        client.responses.create(model=endpoint.model, input=referred)
     assert raised.value.param == "input[0]"
 
 
-def test_instructions_and_limits_reach_the_model(side: Side, client: openai.OpenAI) -> None:
-    side.upstream.script(Say(Text("hi")))
-    client.responses.create(model=side.model, input="hi", instructions="Be brief.", max_output_tokens=5000)
-    body = side.upstream.received[0].body
+def test_instructions_and_limits_reach_the_model(endpoint: Endpoint, client: openai.OpenAI) -> None:
+    endpoint.upstream.script(ModelResponse(Text("hi")))
+    client.responses.create(model=endpoint.model, input="hi", instructions="Be brief.", max_output_tokens=5000)
+    body = endpoint.upstream.received[0].body
     assert "Be brief." in json.dumps(body.get("system") or body["messages"][0])
     assert body["max_tokens"] == 5000
 
 
-ERRORS: list[tuple[Refuse, type[openai.APIStatusError], str | None]] = [
-    (Refuse(400, "odd"), openai.BadRequestError, "invalid_request_error"),
-    (Refuse(401, "wrong key"), openai.AuthenticationError, "invalid_api_key"),
-    (Refuse(404, "The model `x` does not exist"), openai.NotFoundError, "model_not_found"),
-    (Refuse(429, "slow down", headers={"retry-after": "7"}), openai.RateLimitError, "rate_limit_exceeded"),
-    (Refuse(500, "boom"), openai.InternalServerError, "server_error"),
+ERRORS: list[tuple[ErrorResponse, type[openai.APIStatusError], str | None]] = [
+    (ErrorResponse(400, "odd"), openai.BadRequestError, "invalid_request_error"),
+    (ErrorResponse(401, "wrong key"), openai.AuthenticationError, "invalid_api_key"),
+    (ErrorResponse(404, "The model `x` does not exist"), openai.NotFoundError, "model_not_found"),
+    (ErrorResponse(429, "slow down", headers={"retry-after": "7"}), openai.RateLimitError, "rate_limit_exceeded"),
+    (ErrorResponse(500, "boom"), openai.InternalServerError, "server_error"),
 ]
 
 
-@pytest.mark.parametrize(("refuse", "error", "code"), ERRORS, ids=[str(one.status) for one, _, _ in ERRORS])
+@pytest.mark.parametrize(
+    ("refuse", "error", "code"), ERRORS, ids=[str(error_response.status) for error_response, _, _ in ERRORS]
+)
 def test_other_clients_get_the_true_status(
-    side: Side, client: openai.OpenAI, refuse: Refuse, error: type[openai.APIStatusError], code: str
+    endpoint: Endpoint, client: openai.OpenAI, refuse: ErrorResponse, error: type[openai.APIStatusError], code: str
 ) -> None:
-    side.upstream.script(refuse)
+    endpoint.upstream.script(refuse)
     with pytest.raises(error, match=refuse.message) as raised:
-        client.responses.create(model=side.model, input="hi")
+        client.responses.create(model=endpoint.model, input="hi")
     assert raised.value.code == code
     assert raised.value.response.headers.get("retry-after") == refuse.headers.get("retry-after")
 
 
-def test_codex_is_told_how_long_to_wait_even_if_the_provider_does_not_say(side: Side, proxy: Proxy) -> None:
+def test_codex_is_told_how_long_to_wait_even_if_the_provider_does_not_say(endpoint: Endpoint, proxy: Proxy) -> None:
     """Codex gives up at once at a 429 without Retry-After."""
-    side.upstream.script(Refuse(429, "slow down"))
+    endpoint.upstream.script(ErrorResponse(429, "slow down"))
     codex = openai.OpenAI(
         base_url=proxy.base_url, api_key="x", max_retries=0, default_headers={"originator": "codex_exec"}
     )
     with codex, pytest.raises(openai.RateLimitError) as raised:
-        codex.responses.create(model=side.model, input="hi")
+        codex.responses.create(model=endpoint.model, input="hi")
     assert int(raised.value.response.headers["retry-after"]) > 0
 
 
-def test_a_client_that_leaves_takes_the_upstream_s_answer_along(side: Side, client: openai.OpenAI) -> None:
-    side.upstream.script(Say(Text("a long story"), ends="stall"))
-    with client.responses.create(model=side.model, input="hi", stream=True) as stream:
+def test_a_client_that_leaves_takes_the_upstream_s_answer_along(endpoint: Endpoint, client: openai.OpenAI) -> None:
+    endpoint.upstream.script(ModelResponse(Text("a long story"), ending="stall"))
+    with client.responses.create(model=endpoint.model, input="hi", stream=True) as stream:
         next(event for event in stream if event.type == "response.output_text.delta")
-    assert side.upstream.client_left.wait(5)
+    assert endpoint.upstream.client_left.wait(5)
 
 
-def test_a_compaction_can_be_asked_for_by_itself(side: Side, proxy: Proxy) -> None:
-    side.upstream.script(Say(Text("It was about the sky.")))
-    asked = {"model": side.model, "input": [{"role": "user", "content": "the sky is blue"}]}
-    status, body = post(proxy, "/v1/responses/compact", asked)
+def test_a_compaction_can_be_asked_for_by_itself(endpoint: Endpoint, proxy: Proxy) -> None:
+    endpoint.upstream.script(ModelResponse(Text("It was about the sky.")))
+    request = {"model": endpoint.model, "input": [{"role": "user", "content": "the sky is blue"}]}
+    status, body = post(proxy, "/v1/responses/compact", request)
     compacted = json.loads(body)
     assert (status, compacted["object"]) == (200, "response.compaction")
-    side.upstream.script(Say(Text("Yes, the sky.")))
+    endpoint.upstream.script(ModelResponse(Text("Yes, the sky.")))
     more = [*compacted["output"], {"role": "user", "content": "what was it about?"}]
-    post(proxy, "/v1/responses", {"model": side.model, "input": more})
-    assert "It was about the sky." in json.dumps(side.upstream.received[-1].body["messages"])
+    post(proxy, "/v1/responses", {"model": endpoint.model, "input": more})
+    assert "It was about the sky." in json.dumps(endpoint.upstream.received[-1].body["messages"])
 
 
 GETS: dict[str, tuple[dict[str, str], int, Callable[[Json], bool]]] = {

@@ -18,15 +18,15 @@ from playwright.sync_api import Locator, Page, expect, sync_playwright
 from addons.cases.case import Case
 from scripts import browser
 from tests.e2e import proxy as mitmdump
-from tests.e2e.answers import Call, Say, Text, Think
 from tests.e2e.conftest import KEYS, ROUTES
-from tests.e2e.upstream import Speech, Upstream
+from tests.e2e.scripted_response import Call, ModelResponse, Reasoning, Text
+from tests.e2e.scripted_upstream import ScriptedUpstream, UpstreamKind
 
 BROWSER = Path(os.environ.get("BROWSER_BIN") or browser.BROWSER)
 PICTURES = mitmdump.REPOSITORY / ".cache" / "pictures"
 QUESTION = mitmdump.REPOSITORY / "scripts" / "codex_request.json"
-SAID = Say(
-    Think("The user wants to know what is in the folder. I had better look before I say anything."),
+SAID = ModelResponse(
+    Reasoning("The user wants to know what is in the folder. I had better look before I say anything."),
     Text("I look into the folder first."),
     Call("exec_command", {"cmd": "ls -la src\nwc -l src/*.py", "workdir": "/project"}),
 )
@@ -97,16 +97,18 @@ def page() -> Iterator[Page]:
 
 
 @pytest.fixture(scope="module")
-def web(upstreams: dict[Speech, Upstream], page: Page, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+def web(
+    upstreams: dict[UpstreamKind, ScriptedUpstream], page: Page, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Web]:
     folder, port = tmp_path_factory.mktemp("web"), mitmdump.free_port()
-    addresses = {speech: upstream.base_url for speech, upstream in upstreams.items()}
-    keys = {f"{speech.upper()}_KEY": key for speech, key in KEYS.items()}
+    addresses = {kind: upstream.base_url for kind, upstream in upstreams.items()}
+    keys = {f"{kind.upper()}_KEY": key for kind, key in KEYS.items()}
     routes = ROUTES.format(**addresses, dead=mitmdump.free_port())
     options = [
         *("web_host=127.0.0.1", f"web_port={port}", "web_open_browser=false", "web_password=let-me-in"),
         *("web_columns=path", "web_columns=status"),
     ]
-    chosen = [part for one in options for part in ("--set", one)]
+    chosen = [part for option in options for part in ("--set", option)]
     target = "http://127.0.0.1:9"
     with mitmdump.running(folder, routes, target, keys, *chosen, program="mitmweb") as proxy:
         upstreams["chat"].script(SAID)
@@ -169,17 +171,17 @@ def test_the_upstream_s_request_and_answer_are_shown_with_their_dialect_and_timi
     web.picture("upstream")
     assert "dialect: reasoning_back exact" in request
     assert "request to chat-tiny · chat" in request
-    answer = shown(web.open("/v1/chat/completions", "Response"))
-    assert re.search(r"\d+ pieces: first after \d+ ms, last after ", answer)
-    assert "  I look into the folder first." in answer
+    response_text = shown(web.open("/v1/chat/completions", "Response"))
+    assert re.search(r"\d+ pieces: first after \d+ ms, last after ", response_text)
+    assert "  I look into the folder first." in response_text
 
 
 def test_the_comment_tells_what_came_of_the_exchange(web: Web) -> None:
     web.row("/v1/responses").click()
     web.page.locator(".flow-detail nav").get_by_text("Comment", exact=True).click()
-    said = web.page.locator(".flow-detail section").inner_text()
-    assert "chat-tiny -> strict-chat chat-tiny (chat), " in said
-    assert "lost tools[8]: web_search" in said
+    text = web.page.locator(".flow-detail section").inner_text()
+    assert "chat-tiny -> strict-chat chat-tiny (chat), " in text
+    assert "lost tools[8]: web_search" in text
 
 
 def test_a_plain_json_body_is_still_shown_as_json(web: Web) -> None:
@@ -189,8 +191,8 @@ def test_a_plain_json_body_is_still_shown_as_json(web: Web) -> None:
 def test_the_flow_that_is_looked_at_is_saved_as_a_case(web: Web) -> None:
     web.show_command_bar()
     shown(web.open("/v1/responses", "Response"))
-    said = web.command('capture.wrong @focus chat/from-the-page "A call keeps its arguments."')
-    assert "chat/from-the-page: being redacted" in said
+    text = web.command('capture.wrong @focus chat/from-the-page "A call keeps its arguments."')
+    assert "chat/from-the-page: being redacted" in text
     web.wait_for_case("chat/from-the-page")
     web.page.locator("header nav").get_by_text("Flow", exact=True).click()
     web.picture("capture")
@@ -224,7 +226,7 @@ def test_a_command_tells_the_search_that_finds_both_sides(web: Web) -> None:
     web.show_command_bar()
     shown(web.open("/v1/responses", "Request"))
     expression, *comments = json.loads(web.command("exchange.flows @focus"))
-    assert ["attempt 1: " in one for one in comments] == [False, True]
+    assert ["attempt 1: " in comment for comment in comments] == [False, True]
     web.search(expression, finds=2)
     web.search("", finds=3)
 
@@ -261,7 +263,7 @@ def test_commands_are_typed_into_the_page(web: Web) -> None:
     assert "routes.toml: good, with " in json.loads(web.command("routes.check"))[0]
 
 
-def test_a_recorded_question_is_asked_again(web: Web, upstreams: dict[Speech, Upstream]) -> None:
+def test_a_recorded_question_is_asked_again(web: Web, upstreams: dict[UpstreamKind, ScriptedUpstream]) -> None:
     web.show_command_bar()
     shown(web.open("/v1/responses", "Request"))
     web.command('capture.save @focus chat/asked-again "It is asked again."')
@@ -274,8 +276,10 @@ def test_a_recorded_question_is_asked_again(web: Web, upstreams: dict[Speech, Up
     expect(web.page.locator(".flow-detail section")).to_contain_text(": the same shape")
 
 
-def test_a_running_answer_is_shown_on_both_sides_as_far_as_it_came(web: Web, upstreams: dict[Speech, Upstream]) -> None:
-    upstreams["chat"].script(Say(Text("I begin, and then I say nothing more."), ends="stall"))
+def test_a_running_answer_is_shown_on_both_sides_as_far_as_it_came(
+    web: Web, upstreams: dict[UpstreamKind, ScriptedUpstream]
+) -> None:
+    upstreams["chat"].script(ModelResponse(Text("I begin, and then I say nothing more."), ending="stall"))
     before = web.rows.count()
     connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=20)
     body = json.loads(QUESTION.read_text()) | {"model": "chat-tiny", "stream": True}

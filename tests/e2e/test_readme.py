@@ -3,10 +3,10 @@
 import re
 
 from tests.e2e import proxy as mitmdump
-from tests.e2e.answers import Say, Text
 from tests.e2e.codex import Codex
-from tests.e2e.conftest import Side
+from tests.e2e.conftest import Endpoint
 from tests.e2e.proxy import Proxy
+from tests.e2e.scripted_response import ModelResponse, Text
 
 README = (mitmdump.REPOSITORY / "README.md").read_text()
 
@@ -21,10 +21,10 @@ def profile(port: int, model: str) -> str:
 
 
 def test_codex_with_the_readme_s_profile_knows_the_model_and_says_nothing_of_it(
-    chat: Side, codex: Codex, proxy: Proxy
+    chat: Endpoint, codex: Codex, proxy: Proxy
 ) -> None:
     (codex.home / "transcodex.config.toml").write_text(profile(proxy.port, "chat-listed"))
-    chat.upstream.script(Say(Text("connected")))
+    chat.upstream.script(ModelResponse(Text("connected")))
     run = codex.bare("exec", "-p", "transcodex", "--skip-git-repo-check", "-C", str(codex.work), "hello")
     assert run.stdout.strip() == "connected"
     warnings = [line for line in run.stderr.splitlines() if line.startswith("warning")]

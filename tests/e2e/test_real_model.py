@@ -9,8 +9,8 @@ import pytest
 
 from scripts import real_model
 from tests.e2e import proxy as mitmdump
-from tests.e2e.answers import Json
 from tests.e2e.proxy import Proxy
+from tests.e2e.scripted_response import Json
 from tests.e2e.strict_responses import checked, checked_whole, events
 from tests.e2e.test_clients import post
 
@@ -92,8 +92,8 @@ def test_a_real_whole_answer_is_true(talker: Proxy, ask: Json) -> None:
 
 
 def test_a_real_tool_loop_goes_round(caller: Proxy, ask: Json) -> None:
-    asked = {**ask, "tools": [WEATHER], "stream": True, "parallel_tool_calls": False}
-    status, body = post(caller, "/v1/responses", {**asked, "input": [QUESTION], "tool_choice": "required"})
+    request = {**ask, "tools": [WEATHER], "stream": True, "parallel_tool_calls": False}
+    status, body = post(caller, "/v1/responses", {**request, "input": [QUESTION], "tool_choice": "required"})
     assert status == 200, body
     output = checked(events(body))["output"]
     # llama.cpp forbids parallel calls under Chat only: under Messages this model calls until it may not go on.
@@ -101,6 +101,6 @@ def test_a_real_tool_loop_goes_round(caller: Proxy, ask: Json) -> None:
     assert (call["name"], list(json.loads(call["arguments"]))) == ("get_weather", ["city"])
     result = {"type": "function_call_output", "call_id": call["call_id"], "output": "Sunny, 22 degrees."}
     history = [QUESTION, call, result]
-    status, body = post(caller, "/v1/responses", {**asked, "input": history, "tool_choice": "none"})
+    status, body = post(caller, "/v1/responses", {**request, "input": history, "tool_choice": "none"})
     assert status == 200, body
     assert checked(events(body))["output"]

@@ -6,19 +6,19 @@ from pathlib import Path
 import pytest
 
 from tests.e2e import proxy as mitmdump
-from tests.e2e.answers import Call, Refuse, Say, Text, Think
 from tests.e2e.codex import Codex
-from tests.e2e.conftest import KEYS, ROUTES, Side
+from tests.e2e.conftest import KEYS, ROUTES, Endpoint
 from tests.e2e.proxy import Proxy
-from tests.e2e.upstream import Speech, Upstream
+from tests.e2e.scripted_response import Call, ErrorResponse, ModelResponse, Reasoning, Text
+from tests.e2e.scripted_upstream import ScriptedUpstream, UpstreamKind
 
 
 @pytest.fixture
-def proxy(upstreams: dict[Speech, Upstream], tmp_path: Path) -> Iterator[Proxy]:
+def proxy(upstreams: dict[UpstreamKind, ScriptedUpstream], tmp_path: Path) -> Iterator[Proxy]:
     """One that records; its `flows` stand beside `cases`."""
-    addresses = {speech: upstream.base_url for speech, upstream in upstreams.items()}
+    addresses = {kind: upstream.base_url for kind, upstream in upstreams.items()}
     routes = ROUTES.format(**addresses, dead=mitmdump.free_port())
-    keys = {f"{speech.upper()}_KEY": key for speech, key in KEYS.items()}
+    keys = {f"{kind.upper()}_KEY": key for kind, key in KEYS.items()}
     target = f"http://127.0.0.1:{upstreams['responses'].port}"
     with mitmdump.running(tmp_path, routes, target, keys, "--set", f"capture_all={tmp_path / 'cases'}") as running:
         yield running
@@ -38,38 +38,40 @@ WORK = "write hello into a file"
 
 
 @pytest.fixture
-def recorded(side: Side, codex: Codex) -> Side:
+def recorded(endpoint: Endpoint, codex: Codex) -> Endpoint:
     """A session of two questions, in which a tool writes a file."""
     write = Call("exec_command", {"cmd": "echo hello > note.txt"})
-    side.upstream.script(Say(Think("A file."), Text("I write."), write), Say(Text("Written, grüße 😀.")))
-    assert codex.exec(WORK, model=side.model).said == ["I write.", "Written, grüße 😀."]
+    endpoint.upstream.script(
+        ModelResponse(Reasoning("A file."), Text("I write."), write), ModelResponse(Text("Written, grüße 😀."))
+    )
+    assert codex.exec(WORK, model=endpoint.model).agent_messages == ["I write.", "Written, grüße 😀."]
     (codex.work / "note.txt").unlink()
-    return side
+    return endpoint
 
 
-def test_a_recorded_session_is_done_again_without_an_upstream(recorded: Side, again: Codex) -> None:
+def test_a_recorded_session_is_done_again_without_an_upstream(recorded: Endpoint, again: Codex) -> None:
     run = again.exec(WORK, model=recorded.model)
-    assert run.said == again.runs[0].said
+    assert run.agent_messages == again.runs[0].agent_messages
     assert (again.work / "note.txt").read_text() == "hello\n"
-    assert (run.code, run.told, run.usage) == (0, [], again.runs[0].usage)
+    assert (run.code, run.errors, run.usage) == (0, [], again.runs[0].usage)
 
 
-def test_another_question_is_refused_with_what_differs(recorded: Side, again: Codex) -> None:
+def test_another_question_is_refused_with_what_differs(recorded: Endpoint, again: Codex) -> None:
     run = again.exec("write goodbye into a file", model=recorded.model)
     assert "no recorded case answers this request" in run.failure
     assert f"-user: {WORK}" in run.failure
     assert "+user: write goodbye into a file" in run.failure
-    assert len(run.told) == 1
+    assert len(run.errors) == 1
 
 
 @pytest.fixture
-def broken(side: Side, codex: Codex) -> list[str]:
+def broken(endpoint: Endpoint, codex: Codex) -> list[str]:
     """What Codex told of an upstream that breaks off, and of one that refuses."""
-    side.upstream.script(Say(Text("I beg"), ends="drop"), Refuse(400, "not so"))
-    return [codex.exec(text, model=side.model).failure for text in ("break", "refuse")]
+    endpoint.upstream.script(ModelResponse(Text("I beg"), ending="drop"), ErrorResponse(400, "not so"))
+    return [codex.exec(text, model=endpoint.model).failure for text in ("break", "refuse")]
 
 
-def test_breaks_and_refusals_are_met_again(side: Side, broken: list[str], again: Codex) -> None:
-    told = [again.exec(text, model=side.model).failure for text in ("break", "refuse")]
+def test_breaks_and_refusals_are_met_again(endpoint: Endpoint, broken: list[str], again: Codex) -> None:
+    failures = [again.exec(text, model=endpoint.model).failure for text in ("break", "refuse")]
     assert all(broken)
-    assert told == broken
+    assert failures == broken

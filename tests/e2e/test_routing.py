@@ -5,44 +5,47 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.e2e.answers import Answer, Call, Say, Text, Think
 from tests.e2e.codex import CLIENT_KEY, Codex
-from tests.e2e.conftest import Side
-from tests.e2e.heard import Heard, heard, instructions
-from tests.e2e.upstream import Received, Speech, Upstream
+from tests.e2e.conftest import Endpoint
+from tests.e2e.scripted_response import Call, ModelResponse, Reasoning, ScriptedResponse, Text
+from tests.e2e.scripted_upstream import ReceivedRequest, ScriptedUpstream, UpstreamKind
+from tests.e2e.upstream_messages import Message, instructions, messages_of
 
 
-def last_user(said: list[Heard]) -> str:
-    return next(one.text for one in reversed(said) if one.role == "user")
+def last_user(messages: list[Message]) -> str:
+    return next(message.text for message in reversed(messages) if message.role == "user")
 
 
-def name_of(request: Received) -> str:
-    return str(re.findall(r"you are (\w+)", last_user(heard(request)))[-1])
+def name_of(request: ReceivedRequest) -> str:
+    return str(re.findall(r"you are (\w+)", last_user(messages_of(request)))[-1])
 
 
-def test_two_sessions_at_once_are_told_apart(side: Side, codex: Codex) -> None:
-    def choose(request: Received) -> Answer:
-        name, done = name_of(request), heard(request)[-1].role == "output"
+def test_two_sessions_at_once_are_told_apart(endpoint: Endpoint, codex: Codex) -> None:
+    def choose(request: ReceivedRequest) -> ScriptedResponse:
+        name, done = name_of(request), messages_of(request)[-1].role == "output"
         call = Call("exec_command", {"cmd": f"sleep 0.2; echo i-am-{name}"})
-        return Say(Text(f"{name} is done")) if done else Say(Think(f"I am {name}."), call)
+        return ModelResponse(Text(f"{name} is done")) if done else ModelResponse(Reasoning(f"I am {name}."), call)
 
-    side.upstream.script_by(choose)
+    endpoint.upstream.script_by(choose)
     with ThreadPoolExecutor() as pool:
-        runs = pool.map(lambda name: codex.exec(f"you are {name}", model=side.model), ["alice", "bob", "carol"])
-    assert [run.said for run in runs] == [["alice is done"], ["bob is done"], ["carol is done"]]
-    seconds = [request for request in side.upstream.received if heard(request)[-1].role == "output"]
+        runs = pool.map(lambda name: codex.exec(f"you are {name}", model=endpoint.model), ["alice", "bob", "carol"])
+    assert [run.agent_messages for run in runs] == [["alice is done"], ["bob is done"], ["carol is done"]]
+    seconds = [request for request in endpoint.upstream.received if messages_of(request)[-1].role == "output"]
     assert sorted(map(name_of, seconds)) == ["alice", "bob", "carol"]
     for request in seconds:
-        name, (step, output) = name_of(request), heard(request)[-2:]
+        name, (step, output) = name_of(request), messages_of(request)[-2:]
         assert (step.thinking, f"i-am-{name}\n" in output.text) == (f"I am {name}.", True)
 
 
 def test_a_model_that_nobody_routes_passes_through_with_the_client_s_own_key(
-    upstreams: dict[Speech, Upstream], codex: Codex
+    upstreams: dict[UpstreamKind, ScriptedUpstream], codex: Codex
 ) -> None:
     target = upstreams["responses"]
-    target.script(Say(Think("hm"), Call("exec_command", {"cmd": "true"})), Say(Text("from the target itself")))
-    assert codex.exec("hi", model="gpt-nobody").said == ["from the target itself"]
+    target.script(
+        ModelResponse(Reasoning("hm"), Call("exec_command", {"cmd": "true"})),
+        ModelResponse(Text("from the target itself")),
+    )
+    assert codex.exec("hi", model="gpt-nobody").agent_messages == ["from the target itself"]
     first, second = target.received
     assert first.headers["authorization"] == f"Bearer {CLIENT_KEY}"
     assert {"client_metadata", "prompt_cache_key", "include"} <= first.body.keys()
@@ -53,91 +56,95 @@ def test_a_model_that_nobody_routes_passes_through_with_the_client_s_own_key(
     ]
 
 
-def test_codex_s_built_in_provider_works_at_our_address(side: Side, codex: Codex) -> None:
+def test_codex_s_built_in_provider_works_at_our_address(endpoint: Endpoint, codex: Codex) -> None:
     """It tries a websocket first, is told to use POST, and does so without a word."""
     del codex.config["model_provider"]
     codex.config["openai_base_url"] = codex.provider["base_url"]
-    side.upstream.script(Say(Text("built in")))
-    run = codex.exec("hi", model=side.model)
-    assert (run.said, run.told) == (["built in"], [])
+    endpoint.upstream.script(ModelResponse(Text("built in")))
+    run = codex.exec("hi", model=endpoint.model)
+    assert (run.agent_messages, run.errors) == (["built in"], [])
 
 
-def test_a_review_is_answered(side: Side, codex: Codex) -> None:
+def test_a_review_is_answered(endpoint: Endpoint, codex: Codex) -> None:
     (codex.work / "new.py").write_text("print(1)\n")
-    side.upstream.script(Say(Text("No findings.")))
-    run = codex.review(model=side.model)
+    endpoint.upstream.script(ModelResponse(Text("No findings.")))
+    run = codex.review(model=endpoint.model)
     assert "No findings." in run.stdout
-    assert "# Review guidelines" in instructions(side.upstream.received[0])
+    assert "# Review guidelines" in instructions(endpoint.upstream.received[0])
 
 
-def test_an_approval_is_judged_by_a_model(side: Side, chat: Side, codex: Codex) -> None:
+def test_an_approval_is_judged_by_a_model(endpoint: Endpoint, chat: Endpoint, codex: Codex) -> None:
     """Codex's guardian asks in the middle of a turn, wants JSON, and takes no for an answer.
 
     It asks the turn's model; that of 0.145 asks one of its own name, which our routes send to `chat`.
     """
 
-    def choose(request: Received) -> Answer:
-        told = heard(request)
-        if "TRANSCRIPT" in last_user(told):
-            return Say(Think("Risky."), Text('{"outcome": "deny", "rationale": "not in a test"}'))
+    def choose(request: ReceivedRequest) -> ScriptedResponse:
+        messages = messages_of(request)
+        if "TRANSCRIPT" in last_user(messages):
+            return ModelResponse(Reasoning("Risky."), Text('{"outcome": "deny", "rationale": "not in a test"}'))
         command = {"cmd": "touch made", "sandbox_permissions": "require_escalated", "justification": "need it"}
-        if told[-1].role == "output":
-            return Say(Text(f"it said {told[-1].text}"))
-        return Say(Think("Ask."), Call("exec_command", command))
+        if messages[-1].role == "output":
+            return ModelResponse(Text(f"it said {messages[-1].text}"))
+        return ModelResponse(Reasoning("Ask."), Call("exec_command", command))
 
-    asked = {side.name: side.upstream, "chat": chat.upstream}.values()
-    for upstream in asked:
+    providers = {endpoint.name: endpoint.upstream, "chat": chat.upstream}.values()
+    for upstream in providers:
         upstream.script_by(choose)
-    run = codex.guarded("make it", model=side.model)
-    assert "not in a test" in run.said[-1]
+    run = codex.guarded("make it", model=endpoint.model)
+    assert "not in a test" in run.agent_messages[-1]
     assert not (codex.work / "made").exists()
-    assert sum(len(upstream.received) for upstream in asked) == 3
+    assert sum(len(upstream.received) for upstream in providers) == 3
 
 
-def agent_id(said: list[Heard]) -> Iterator[str]:
-    for one in said:
-        if one.role == "output" and '"agent_id"' in one.text:
-            yield re.findall(r'"agent_id":\s*"([^"]+)"', one.text)[0]
+def agent_id(messages: list[Message]) -> Iterator[str]:
+    for message in messages:
+        if message.role == "output" and '"agent_id"' in message.text:
+            yield re.findall(r'"agent_id":\s*"([^"]+)"', message.text)[0]
 
 
-def test_an_agent_is_spawned_and_waited_for(side: Side, codex: Codex) -> None:
-    def choose(request: Received) -> Answer:
-        told = heard(request)
-        if "count to three" in last_user(told):
-            return Say(Text("one two three"))
-        outputs = [one for one in told if one.role == "output"]
+def test_an_agent_is_spawned_and_waited_for(endpoint: Endpoint, codex: Codex) -> None:
+    def choose(request: ReceivedRequest) -> ScriptedResponse:
+        messages = messages_of(request)
+        if "count to three" in last_user(messages):
+            return ModelResponse(Text("one two three"))
+        outputs = [message for message in messages if message.role == "output"]
         match len(outputs):
             case 0:
-                return Say(Think("Delegate."), Call("multi_agent_v1__spawn_agent", {"message": "count to three"}))
+                return ModelResponse(
+                    Reasoning("Delegate."), Call("multi_agent_v1__spawn_agent", {"message": "count to three"})
+                )
             case 1:
-                return Say(Think("Wait."), Call("multi_agent_v1__wait_agent", {"targets": list(agent_id(told))}))
+                return ModelResponse(
+                    Reasoning("Wait."), Call("multi_agent_v1__wait_agent", {"targets": list(agent_id(messages))})
+                )
             case _:
-                return Say(Text(f"it said {outputs[-1].text}"))
+                return ModelResponse(Text(f"it said {outputs[-1].text}"))
 
-    side.upstream.script_by(choose)
-    run = codex.exec("delegate", model=side.model)
-    assert "one two three" in run.said[-1]
+    endpoint.upstream.script_by(choose)
+    run = codex.exec("delegate", model=endpoint.model)
+    assert "one two three" in run.agent_messages[-1]
 
 
-def test_agents_of_newer_models_write_each_other(side: Side, codex: Codex) -> None:
+def test_agents_of_newer_models_write_each_other(endpoint: Endpoint, codex: Codex) -> None:
     """Their messages are items of a kind of their own."""
 
-    def choose(request: Received) -> Answer:
-        told = heard(request)
-        if any("Message Type: NEW_TASK" in one.text for one in told if one.role == "user"):
-            return Say(Text("one two three"))
-        match len([one for one in told if one.role == "output"]):
+    def choose(request: ReceivedRequest) -> ScriptedResponse:
+        messages = messages_of(request)
+        if any("Message Type: NEW_TASK" in message.text for message in messages if message.role == "user"):
+            return ModelResponse(Text("one two three"))
+        match len([message for message in messages if message.role == "output"]):
             case 0:
                 task = {"task_name": "counting", "message": "count to three"}
-                return Say(Think("Delegate."), Call("collaboration__spawn_agent", task))
+                return ModelResponse(Reasoning("Delegate."), Call("collaboration__spawn_agent", task))
             case 1:
-                return Say(Think("Wait."), Call("collaboration__wait_agent", {"timeout_ms": 10_000}))
+                return ModelResponse(Reasoning("Wait."), Call("collaboration__wait_agent", {"timeout_ms": 10_000}))
             case _:
-                return Say(Text(f"it said {last_user(told)}"))
+                return ModelResponse(Text(f"it said {last_user(messages)}"))
 
-    side.upstream.script_by(choose)
-    run = codex.exec("delegate", model=side.like("gpt-5.6-sol"))
-    assert "one two three" in run.said[-1]
+    endpoint.upstream.script_by(choose)
+    run = codex.exec("delegate", model=endpoint.like("gpt-5.6-sol"))
+    assert "one two three" in run.agent_messages[-1]
 
 
 def test_what_codex_asks_beside_its_questions_is_answered(codex: Codex, codex_binary: Path) -> None:

@@ -7,11 +7,11 @@ import anthropic
 import openai
 import pytest
 
-from tests.e2e import speak_anthropic, strict_anthropic, strict_chat
-from tests.e2e.answers import Call, Json, Refuse, Say, Text, Think
-from tests.e2e.upstream import Speech, Upstream
+from tests.e2e import strict_anthropic, strict_chat, write_anthropic
+from tests.e2e.scripted_response import Call, ErrorResponse, Json, ModelResponse, Reasoning, Text
+from tests.e2e.scripted_upstream import ScriptedUpstream, UpstreamKind
 
-type Upstreams = dict[Speech, Upstream]
+type Upstreams = dict[UpstreamKind, ScriptedUpstream]
 
 _TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
 _CALL = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": '{"at": 1}'}}
@@ -27,7 +27,7 @@ _CHAT: Json = {
     "tools": [_TOOL],
     "thinking": {"type": "enabled"},
 }
-_THOUGHT = {"type": "thinking", "thinking": "hm", "signature": speak_anthropic.signature("hm")}
+_THOUGHT = {"type": "thinking", "thinking": "hm", "signature": write_anthropic.signature("hm")}
 _USE = {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {}}
 _MESSAGES: Json = {
     "model": "m",
@@ -139,7 +139,9 @@ def test_anthropic_refuses_what_the_api_refuses(path: str, value: Any, words: st
 
 def test_openai_s_client_reads_a_chat_answer(upstreams: Upstreams) -> None:
     upstream = upstreams["openai"]
-    upstream.script(Say(Think("hm"), Text("Gruß 😀, all well"), Call("look", {"at": 1}), Call("look", {"at": 2})))
+    upstream.script(
+        ModelResponse(Reasoning("hm"), Text("Gruß 😀, all well"), Call("look", {"at": 1}), Call("look", {"at": 2}))
+    )
     with (
         openai.OpenAI(base_url=upstream.base_url, api_key=upstream.key, max_retries=0) as client,
         client.chat.completions.stream(
@@ -156,7 +158,7 @@ def test_openai_s_client_reads_a_chat_answer(upstreams: Upstreams) -> None:
     assert (choice.finish_reason, final.usage and final.usage.prompt_tokens) == ("tool_calls", 100)
 
 
-def anthropic_client(upstream: Upstream) -> anthropic.Anthropic:
+def anthropic_client(upstream: ScriptedUpstream) -> anthropic.Anthropic:
     """Its addresses end before the version."""
     address = upstream.base_url.removesuffix("/v1")
     return anthropic.Anthropic(base_url=address, api_key=upstream.key, max_retries=0)
@@ -164,7 +166,7 @@ def anthropic_client(upstream: Upstream) -> anthropic.Anthropic:
 
 def test_anthropic_s_client_reads_a_messages_answer(upstreams: Upstreams) -> None:
     upstream = upstreams["anthropic"]
-    upstream.script(Say(Think("hm"), Text("Gruß 😀"), Call("look", {"at": 1}), encoding="gzip"))
+    upstream.script(ModelResponse(Reasoning("hm"), Text("Gruß 😀"), Call("look", {"at": 1}), encoding="gzip"))
     with (
         anthropic_client(upstream) as client,
         client.messages.stream(model="m", max_tokens=9, messages=[{"role": "user", "content": "hi"}]) as stream,
@@ -176,7 +178,7 @@ def test_anthropic_s_client_reads_a_messages_answer(upstreams: Upstreams) -> Non
 
 def test_an_error_has_the_vendor_s_form(upstreams: Upstreams) -> None:
     upstream = upstreams["anthropic"]
-    upstream.script(Refuse(529, "Overloaded"))
+    upstream.script(ErrorResponse(529, "Overloaded"))
     with (
         anthropic_client(upstream) as client,
         pytest.raises(anthropic.APIStatusError, match="overloaded_error"),

@@ -21,11 +21,11 @@ from mitmproxy import flowfilter, io
 from mitmproxy import http as flows
 
 from tests.e2e import proxy as mitmdump
-from tests.e2e.answers import Call, Json, Say, Text, Think
 from tests.e2e.codex import CLIENT_KEY
-from tests.e2e.conftest import KEYS, ROUTES, Side
+from tests.e2e.conftest import KEYS, ROUTES, Endpoint
 from tests.e2e.proxy import Proxy
-from tests.e2e.upstream import Speech, Upstream
+from tests.e2e.scripted_response import Call, Json, ModelResponse, Reasoning, Text
+from tests.e2e.scripted_upstream import ScriptedUpstream, UpstreamKind
 
 QUESTION = mitmdump.REPOSITORY / "scripts" / "codex_request.json"
 """Codex's, to say hi."""
@@ -38,8 +38,8 @@ class Page:
     def __init__(self, port: int) -> None:
         self._base = f"http://127.0.0.1:{port}/"
 
-    def answer(self, flow: str) -> Any:
-        """The body of a flow's answer; nothing as long as there is none."""
+    def response_body(self, flow: str) -> Any:
+        """The body of a flow's response; empty as long as there is none."""
         try:
             return self.send("GET", f"flows/{flow}/response/content.data", text=True)
         except urllib.error.HTTPError:
@@ -50,14 +50,14 @@ class Page:
         forgery = {"cookie": "_mitmproxy_xsrf=aa", "x-xsrftoken": "aa"}  # that both are the same is what is asked for
         data = json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(self._base + path, data, headers | forgery, method=method)
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-            said = answer.read()
-        return said.decode() if text else json.loads(said) if said else None
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+            body = response.read()
+        return body.decode() if text else json.loads(body) if body else None
 
     def command(self, name: str, *arguments: str) -> Any:
-        answer = self.send("POST", f"commands/{name}", {"arguments": arguments})
-        assert "error" not in answer, answer
-        return answer["value"]
+        response = self.send("POST", f"commands/{name}", {"arguments": arguments})
+        assert "error" not in response, response
+        return response["value"]
 
     def found(self, expression: str) -> list[Json]:
         """The flows that a filter finds, as the page knows them."""
@@ -84,9 +84,9 @@ class Page:
         """The flow that was intercepted."""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
-            for one in self.send("GET", "flows"):
-                if one["intercepted"] and one["request"]["path"].endswith(path):
-                    return dict(one)
+            for flow in self.send("GET", "flows"):
+                if flow["intercepted"] and flow["request"]["path"].endswith(path):
+                    return dict(flow)
             time.sleep(0.02)
         raise AssertionError(f"nothing was intercepted on its way to {path}")
 
@@ -112,13 +112,15 @@ class Watched:
 
 
 @pytest.fixture(scope="module")
-def watched(upstreams: dict[Speech, Upstream], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    addresses = {speech: upstream.base_url for speech, upstream in upstreams.items()}
+def watched(
+    upstreams: dict[UpstreamKind, ScriptedUpstream], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Watched]:
+    addresses = {kind: upstream.base_url for kind, upstream in upstreams.items()}
     routes = ROUTES.format(**addresses, dead=mitmdump.free_port())
-    keys = {f"{speech.upper()}_KEY": key for speech, key in KEYS.items()}
+    keys = {f"{kind.upper()}_KEY": key for kind, key in KEYS.items()}
     port = mitmdump.free_port()
     options = ("web_host=127.0.0.1", f"web_port={port}", "web_open_browser=false", "web_password=let-me-in")
-    chosen = [part for one in options for part in ("--set", one)]
+    chosen = [part for option in options for part in ("--set", option)]
     folder = tmp_path_factory.mktemp("watched")
     running = mitmdump.running(folder, routes, "http://127.0.0.1:9", keys, *chosen, program="mitmweb")
     with running as proxy, ThreadPoolExecutor(1) as beside:
@@ -133,10 +135,10 @@ def fresh(watched: Watched) -> Iterator[Watched]:
 
 
 @pytest.fixture
-def answered(fresh: Watched, side: Side) -> Watched:
+def answered(fresh: Watched, endpoint: Endpoint) -> Watched:
     """With one exchange, which lost something."""
-    side.upstream.script(Say(Think("Hm."), Text("Guten-Tag"), Call("exec_command", {"cmd": "ls"})))
-    assert "response.completed" in fresh.ask(side.model)
+    endpoint.upstream.script(ModelResponse(Reasoning("Hm."), Text("Guten-Tag"), Call("exec_command", {"cmd": "ls"})))
+    assert "response.completed" in fresh.ask(endpoint.model)
     end = time.monotonic() + PATIENCE
     while not fresh.page.found('~comment ", 200, "') and time.monotonic() < end:
         time.sleep(0.05)  # the client has read all a moment before the flows say so
@@ -163,33 +165,33 @@ def answered(fresh: Watched, side: Side) -> Watched:
         ("~b multi_agent_v1__close_agent", "upstream"),
     ],
 )
-def test_filters_find_each_side(answered: Watched, side: Side, expression: str, sides: str) -> None:
+def test_filters_find_each_side(answered: Watched, endpoint: Endpoint, expression: str, sides: str) -> None:
     [client] = answered.page.found('~meta "side: client"')
     short = client["comment"].partition(":")[0]
-    found = answered.page.found(expression.format(id=short, provider=f"strict-{side.name}"))
-    paths = {"client": "/v1/responses", "upstream": side.upstream.path}
-    assert [one["request"]["path"] for one in found] == [paths[one] for one in sides.split()]
+    found = answered.page.found(expression.format(id=short, provider=f"strict-{endpoint.name}"))
+    paths = {"client": "/v1/responses", "upstream": endpoint.upstream.path}
+    assert [flow["request"]["path"] for flow in found] == [paths[name] for name in sides.split()]
 
 
 # --- intercept and edit ---
 
 
-def test_the_upstream_s_request_can_be_edited_on_its_way(fresh: Watched, side: Side) -> None:
-    side.upstream.script(Say(Text("Edited.")))
+def test_the_upstream_s_request_can_be_edited_on_its_way(fresh: Watched, endpoint: Endpoint) -> None:
+    endpoint.upstream.script(ModelResponse(Text("Edited.")))
     fresh.page.send("PUT", "options", {"intercept": '~q & ~meta "side: upstream"'})
-    reading = fresh.ask_beside(side.model)
-    fresh.edit(fresh.page.waiting(side.upstream.path), "say hi", "say good-bye")
+    reading = fresh.ask_beside(endpoint.model)
+    fresh.edit(fresh.page.waiting(endpoint.upstream.path), "say hi", "say good-bye")
     assert "Edited." in reading.result(PATIENCE)
-    assert "say good-bye" in json.dumps(side.upstream.received[0].body)
+    assert "say good-bye" in json.dumps(endpoint.upstream.received[0].body)
 
 
-def test_the_client_s_question_can_be_edited_before_it_is_converted(fresh: Watched, side: Side) -> None:
-    side.upstream.script(Say(Text("Edited.")))
+def test_the_client_s_question_can_be_edited_before_it_is_converted(fresh: Watched, endpoint: Endpoint) -> None:
+    endpoint.upstream.script(ModelResponse(Text("Edited.")))
     fresh.page.send("PUT", "options", {"intercept": "~q & ~u /v1/responses$"})
-    reading = fresh.ask_beside(side.model)
+    reading = fresh.ask_beside(endpoint.model)
     fresh.edit(fresh.page.waiting("/v1/responses"), "say hi", "say good-bye")
     assert "Edited." in reading.result(PATIENCE)
-    assert "say good-bye" in json.dumps(side.upstream.received[0].body)
+    assert "say good-bye" in json.dumps(endpoint.upstream.received[0].body)
 
 
 # --- replay ---
@@ -198,18 +200,18 @@ def test_the_client_s_question_can_be_edited_before_it_is_converted(fresh: Watch
 @pytest.mark.parametrize("which", ["client", "upstream"])
 @pytest.mark.parametrize("duplicate", [False, True])
 def test_either_side_is_sent_again_by_the_page_s_button(
-    answered: Watched, side: Side, which: str, duplicate: bool
+    answered: Watched, endpoint: Endpoint, which: str, duplicate: bool
 ) -> None:
-    side.upstream.script(Say(Text("Again")))
+    endpoint.upstream.script(ModelResponse(Text("Again")))
     [flow] = answered.page.found(f'~meta "side: {which}"')
     if duplicate:
         flow["id"] = answered.page.send("POST", f"flows/{flow['id']}/duplicate", text=True)
     answered.page.replay(flow["id"])
     end = time.monotonic() + PATIENCE
-    while time.monotonic() < end and "Again" not in str(answered.page.answer(flow["id"])):
+    while time.monotonic() < end and "Again" not in str(answered.page.response_body(flow["id"])):
         time.sleep(0.05)
-    assert "Again" in str(answered.page.answer(flow["id"]))
-    sent = side.upstream.received
+    assert "Again" in str(answered.page.response_body(flow["id"]))
+    sent = endpoint.upstream.received
     assert len(sent) == 2 and sent[0].body == sent[1].body
     assert not secrets_in(json.dumps(answered.page.send("GET", "flows")).encode())
 
@@ -217,58 +219,63 @@ def test_either_side_is_sent_again_by_the_page_s_button(
 # --- export and save ---
 
 
-def test_both_sides_are_exported_as_curl(answered: Watched, side: Side, tmp_path: Path) -> None:
-    for expression, path in (('~meta "side: client"', "/v1/responses"), ('~meta "side: upstream"', side.upstream.path)):
+def test_both_sides_are_exported_as_curl(answered: Watched, endpoint: Endpoint, tmp_path: Path) -> None:
+    for expression, path in (
+        ('~meta "side: client"', "/v1/responses"),
+        ('~meta "side: upstream"', endpoint.upstream.path),
+    ):
         answered.page.command("export.file", "curl", expression, str(tmp_path / "curl"))
         command = shlex.split((tmp_path / "curl").read_text())
-        assert command[0] == "curl" and any(one.endswith(path) for one in command)
-        assert side.model in json.loads(command[command.index("-d") + 1])["model"]
+        assert command[0] == "curl" and any(argument.endswith(path) for argument in command)
+        assert endpoint.model in json.loads(command[command.index("-d") + 1])["model"]
         assert secrets_in((tmp_path / "curl").read_bytes()) == []
 
 
-def test_both_sides_are_exported_as_har(answered: Watched, side: Side, tmp_path: Path) -> None:
+def test_both_sides_are_exported_as_har(answered: Watched, endpoint: Endpoint, tmp_path: Path) -> None:
     answered.page.command("save.har", "@all", str(tmp_path / "har"))
     entries = json.loads((tmp_path / "har").read_text())["log"]["entries"]
-    assert sorted(one["request"]["url"].rpartition("/")[2] for one in entries) == sorted(
-        ["responses", side.upstream.path.rpartition("/")[2]]
+    assert sorted(entry["request"]["url"].rpartition("/")[2] for entry in entries) == sorted(
+        ["responses", endpoint.upstream.path.rpartition("/")[2]]
     )
-    assert all("exec_command" in one["response"]["content"]["text"] for one in entries)
+    assert all("exec_command" in entry["response"]["content"]["text"] for entry in entries)
     assert secrets_in((tmp_path / "har").read_bytes()) == []
 
 
-def test_both_sides_are_saved(answered: Watched, side: Side, tmp_path: Path) -> None:
+def test_both_sides_are_saved(answered: Watched, endpoint: Endpoint, tmp_path: Path) -> None:
     answered.page.command("save.file", "@all", str(tmp_path / "saved.mitm"))
     saved = read(tmp_path / "saved.mitm")
-    assert [bool(flowfilter.match('~meta "side: client"', one)) for one in saved].count(True) == 1
-    assert all(b"exec_command" in body(one) for one in saved)
+    assert [bool(flowfilter.match('~meta "side: client"', flow)) for flow in saved].count(True) == 1
+    assert all(b"exec_command" in body(flow) for flow in saved)
     assert secrets_in((tmp_path / "saved.mitm").read_bytes()) == []
 
 
 # --- what breaks ---
 
 
-def test_an_answer_that_breaks_off_leaves_the_bytes_that_came(fresh: Watched, side: Side, tmp_path: Path) -> None:
-    side.upstream.script(Say(Text("I begin"), ends="drop"))
-    fresh.ask(side.model)
+def test_an_answer_that_breaks_off_leaves_the_bytes_that_came(
+    fresh: Watched, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    endpoint.upstream.script(ModelResponse(Text("I begin"), ending="drop"))
+    fresh.ask(endpoint.model)
     [attempt] = fresh.page.found('~meta "side: upstream"')
     assert attempt["marked"] == "❌" and "broke off" in attempt["comment"]
     fresh.page.command("save.file", "@all", str(tmp_path / "saved.mitm"))
-    kept = {str(one.metadata["transcodex.side"]): one for one in read(tmp_path / "saved.mitm")}
+    kept = {str(flow.metadata["transcodex.side"]): flow for flow in read(tmp_path / "saved.mitm")}
     assert b"I begin" in body(kept["upstream"]) and kept["upstream"].error
     assert b"I begin" in body(kept["client"])
 
 
 def test_a_proxy_that_is_killed_leaves_no_secret_and_all_that_was_over(
-    upstreams: dict[Speech, Upstream], side: Side, tmp_path: Path
+    upstreams: dict[UpstreamKind, ScriptedUpstream], endpoint: Endpoint, tmp_path: Path
 ) -> None:
-    addresses = {speech: upstream.base_url for speech, upstream in upstreams.items()}
-    keys = {f"{speech.upper()}_KEY": key for speech, key in KEYS.items()}
+    addresses = {kind: upstream.base_url for kind, upstream in upstreams.items()}
+    keys = {f"{kind.upper()}_KEY": key for kind, key in KEYS.items()}
     routes = ROUTES.format(**addresses, dead=mitmdump.free_port())
-    side.upstream.script(Say(Text("Guten-Tag")), Say(Text("I begin-and"), ends="stall"))
+    endpoint.upstream.script(ModelResponse(Text("Guten-Tag")), ModelResponse(Text("I begin-and"), ending="stall"))
     with mitmdump.running(tmp_path, routes, "http://127.0.0.1:9", keys) as proxy:
-        ask(proxy, side.model)
-        threading.Thread(target=ask, args=(proxy, side.model), daemon=True).start()
-        while len(side.upstream.received) < 2:
+        ask(proxy, endpoint.model)
+        threading.Thread(target=ask, args=(proxy, endpoint.model), daemon=True).start()
+        while len(endpoint.upstream.received) < 2:
             time.sleep(0.02)
         assert proxy.process is not None
         proxy.process.kill()
@@ -294,7 +301,7 @@ def ask(proxy: Proxy, model: str) -> str:
 
 def read(path: Path) -> list[flows.HTTPFlow]:
     with path.open("rb") as file:
-        return [one for one in io.FlowReader(file).stream() if isinstance(one, flows.HTTPFlow)]
+        return [flow for flow in io.FlowReader(file).stream() if isinstance(flow, flows.HTTPFlow)]
 
 
 def body(flow: flows.HTTPFlow) -> bytes:
@@ -304,4 +311,4 @@ def body(flow: flows.HTTPFlow) -> bytes:
 
 def secrets_in(data: bytes) -> list[str]:
     values = [*(key for key in KEYS.values() if key != KEYS["responses"]), CLIENT_KEY]
-    return [one for one in values if one.encode() in data]
+    return [value for value in values if value.encode() in data]

@@ -1,8 +1,8 @@
-"""What a scripted upstream may be told to do, in words that hold for every protocol.
+"""What a scripted upstream sends, in terms that hold for every protocol.
 
-A test writes what the model says; each protocol's `speak_*.py` writes it down in its own wire format:
+A test writes what the model says; each protocol's `write_*.py` writes it down in its own wire format:
 
-    upstream.script(Say(Think("hm"), Call("exec_command", {"cmd": "ls"})), Say(Text("done")))
+    upstream.script(ModelResponse(Reasoning("hm"), Call("exec_command", {"cmd": "ls"})), ModelResponse(Text("done")))
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Think:
+class Reasoning:
     text: str
 
 
@@ -36,7 +36,7 @@ class Raw:
     data: bytes
 
 
-type Piece = Text | Think | Call | Raw
+type Piece = Text | Reasoning | Call | Raw
 
 
 @dataclass(frozen=True)
@@ -49,19 +49,19 @@ class Usage:
     reasoning: int = 5
 
 
-type Stop = Literal["stop", "tool_calls", "length", "content_filter"]
+type FinishReason = Literal["stop", "tool_calls", "length", "content_filter"]
 type Ending = Literal["finish", "drop", "silence", "stall"]
 """`finish`: as the protocol wants. `drop`: the connection breaks. `silence`: the body ends, but nothing said so.
 `stall`: nothing more comes, and the connection stays open until the client leaves."""
 
 
 @dataclass(frozen=True)
-class Say:
-    """An answer of status 200. `whole`: a JSON body although a stream was asked; `encoding`: compressed, unasked."""
+class ModelResponse:
+    """A response of status 200. `whole`: a JSON body although a stream was asked; `encoding`: compressed, unasked."""
 
     pieces: tuple[Piece, ...]
-    stop: Stop
-    ends: Ending
+    finish_reason: FinishReason
+    ending: Ending
     usage: Usage
     whole: bool
     encoding: str | None
@@ -69,24 +69,24 @@ class Say:
     def __init__(
         self,
         *pieces: Piece,
-        stop: Stop | None = None,
-        ends: Ending = "finish",
+        finish_reason: FinishReason | None = None,
+        ending: Ending = "finish",
         usage: Usage | None = None,
         whole: bool = False,
         encoding: str | None = None,
     ) -> None:
         calls = any(isinstance(piece, Call) for piece in pieces)
         object.__setattr__(self, "pieces", pieces)
-        object.__setattr__(self, "stop", stop or ("tool_calls" if calls else "stop"))
-        object.__setattr__(self, "ends", ends)
+        object.__setattr__(self, "finish_reason", finish_reason or ("tool_calls" if calls else "stop"))
+        object.__setattr__(self, "ending", ending)
         object.__setattr__(self, "usage", usage or Usage())
         object.__setattr__(self, "whole", whole)
         object.__setattr__(self, "encoding", encoding)
 
 
 @dataclass(frozen=True)
-class Refuse:
-    """An answer of another status. `message` is put into the protocol's own error body, `body` goes out as it is."""
+class ErrorResponse:
+    """A response of another status. `message` is put into the protocol's own error body, `body` goes out as it is."""
 
     status: int
     message: str = "no"
@@ -97,11 +97,11 @@ class Refuse:
 
 
 @dataclass(frozen=True)
-class HangUp:
-    """The connection is closed before a byte of the answer."""
+class Disconnect:
+    """The connection is closed before a byte of the response."""
 
 
-type Answer = Say | Refuse | HangUp
+type ScriptedResponse = ModelResponse | ErrorResponse | Disconnect
 
 
 def split(text: str, size: int = 7) -> list[str]:

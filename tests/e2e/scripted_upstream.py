@@ -1,6 +1,6 @@
-"""A provider that a test scripts: it answers what it was told to, refuses what the real one refuses, and records all.
+"""A provider that a test scripts: it sends scripted responses, refuses what the real one refuses, and records requests.
 
-A refusal is an answer of status 400 in the provider's own words; it stays in `refusals`, and the fixture that
+A refusal is a response of status 400 in the provider's own words; it stays in `refusals`, and the fixture that
 lends the upstream to a test fails the test with it.
 """
 
@@ -21,17 +21,25 @@ import brotli
 import zstandard
 
 from converters.protocols import PROTOCOLS
-from tests.e2e import speak_anthropic, speak_chat, speak_responses, strict_anthropic, strict_chat
-from tests.e2e.answers import Answer, Call, HangUp, Json, Refuse, Say, Think
+from tests.e2e import strict_anthropic, strict_chat, write_anthropic, write_chat, write_responses
+from tests.e2e.scripted_response import (
+    Call,
+    Disconnect,
+    ErrorResponse,
+    Json,
+    ModelResponse,
+    Reasoning,
+    ScriptedResponse,
+)
 
-type Speech = Literal["chat", "openai", "anthropic", "responses"]
+type UpstreamKind = Literal["chat", "openai", "anthropic", "responses"]
 """`chat`: a strict host with thinking, as DeepSeek is. `openai`: OpenAI's own Chat Completions, without any extras."""
 
-_SPEAKERS: dict[Speech, tuple[str, ModuleType, str]] = {
-    "chat": ("chat", speak_chat, "call_"),
-    "openai": ("chat", speak_chat, "call_"),
-    "anthropic": ("anthropic", speak_anthropic, "toolu_"),
-    "responses": ("responses", speak_responses, "call_"),
+_KINDS: dict[UpstreamKind, tuple[str, ModuleType, str]] = {
+    "chat": ("chat", write_chat, "call_"),
+    "openai": ("chat", write_chat, "call_"),
+    "anthropic": ("anthropic", write_anthropic, "toolu_"),
+    "responses": ("responses", write_responses, "call_"),
 }
 _ENCODERS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
@@ -42,7 +50,7 @@ _ENCODERS: dict[str, Callable[[bytes], bytes]] = {
 
 
 @dataclass(frozen=True)
-class Received:
+class ReceivedRequest:
     """One request as it came; header names in lower case."""
 
     path: str
@@ -50,13 +58,13 @@ class Received:
     body: Json
 
 
-class Upstream:
+class ScriptedUpstream:
     """One provider on its own port of 127.0.0.1."""
 
-    def __init__(self, speech: Speech, key: str) -> None:
-        self.speech: Speech = speech
+    def __init__(self, kind: UpstreamKind, key: str) -> None:
+        self.kind: UpstreamKind = kind
         self.key = key
-        protocol, self.speaker, self._id_prefix = _SPEAKERS[speech]
+        protocol, self.writer, self._id_prefix = _KINDS[kind]
         self.path = f"/v1{PROTOCOLS[protocol].path}"
         self._lock = threading.Lock()
         handler = type("Handler", (_Handler,), {"upstream": self})
@@ -64,13 +72,14 @@ class Upstream:
         self.reset()
 
     def reset(self) -> None:
-        self.received: list[Received] = []
+        self.received: list[ReceivedRequest] = []
         self.refusals: list[str] = []
         self.thoughts: dict[str, str] = {}
         self.signatures: dict[str, str] = {}
         self.client_left = threading.Event()
-        self._answers: list[Answer | Callable[[Received], Answer]] = []
-        self._choose: Callable[[Received], Answer] | None = None
+        self.unused: list[ScriptedResponse | Callable[[ReceivedRequest], ScriptedResponse]] = []
+        """Scripted responses that no request came for yet."""
+        self._choose: Callable[[ReceivedRequest], ScriptedResponse] | None = None
         self._numbers = itertools.count(1)
 
     @property
@@ -81,13 +90,8 @@ class Upstream:
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self.port}/v1"
 
-    @property
-    def left(self) -> list[Answer | Callable[[Received], Answer]]:
-        """Scripted answers that nobody asked for yet."""
-        return self._answers
-
     @contextmanager
-    def serving(self) -> Iterator["Upstream"]:
+    def serving(self) -> Iterator["ScriptedUpstream"]:
         thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:
@@ -96,38 +100,38 @@ class Upstream:
             self._server.shutdown()
             self._server.server_close()
 
-    def script(self, *answers: Answer) -> None:
-        """What to answer to the next requests, in order."""
-        self._answers += answers
+    def script(self, *responses: ScriptedResponse) -> None:
+        """The responses to the next requests, in order."""
+        self.unused += responses
 
-    def script_next(self, choose: Callable[[Received], Answer]) -> None:
-        """What to answer to one more request, by what it says."""
-        self._answers.append(choose)
+    def script_next(self, choose: Callable[[ReceivedRequest], ScriptedResponse]) -> None:
+        """The response to one more request, chosen by its content."""
+        self.unused.append(choose)
 
-    def script_by(self, choose: Callable[[Received], Answer]) -> None:
-        """What to answer to every request, by what it says: for tests in which several clients ask at once."""
+    def script_by(self, choose: Callable[[ReceivedRequest], ScriptedResponse]) -> None:
+        """The response to every request, chosen by its content: for tests with several clients at once."""
         self._choose = choose
 
-    def answer(self, request: Received) -> Answer:
+    def respond(self, request: ReceivedRequest) -> ScriptedResponse:
         with self._lock:
             self.received.append(request)
-            if said := self._complaint(request):
-                self.refusals.append(said)
-                return Refuse(400, said)
+            if error := self._refusal(request):
+                self.refusals.append(error)
+                return ErrorResponse(400, error)
             if self._choose:
                 return self._choose(request)
-            if not self._answers:
-                self.refusals.append(f"request {len(self.received)} has no scripted answer")
-                return Refuse(400, "this request was not expected by the test")
-            following = self._answers.pop(0)
-            return following(request) if callable(following) else following
+            if not self.unused:
+                self.refusals.append(f"request {len(self.received)} has no scripted response")
+                return ErrorResponse(400, "this request was not expected by the test")
+            response = self.unused.pop(0)
+            return response(request) if callable(response) else response
 
-    def _complaint(self, request: Received) -> str | None:
+    def _refusal(self, request: ReceivedRequest) -> str | None:
         if request.path != self.path:
             return f"404: no such path {request.path}"
-        if not request.body.get("stream") and self.speech != "responses":
-            return "the test's upstream expects to be asked for a stream"
-        match self.speech:
+        if not request.body.get("stream") and self.kind != "responses":
+            return "the test's upstream expects a request for a stream"
+        match self.kind:
             case "responses":
                 return None
             case "anthropic":
@@ -137,19 +141,19 @@ class Upstream:
             case "chat" | "openai":
                 if request.headers.get("authorization") != f"Bearer {self.key}":
                     return "Incorrect API key provided"
-                house: strict_chat.House = "deepseek" if self.speech == "chat" else "openai"
-                return strict_chat.refusal(request.body, house, self.thoughts)
+                vendor: strict_chat.Vendor = "deepseek" if self.kind == "chat" else "openai"
+                return strict_chat.refusal(request.body, vendor, self.thoughts)
 
-    def issue(self, say: Say) -> tuple[int, list[str]]:
-        """The answer's number and its calls' ids; what was thought is remembered, to know it when it comes back."""
+    def issue(self, response: ModelResponse) -> tuple[int, list[str]]:
+        """The response's number and its calls' ids. Its reasoning is kept, to check it when a request sends it back."""
         with self._lock:
             number = next(self._numbers)
-            ids = [f"{self._id_prefix}{number}_{n}" for n, p in enumerate(say.pieces) if isinstance(p, Call)]
-            thinking = "".join(piece.text for piece in say.pieces if isinstance(piece, Think))
-            self.thoughts.update(dict.fromkeys(ids or [f"answer_{number}"], thinking))
-            for piece in say.pieces:
-                if isinstance(piece, Think):
-                    self.signatures[speak_anthropic.signature(piece.text)] = piece.text
+            ids = [f"{self._id_prefix}{number}_{n}" for n, p in enumerate(response.pieces) if isinstance(p, Call)]
+            thinking = "".join(piece.text for piece in response.pieces if isinstance(piece, Reasoning))
+            self.thoughts.update(dict.fromkeys(ids or [f"response_{number}"], thinking))
+            for piece in response.pieces:
+                if isinstance(piece, Reasoning):
+                    self.signatures[write_anthropic.signature(piece.text)] = piece.text
             return number, ids
 
 
@@ -157,55 +161,58 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that leaves is no news; anything else is a mistake in here."""
+        """A client that disconnects is expected; anything else is a defect in here."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    upstream: ClassVar[Upstream]
+    upstream: ClassVar[ScriptedUpstream]
 
     def log_message(self, format: str, *args: object) -> None:
-        """Quiet: what came is in `received`."""
+        """Silent: the requests are in `received`."""
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("content-length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Received(self.path.split("?")[0], headers, json.loads(raw))
-        match self.upstream.answer(request):
-            case HangUp():
-                self._hang_up()
-            case Refuse() as refuse:
-                made = self.upstream.speaker.error_body(refuse.status, refuse.message, refuse.error)
-                self._whole(refuse.status, {"content-type": "application/json", **refuse.headers}, refuse.body or made)
-            case Say() as say:
-                self._say(say, request.body)
+        request = ReceivedRequest(self.path.split("?")[0], headers, json.loads(raw))
+        match self.upstream.respond(request):
+            case Disconnect():
+                self._disconnect()
+            case ErrorResponse() as error:
+                self._send_error(error)
+            case ModelResponse() as response:
+                self._respond(response, request.body)
 
     def do_GET(self) -> None:
         """For what passes through: a websocket is refused as Codex likes it, anything else is not here."""
         status = 426 if self.headers.get("upgrade", "").lower() == "websocket" else 404
         self._whole(status, {"content-type": "application/json"}, b"{}")
 
-    def _say(self, say: Say, body: Json) -> None:
-        number, ids = self.upstream.issue(say)
-        if say.whole:
-            value = self.upstream.speaker.whole(say, body, number, ids)
+    def _send_error(self, error: ErrorResponse) -> None:
+        body = error.body or self.upstream.writer.error_body(error.status, error.message, error.error)
+        self._whole(error.status, {"content-type": "application/json", **error.headers}, body)
+
+    def _respond(self, response: ModelResponse, body: Json) -> None:
+        number, ids = self.upstream.issue(response)
+        if response.whole:
+            value = self.upstream.writer.whole(response, body, number, ids)
             self._whole(200, {"content-type": "application/json"}, json.dumps(value).encode())
             return
-        data = b"".join(self.upstream.speaker.stream(say, body, number, ids))
+        data = b"".join(self.upstream.writer.stream(response, body, number, ids))
         headers = {"content-type": "text/event-stream", "transfer-encoding": "chunked"}
-        if say.encoding:
-            data, headers["content-encoding"] = _ENCODERS[say.encoding](data), say.encoding
+        if response.encoding:
+            data, headers["content-encoding"] = _ENCODERS[response.encoding](data), response.encoding
         self._head(200, headers)
         self._chunks(data)
-        match say.ends:
+        match response.ending:
             case "drop":
-                self._hang_up()
+                self._disconnect()
             case "stall":
                 self.connection.recv(1)
                 self.upstream.client_left.set()
-                self._hang_up()
+                self._disconnect()
             case _:
                 self.wfile.write(b"0\r\n\r\n")
 
@@ -225,6 +232,6 @@ class _Handler(BaseHTTPRequestHandler):
         self._head(status, {**headers, "content-length": str(len(body))})
         self.wfile.write(body)
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         """Break the connection off; what was written before still arrives."""
         self.close_connection = True

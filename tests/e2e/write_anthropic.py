@@ -1,13 +1,13 @@
-"""A scripted answer as the Messages API says it, streamed or whole."""
+"""A scripted response as the Messages API sends it, streamed or whole."""
 
 import hashlib
 import json
 from collections.abc import Iterator
 
-from tests.e2e.answers import Call, Json, Piece, Raw, Say, Text, Think, split
-from tests.e2e.speak_chat import arguments_text
+from tests.e2e.scripted_response import Call, Json, ModelResponse, Piece, Raw, Reasoning, Text, split
+from tests.e2e.write_chat import arguments_text
 
-_STOPS = {"stop": "end_turn", "tool_calls": "tool_use", "length": "max_tokens", "content_filter": "refusal"}
+_FINISH_REASONS = {"stop": "end_turn", "tool_calls": "tool_use", "length": "max_tokens", "content_filter": "refusal"}
 _ERRORS = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -30,32 +30,34 @@ def signature(thinking: str) -> str:
     return "sig+" + hashlib.sha256(thinking.encode()).hexdigest()
 
 
-def usage(say: Say) -> Json:
+def usage(response: ModelResponse) -> Json:
     """Anthropic's input leaves out what came from the cache."""
     return {
-        "input_tokens": say.usage.input - say.usage.cached,
-        "cache_read_input_tokens": say.usage.cached,
+        "input_tokens": response.usage.input - response.usage.cached,
+        "cache_read_input_tokens": response.usage.cached,
         "cache_creation_input_tokens": 0,
-        "output_tokens": say.usage.output,
+        "output_tokens": response.usage.output,
     }
 
 
-def stream(say: Say, body: Json, number: int, ids: list[str]) -> Iterator[bytes]:
-    """The stream's records. `number` makes the answer's id, `ids` are those of its calls, in order."""
+def stream(response: ModelResponse, body: Json, number: int, ids: list[str]) -> Iterator[bytes]:
+    """The stream's records. `number` makes the response's id, `ids` are those of its calls, in order."""
     message = {**_head(body, number), "content": [], "stop_reason": None, "stop_sequence": None}
-    yield _record({"type": "message_start", "message": {**message, "usage": {**usage(say), "output_tokens": 1}}})
+    yield _record({"type": "message_start", "message": {**message, "usage": {**usage(response), "output_tokens": 1}}})
     yield _record({"type": "ping"})
-    left, index = list(ids), 0
-    for piece in say.pieces:
+    remaining_ids, index = list(ids), 0
+    for piece in response.pieces:
         if isinstance(piece, Raw):
             yield piece.data
             continue
-        yield from _block(piece, index, left, closed=say.ends == "finish" or piece is not say.pieces[-1])
+        yield from _block(
+            piece, index, remaining_ids, closed=response.ending == "finish" or piece is not response.pieces[-1]
+        )
         index += 1
-    if say.ends != "finish":
+    if response.ending != "finish":
         return
-    delta = {"stop_reason": _STOPS[say.stop], "stop_sequence": None}
-    yield _record({"type": "message_delta", "delta": delta, "usage": usage(say)})
+    delta = {"stop_reason": _FINISH_REASONS[response.finish_reason], "stop_sequence": None}
+    yield _record({"type": "message_delta", "delta": delta, "usage": usage(response)})
     yield _record({"type": "message_stop"})
 
 
@@ -79,30 +81,30 @@ def _block(piece: Piece, index: int, ids: list[str], *, closed: bool) -> Iterato
 def _parts(piece: Piece, ids: list[str]) -> tuple[Json, list[Json]]:
     match piece:
         case Text(text):
-            return {"type": "text", "text": ""}, [{"type": "text_delta", "text": one} for one in split(text)]
-        case Think(text):
-            deltas: list[Json] = [{"type": "thinking_delta", "thinking": one} for one in split(text)]
+            return {"type": "text", "text": ""}, [{"type": "text_delta", "text": part} for part in split(text)]
+        case Reasoning(text):
+            deltas: list[Json] = [{"type": "thinking_delta", "thinking": part} for part in split(text)]
             deltas.append({"type": "signature_delta", "signature": signature(text)})
             return {"type": "thinking", "thinking": "", "signature": ""}, deltas
         case Call(name):
-            pieces = ["", *split(arguments_text(piece), 11)]
+            parts = ["", *split(arguments_text(piece), 11)]
             start = {"type": "tool_use", "id": ids.pop(0), "name": name, "input": {}}
-            return start, [{"type": "input_json_delta", "partial_json": one} for one in pieces]
+            return start, [{"type": "input_json_delta", "partial_json": part} for part in parts]
         case _:
             raise AssertionError(f"no block for {piece}")
 
 
-def whole(say: Say, body: Json, number: int, ids: list[str]) -> Json:
-    left = list(ids)
+def whole(response: ModelResponse, body: Json, number: int, ids: list[str]) -> Json:
+    remaining_ids = list(ids)
     content: list[Json] = []
-    for piece in say.pieces:
+    for piece in response.pieces:
         match piece:
             case Text(text):
                 content.append({"type": "text", "text": text})
-            case Think(text):
+            case Reasoning(text):
                 content.append({"type": "thinking", "thinking": text, "signature": signature(text)})
             case Call(name):
                 value = json.loads(arguments_text(piece) or "{}")
-                content.append({"type": "tool_use", "id": left.pop(0), "name": name, "input": value})
-    ended = {"stop_reason": _STOPS[say.stop], "stop_sequence": None, "usage": usage(say)}
+                content.append({"type": "tool_use", "id": remaining_ids.pop(0), "name": name, "input": value})
+    ended = {"stop_reason": _FINISH_REASONS[response.finish_reason], "stop_sequence": None, "usage": usage(response)}
     return {**_head(body, number), "content": content, **ended}
