@@ -1,10 +1,10 @@
 """What the conversions cost beside a mitmdump that only streams the same bytes; prints markdown tables.
 
 Upstream, client and each mitmdump are processes of their own on loopback. The flows take turns in every round, and the
-medians over the rounds are told. With --recording a third flow is measured: the conversions while capture_all keeps
-every exchange. With --paced the answers come at the pace of real models, and it is told how late each delta is; with
---kept it is mitmweb that is measured so, with as many exchanges in its list. CPU is mitmdump's, and includes the
-question (39 kB, as Codex sends it), not only the answer's deltas. Needs Linux: CPU and memory are read from /proc.
+medians over the rounds are printed. With --recording a third flow is measured: the conversions while capture_all keeps
+every exchange. With --paced the responses come at the pace of real models, and the delay of each delta is measured;
+with --kept it is mitmweb that is measured so, with as many exchanges in its list. CPU is mitmdump's, and includes the
+request (39 kB, as Codex sends it), not only the deltas of the response. Needs Linux: both are read from /proc.
 """
 
 import argparse
@@ -21,9 +21,9 @@ import bench_paced
 import bench_requests
 import proxy
 from bench_load import PROTOCOLS, Load
-from bench_processes import cpu_seconds, memory, proxies, question, quiet, table, warm
+from bench_processes import cpu_seconds, memory, proxies, quiet, request_bytes, table, warm
 
-FLOORS = {"plain": "plain", "converted": "plain", "recorded": "converted"}
+BASELINES = {"plain": "plain", "converted": "plain", "recorded": "converted"}
 """What each kind of flow is compared with."""
 LOADS = [Load(*numbers) for numbers in product((200, 2000), (1, 16), (1, 10))]
 QUICK = [Load(200, 1, 1), Load(2000, 16, 1)]
@@ -44,14 +44,16 @@ type Costs = dict[tuple[str, str, Load], list[Cost]]
 """(kind of flow, protocol, load) -> a sample a round"""
 
 
-def answers(load: Load) -> int:
+def response_count(load: Load) -> int:
     """Enough that the clock ticks of /proc (10 ms) do not show."""
     return max(load.at_once * 2, 10_000 // load.deltas)
 
 
 async def sample(running: proxy.Proxy, kind: str, protocol: str, load: Load) -> Cost:
     before = cpu_seconds(running.pid)
-    taken = await bench_load.measure(running.port, question(kind, load.model(protocol)), load, answers(load))
+    taken = await bench_load.measure(
+        running.port, request_bytes(kind, load.model(protocol)), load, response_count(load)
+    )
     cpu = (cpu_seconds(running.pid) - before) / taken.deltas * 1000
     used = memory(running.pid)
     await quiet(running.pid)
@@ -69,21 +71,21 @@ async def measure(loads: list[Load], rounds: int, running: dict[str, proxy.Proxy
 
 def row(protocol: str, load: Load, costs: Costs, kind: str) -> list[str]:
     mine = costs[kind, protocol, load]
-    rate, cpu = (statistics.median(getattr(one, name) for one in mine) for name in ("rate", "cpu"))
-    firsts = statistics.quantiles((first * 1000 for one in mine for first in one.firsts), n=20)
+    rate, cpu = (statistics.median(getattr(cost, name) for cost in mine) for name in ("rate", "cpu"))
+    firsts = statistics.quantiles((first * 1000 for cost in mine for first in cost.firsts), n=20)
     cells = [f"{kind} {protocol}", f"{load.deltas:,}", str(load.at_once), str(load.per_write)]
     cells += [f"{rate:,.0f}", f"{firsts[9]:.1f}, {firsts[18]:.1f}", f"{cpu:.4f}"]
     return [
         *cells,
-        f"{max(one.memory for one in mine) / 1e6:.0f}",
-        *_ratios(costs[FLOORS[kind], protocol, load], rate, cpu),
+        f"{max(cost.memory for cost in mine) / 1e6:.0f}",
+        *_ratios(costs[BASELINES[kind], protocol, load], rate, cpu),
     ]
 
 
-def _ratios(floor: list[Cost], rate: float, cpu: float) -> list[str]:
-    """How many times the floor's time and CPU it takes."""
-    slower = statistics.median(one.rate for one in floor) / rate
-    dearer = cpu / (statistics.median(one.cpu for one in floor) or float("nan"))
+def _ratios(baseline: list[Cost], rate: float, cpu: float) -> list[str]:
+    """How many times the baseline's time and CPU it takes."""
+    slower = statistics.median(cost.rate for cost in baseline) / rate
+    dearer = cpu / (statistics.median(cost.cpu for cost in baseline) or float("nan"))
     return [f"{slower:.2f}", f"{dearer:.2f}"]
 
 

@@ -1,7 +1,7 @@
-"""The load of the benchmark, as light as Python gets: raw sockets, answers made beforehand.
+"""The load of the benchmark, as light as Python gets: raw sockets, responses made beforehand.
 
-python scripts/bench_load.py PORT      is the upstream, which answers by the model's name: chat-2000-10 is a Chat
-                                       answer of 2,000 deltas that are written 10 at a time, chat-300-50-paced one
+python scripts/bench_load.py PORT      is the upstream; the model names the response: chat-2000-10 is a Chat
+                                       response of 2,000 deltas that are written 10 at a time, chat-300-50-paced one
                                        of 300 deltas, 50 a second, which say when they were written
 """
 
@@ -25,7 +25,7 @@ END = b"0\r\n\r\n"
 
 @dataclass(frozen=True)
 class Load:
-    """How an answer comes: `deltas` of them in each, `per_write` at a time, `at_once` answers side by side."""
+    """How a response comes: `deltas` of them in each, `per_write` at a time, `at_once` responses side by side."""
 
     deltas: int
     at_once: int
@@ -37,14 +37,14 @@ class Load:
 
 @dataclass(frozen=True)
 class Sample:
-    """`seconds` for all answers together, `firsts` until the first byte of each body."""
+    """`seconds` for all responses together, `firsts` until the first byte of each body."""
 
     deltas: int
     seconds: float
     firsts: list[float]
 
 
-def chat_answer(words: Iterable[str]) -> Iterator[bytes]:
+def chat_stream(words: Iterable[str]) -> Iterator[bytes]:
     head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "bench"}
 
     def record(delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
@@ -58,7 +58,7 @@ def chat_answer(words: Iterable[str]) -> Iterator[bytes]:
     yield record({}, "stop", usage=usage) + b"data: [DONE]\n\n"
 
 
-def anthropic_answer(words: Iterable[str]) -> Iterator[bytes]:
+def anthropic_stream(words: Iterable[str]) -> Iterator[bytes]:
     def record(kind: str, **fields: Any) -> bytes:
         return f"event: {kind}\ndata: {json.dumps({'type': kind} | fields)}\n\n".encode()
 
@@ -74,24 +74,27 @@ def anthropic_answer(words: Iterable[str]) -> Iterator[bytes]:
 
 
 @dataclass(frozen=True)
-class Speech:
-    """`answer` makes a stream of words, whose last records hold `end`."""
+class StreamFormat:
+    """`response` makes a stream of words, whose last records hold `end`."""
 
-    answer: Callable[[Iterable[str]], Iterator[bytes]]
+    response: Callable[[Iterable[str]], Iterator[bytes]]
     end: bytes
 
 
-SPEECH = {"chat": Speech(chat_answer, b'"stop"'), "anthropic": Speech(anthropic_answer, b'"message_stop"')}
-"""protocol -> how it is spoken: what the benchmark and the soak know of protocols."""
+STREAM_FORMATS = {
+    "chat": StreamFormat(chat_stream, b'"stop"'),
+    "anthropic": StreamFormat(anthropic_stream, b'"message_stop"'),
+}
+"""What the benchmark and the soak know of each protocol."""
 
-PROTOCOLS = tuple(SPEECH)
+PROTOCOLS = tuple(STREAM_FORMATS)
 _MODEL = re.compile(rb'"model": ?"(%b)-(\d+)-(\d+)(-paced)?"' % "|".join(PROTOCOLS).encode())
 
 
 @functools.cache
 def _writes(protocol: bytes, deltas: int, per_write: int) -> list[bytes]:
-    answer = SPEECH[protocol.decode()].answer(_WORDS[i % len(_WORDS)] for i in range(deltas))
-    return [_chunk(b"".join(records)) for records in batched(answer, per_write, strict=False)]
+    response = STREAM_FORMATS[protocol.decode()].response(_WORDS[i % len(_WORDS)] for i in range(deltas))
+    return [_chunk(b"".join(records)) for records in batched(response, per_write, strict=False)]
 
 
 def _chunk(data: bytes) -> bytes:
@@ -101,12 +104,12 @@ def _chunk(data: bytes) -> bytes:
 async def _flood(writer: asyncio.StreamWriter, protocol: bytes, deltas: int, per_write: int) -> None:
     for data in _writes(protocol, deltas, per_write):
         writer.write(data)
-        await asyncio.sleep(0)  # the other answers take their turns
+        await asyncio.sleep(0)  # the other responses take their turns
 
 
 @functools.cache
 def _moments(protocol: bytes, deltas: int) -> list[bytes]:
-    return list(SPEECH[protocol.decode()].answer([_MOMENT] * deltas))
+    return list(STREAM_FORMATS[protocol.decode()].response([_MOMENT] * deltas))
 
 
 async def _drip(writer: asyncio.StreamWriter, protocol: bytes, deltas: int, rate: int) -> None:
@@ -117,7 +120,7 @@ async def _drip(writer: asyncio.StreamWriter, protocol: bytes, deltas: int, rate
         writer.write(_chunk(record.replace(_MOMENT.encode(), b"@%.6f" % time.monotonic())))
 
 
-async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
@@ -135,32 +138,32 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 async def _upstream(port: int) -> None:
-    async with await asyncio.start_server(_answer, "127.0.0.1", port, limit=1 << 24) as server:
+    async with await asyncio.start_server(_serve, "127.0.0.1", port, limit=1 << 24) as server:
         print("ready", flush=True)
         await server.serve_forever()
 
 
-async def measure(port: int, request: bytes, load: Load, answers: int) -> Sample:
-    """Asks for `answers` answers over as many kept connections as there are at once."""
-    left = iter(range(answers))
+async def measure(port: int, request: bytes, load: Load, responses: int) -> Sample:
+    """Requests `responses` responses, over as many kept connections as there are at once."""
+    left = iter(range(responses))
     firsts: list[float] = []
 
     async def client() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
         for _ in left:
-            firsts.append((await ask(reader, writer, request))[0])
+            firsts.append((await exchange(reader, writer, request))[0])
         writer.close()
 
     start = time.perf_counter()
     await asyncio.gather(*(client() for _ in range(load.at_once)))
-    return Sample(answers * load.deltas, time.perf_counter() - start, firsts)
+    return Sample(responses * load.deltas, time.perf_counter() - start, firsts)
 
 
-async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> tuple[float, bytes]:
-    """Seconds until the body's first byte, and the whole answer.
+async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> tuple[float, bytes]:
+    """Seconds until the body's first byte, and the whole response.
 
     Raises:
-        RuntimeError: another status than 200, or the connection ended before the answer did.
+        RuntimeError: another status than 200, or the connection ended before the response did.
     """
     start = time.perf_counter()
     writer.write(request)
@@ -171,10 +174,10 @@ async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reques
         pieces.append(await reader.read(1 << 16))
         if not pieces[-1]:
             break
-    answer = b"".join(pieces)
-    if not (answer.startswith(b"HTTP/1.1 200") and answer.endswith(END)):
-        raise RuntimeError(f"not a whole answer: {answer[:300]!r}")
-    return first, answer
+    response = b"".join(pieces)
+    if not (response.startswith(b"HTTP/1.1 200") and response.endswith(END)):
+        raise RuntimeError(f"not a whole response: {response[:300]!r}")
+    return first, response
 
 
 if __name__ == "__main__":

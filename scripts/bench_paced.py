@@ -15,11 +15,11 @@ from itertools import product
 import bench_load
 import proxy
 from bench_load import PROTOCOLS, Load
-from bench_processes import cpu_seconds, memory, question, warm
+from bench_processes import cpu_seconds, memory, request_bytes, warm
 
 HEAD = ["flow", "at once", "a second", "p50 ms", "p99 ms", "worst ms", "CPU s / 1,000", "RSS MB", "CPU x", "p99 + ms"]
-_LONG = 6.0  # seconds that each answer takes
-_ARRIVAL = 2.0  # seconds over which the clients come: all at once, they would measure the questions
+_LONG = 6.0  # seconds that each response takes
+_ARRIVAL = 2.0  # seconds over which the clients come: all at once, they would measure the requests
 _STAMP = re.compile(rb'"(?:content|text|delta)": ?"@([\d.]+)"')
 """The texts that come whole at the end hold several."""
 
@@ -33,7 +33,7 @@ class Pace:
 
     @property
     def deltas(self) -> int:
-        """In each answer."""
+        """In each response."""
         return int(_LONG * self.rate)
 
     def model(self, protocol: str) -> str:
@@ -56,7 +56,7 @@ class Cost:
 async def measure(
     running: Mapping[str, proxy.Proxy], rounds: int, *, quick: bool, kept: int
 ) -> tuple[list[str], list[list[str]]]:
-    """A table's head and rows. The flows take turns in every round; `kept` questions are asked of each before."""
+    """A table's head and rows. The flows take turns in every round; each has served `kept` exchanges before."""
     costs: dict[tuple[str, str, Pace], list[Cost]] = defaultdict(list)
     paces = QUICK if quick else PACES
     for kind, protocol in product(running, PROTOCOLS):
@@ -71,28 +71,28 @@ async def measure(
     return HEAD, rows
 
 
-async def _fill(running: proxy.Proxy, kind: str, protocol: str, questions: int) -> None:
+async def _fill(running: proxy.Proxy, kind: str, protocol: str, requests: int) -> None:
     load = Load(deltas=100, at_once=4, per_write=10)
-    await bench_load.measure(running.port, question(kind, load.model(protocol)), load, questions)
+    await bench_load.measure(running.port, request_bytes(kind, load.model(protocol)), load, requests)
 
 
 async def _sample(running: proxy.Proxy, kind: str, protocol: str, pace: Pace) -> Cost:
     before = cpu_seconds(running.pid)
-    request = question(kind, pace.model(protocol))
+    request = request_bytes(kind, pace.model(protocol))
 
     async def client(number: int) -> list[float]:
         await asyncio.sleep(_ARRIVAL * number / pace.at_once)
         return await _delays(running.port, request, pace.deltas)
 
-    delays = [one for some in await asyncio.gather(*map(client, range(pace.at_once))) for one in some]
+    delays = [delay for stream in await asyncio.gather(*map(client, range(pace.at_once))) for delay in stream]
     return Cost(delays, (cpu_seconds(running.pid) - before) / len(delays) * 1000, memory(running.pid))
 
 
 async def _delays(port: int, request: bytes, deltas: int) -> list[float]:
-    """How many seconds each delta took from the upstream's hand to the client's.
+    """How many seconds each delta took from the upstream to the client.
 
     Raises:
-        RuntimeError: the answer is not whole.
+        RuntimeError: the response is not whole.
     """
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
     writer.write(request)
@@ -109,16 +109,16 @@ async def _delays(port: int, request: bytes, deltas: int) -> list[float]:
     return delays
 
 
-def _row(kind: str, protocol: str, pace: Pace, mine: list[Cost], floor: list[Cost]) -> list[str]:
+def _row(kind: str, protocol: str, pace: Pace, mine: list[Cost], baseline: list[Cost]) -> list[str]:
     delays = _percentiles(mine)
-    cpu, plain = (statistics.median(one.cpu for one in some) for some in (mine, floor))
-    later = delays[98] - _percentiles(floor)[98]
-    worst = max(max(one.delays) for one in mine) * 1000
+    cpu, plain = (statistics.median(cost.cpu for cost in costs) for costs in (mine, baseline))
+    later = delays[98] - _percentiles(baseline)[98]
+    worst = max(max(cost.delays) for cost in mine) * 1000
     cells = [f"{kind} {protocol}", str(pace.at_once), str(pace.rate), f"{delays[49]:.1f}", f"{delays[98]:.1f}"]
-    cells += [f"{worst:.1f}", f"{cpu:.3f}", f"{max(one.memory for one in mine) / 1e6:.0f}"]
+    cells += [f"{worst:.1f}", f"{cpu:.3f}", f"{max(cost.memory for cost in mine) / 1e6:.0f}"]
     return [*cells, f"{cpu / (plain or float('nan')):.2f}", f"{later:+.1f}"]
 
 
 def _percentiles(costs: list[Cost]) -> list[float]:
     """Of the delays, in milliseconds."""
-    return statistics.quantiles((delay * 1000 for one in costs for delay in one.delays), n=100)
+    return statistics.quantiles((delay * 1000 for cost in costs for delay in cost.delays), n=100)

@@ -1,4 +1,4 @@
-"""The floor of the benchmark: mitmproxy streams the upstream's bytes and does nothing else."""
+"""The baseline of the benchmark: mitmproxy streams the upstream's bytes and does nothing else."""
 
 from mitmproxy import ctx, http
 

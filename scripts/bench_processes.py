@@ -24,9 +24,9 @@ PATHS = {"plain": "/v1/plain", "converted": "/v1/responses", "recorded": "/v1/re
 
 def routes(address: str) -> str:
     return "".join(
-        f'[[routes]]\nmodels = ["{one}-*"]\nproviders = ["bench-{one}"]\n\n'
-        f'[providers.bench-{one}]\nprotocol = "{one}"\nbase_url = "{address}"\nauth = "none"\n\n'
-        for one in PROTOCOLS
+        f'[[routes]]\nmodels = ["{protocol}-*"]\nproviders = ["bench-{protocol}"]\n\n'
+        f'[providers.bench-{protocol}]\nprotocol = "{protocol}"\nbase_url = "{address}"\nauth = "none"\n\n'
+        for protocol in PROTOCOLS
     )
 
 
@@ -47,30 +47,34 @@ def upstream() -> Iterator[str]:
 
 @contextmanager
 def proxies(program: str, settings: list[str], *, recording: bool = False) -> Iterator[dict[str, proxy.Proxy]]:
-    """The floor and ours, each over the same upstream."""
+    """The baseline and ours, each over the same upstream."""
     with ExitStack() as stack:
         address = stack.enter_context(upstream())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         (folder / "routes.toml").write_text(routes(address))
         common = ["--mode", f"reverse:{address}", "--set", "termlog_verbosity=error"]
         common += ["--set", "flow_detail=0"] if program == "mitmdump" else ["--no-web-open-browser", "--web-port", "0"]
-        ours = ["--set", f"routes={folder / 'routes.toml'}", *(part for one in settings for part in ("--set", one))]
+        ours = [
+            "--set",
+            f"routes={folder / 'routes.toml'}",
+            *(part for setting in settings for part in ("--set", setting)),
+        ]
         commands: dict[str, list[str | Path]] = {"plain": [PLAIN, folder, *common]}
         commands["converted"] = [proxy.ROUTE, folder, *common, *ours]
         if recording:
-            stack.callback(_wait_for_keeper, folder / "kept")
+            stack.callback(_wait_for_archive, folder / "kept")
             commands["recorded"] = [*commands["converted"], "--set", f"capture_all={folder / 'kept'}"]
         proxies = {kind: proxy.mitmdump(*command, program=program) for kind, command in commands.items()}
-        yield {kind: stack.enter_context(one) for kind, one in proxies.items()}
+        yield {kind: stack.enter_context(running) for kind, running in proxies.items()}
 
 
-def _wait_for_keeper(folder: Path) -> None:
-    """What is kept is written by a process that outlives its proxy."""
+def _wait_for_archive(folder: Path) -> None:
+    """The archive is written by a process that outlives its proxy."""
     with archive.locked(folder):
         pass
 
 
-def question(kind: str, model: str) -> bytes:
+def request_bytes(kind: str, model: str) -> bytes:
     body = json.loads(bench_requests.RECORDED.read_text())
     text = json.dumps(body | {"model": model}, ensure_ascii=False).encode()
     head = f"POST {PATHS[kind]} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
@@ -99,13 +103,13 @@ async def quiet(pid: int) -> None:
 
 
 async def warm(running: proxy.Proxy, kind: str, protocol: str) -> None:
-    """A first answer, read with care: a proxy that answers something else is fast too."""
+    """A first exchange, whose response is checked: a proxy that sends something else is fast too."""
     reader, writer = await asyncio.open_connection("127.0.0.1", running.port, limit=1 << 20)
-    _, answer = await bench_load.ask(reader, writer, question(kind, f"{protocol}-200-1"))
+    _, response = await bench_load.exchange(reader, writer, request_bytes(kind, f"{protocol}-200-1"))
     writer.close()
-    end = b'"response.completed"' if kind != "plain" else bench_load.SPEECH[protocol].end
-    if end not in answer:
-        raise SystemExit(f"{kind} {protocol}: the answer has no {end.decode()}:\n{answer[-2000:].decode()}")
+    end = b'"response.completed"' if kind != "plain" else bench_load.STREAM_FORMATS[protocol].end
+    if end not in response:
+        raise SystemExit(f"{kind} {protocol}: the response has no {end.decode()}:\n{response[-2000:].decode()}")
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:

@@ -32,10 +32,10 @@ def session(items: int) -> bytes:
 def _step(n: int) -> list[dict[str, Any]]:
     arguments = json.dumps({"cmd": f"sed -n '{n},{n + 80}p' src/module_{n}.py", "workdir": "/home/dev/project"})
     output = "Process exited with code 0\nOutput:\n" + f"{n}: def function(argument: str) -> str: ...\n" * 170
-    said = {"type": "output_text", "text": f"Step {n}: I will read the next module."}
+    text_part = {"type": "output_text", "text": f"Step {n}: I will read the next module."}
     return [
         {"type": "reasoning", "id": f"rs_{n}", "summary": [{"type": "summary_text", "text": "What is next?"}]},
-        {"type": "message", "id": f"msg_{n}", "role": "assistant", "content": [said]},
+        {"type": "message", "id": f"msg_{n}", "role": "assistant", "content": [text_part]},
         {"type": "function_call", "call_id": f"call_{n}", "name": "exec_command", "arguments": arguments},
         {"type": "function_call_output", "call_id": f"call_{n}", "output": output},
     ]
@@ -61,7 +61,7 @@ def rows(times: int) -> Iterator[list[str]]:
         for protocol, upstream in UPSTREAMS.items():
             seconds = _fastest(partial(_convert, body, upstream), times)
             numbers = (len(body) / 1e6, orjson_seconds * 1e3, seconds * 1e3, seconds / orjson_seconds)
-            yield [protocol, f"{size:,}", *(f"{one:.1f}" for one in numbers), f"{seconds / size * 1e6:.1f}"]
+            yield [protocol, f"{size:,}", *(f"{number:.1f}" for number in numbers), f"{seconds / size * 1e6:.1f}"]
 
 
 def _copy(body: bytes) -> bytes:

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from mitmproxy import exceptions, flow, flowfilter, io
+from mitmproxy import exceptions, flowfilter, io
+from mitmproxy.flow import Flow
 
 from addons.exchange.flow_metadata import EXCHANGE
 from addons.recording import capture, recorder
@@ -17,21 +18,23 @@ from converters.protocols import RESPONSES
 FLOWS = Path(__file__).parents[1] / "flows"
 
 
-def flows(path: Path) -> Iterator[flow.Flow]:
+def flows(path: Path) -> Iterator[Flow]:
     with path.open("rb") as file:
         yield from io.FlowReader(file).stream()
 
 
 def exchanges(path: Path, wanted: flowfilter.TFilter) -> list[RecordedExchange | NoCase]:
     """Those with a side that the filter matches. The file is read twice: only these are held in memory."""
-    chosen = [one for one in flows(path) if flowfilter.match(wanted, one)]
-    ids = {one.metadata.get(EXCHANGE, one.id) for one in chosen}
-    known = [one for one in flows(path) if one.metadata.get(EXCHANGE, one.id) in ids]
+    chosen = [flow for flow in flows(path) if flowfilter.match(wanted, flow)]
+    ids = {flow.metadata.get(EXCHANGE, flow.id) for flow in chosen}
+    known = [flow for flow in flows(path) if flow.metadata.get(EXCHANGE, flow.id) in ids]
     return list(recorder.exchanges(chosen, known))
 
 
 def default_name(path: Path, found: list[RecordedExchange | NoCase]) -> str:
-    protocol = next((recorder.protocol_of(one) for one in found if isinstance(one, RecordedExchange)), RESPONSES)
+    protocol = next(
+        (recorder.protocol_of(exchange) for exchange in found if isinstance(exchange, RecordedExchange)), RESPONSES
+    )
     return f"{protocol}/{re.sub(r'[^a-z0-9]+', '-', path.stem.lower()).strip('-') or 'captured'}"
 
 
@@ -57,11 +60,11 @@ def main() -> None:
         found = exchanges(given.file, flowfilter.parse(given.filter))
         private = capture.private_values((), capture.expand_values(given.redact))
         name = given.name or default_name(given.file, found)
-        said = list(save(SaveRequest(found, given.into, name, given.pins, private, given.wrong)))
+        results = list(save(SaveRequest(found, given.into, name, given.pins, private, given.wrong)))
     except (OSError, ValueError, exceptions.FlowReadException, exceptions.CommandError) as error:
         sys.exit(f"{given.file}: {error}")
-    print("\n".join(said))
-    sys.exit(any(": not written: " in line for line in said))
+    print("\n".join(results))
+    sys.exit(any(": not written: " in line for line in results))
 
 
 if __name__ == "__main__":

@@ -60,7 +60,9 @@ def ask(port: int, model: str, question: str, home: Path) -> str:
     """What Codex printed, shown as it comes. It runs without retries, so that a failure shows at once."""
     settings = options(port, request_max_retries=0, stream_max_retries=0, **catalog(port))
     command = [str(BINARY), "exec", "-m", model, "--skip-git-repo-check", "--disable", "unbounded_connection_retries"]
-    command += ["--dangerously-bypass-approvals-and-sandbox"]  # it runs what scripts/upstreams.py tells: an echo
+    command += [
+        "--dangerously-bypass-approvals-and-sandbox"
+    ]  # it runs what scripts/demo_providers.py asks for: an echo
     command += [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
     printed = []
     with subprocess.Popen(

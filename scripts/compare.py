@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from differences import Compared, compare
+from exchange_diff import Comparison, compare
 from mitmproxy import exceptions, flowfilter, http
 from mitmproxy.io import FlowReader
 from tqdm import tqdm
@@ -87,8 +87,8 @@ class Tally:
     def __str__(self) -> str:
         skipped = [f"{count} {why}" for why, count in self.skipped.most_common()]
         total = self.same + self.differing
-        said = f"{total} exchanges: {self.same} the same, {self.differing} different"
-        return f"{said}; skipped: {'; '.join(skipped)}" if skipped else said
+        text = f"{total} exchanges: {self.same} the same, {self.differing} different"
+        return f"{text}; skipped: {'; '.join(skipped)}" if skipped else text
 
 
 def main() -> int:
@@ -96,8 +96,8 @@ def main() -> int:
     tally = Tally()
     try:
         with chosen.file.open("rb") as file, ProcessPoolExecutor(chosen.jobs) as pool:
-            for compared in _compared(pool, chosen.jobs, _batches(_exchanges(file, chosen.filter, tally))):
-                _tell(compared, tally, chosen)
+            for comparison in _comparisons(pool, chosen.jobs, _batches(_exchanges(file, chosen.filter, tally))):
+                _show(comparison, tally, chosen)
     except OSError as error:
         tally.unreadable = str(error)
     print(tally)
@@ -127,8 +127,8 @@ def _filter(text: str) -> flowfilter.TFilter:
 def _exchanges(file: BinaryIO, wanted: flowfilter.TFilter | None, tally: Tally) -> Iterator[States]:
     pairing = Pairing()
     for released in _released(pairing, _flows(file, tally)):
-        sides = [one for one in (released.client, released.attempt) if one is not None]
-        if wanted is not None and not any(wanted(one) for one in sides):
+        sides = [flow for flow in (released.client, released.attempt) if flow is not None]
+        if wanted is not None and not any(wanted(flow) for flow in sides):
             continue
         if released.client is None or released.attempt is None:
             tally.skipped[SKIPPED_PLAIN] += 1
@@ -167,9 +167,11 @@ def _batches(exchanges: Iterable[States]) -> Iterator[list[States]]:
     """A process gets several at once: each hand-over has its price."""
     batch: list[States] = []
     size = 0
-    for one in exchanges:
-        batch.append(one)
-        size += sum(len((state[side] or {}).get("content") or b"") for state in one for side in ("request", "response"))
+    for states in exchanges:
+        batch.append(states)
+        size += sum(
+            len((state[side] or {}).get("content") or b"") for state in states for side in ("request", "response")
+        )
         if size >= _BATCH_BYTES or len(batch) >= _BATCH_FLOWS:
             yield batch
             batch, size = [], 0
@@ -177,9 +179,9 @@ def _batches(exchanges: Iterable[States]) -> Iterator[list[States]]:
         yield batch
 
 
-def _compared(pool: Executor, jobs: int, batches: Iterable[list[States]]) -> Iterator[Compared]:
+def _comparisons(pool: Executor, jobs: int, batches: Iterable[list[States]]) -> Iterator[Comparison]:
     """In the order of the file. No more is read while all are busy."""
-    pending: deque[Future[list[Compared]]] = deque()
+    pending: deque[Future[list[Comparison]]] = deque()
     for batch in batches:
         pending.append(pool.submit(compare_all, batch))
         if len(pending) >= 2 * jobs:
@@ -188,21 +190,21 @@ def _compared(pool: Executor, jobs: int, batches: Iterable[list[States]]) -> Ite
         yield from pending.popleft().result()
 
 
-def compare_all(batch: list[States]) -> list[Compared]:
+def compare_all(batch: list[States]) -> list[Comparison]:
     """Runs in a process of its own."""
-    sides = ([http.HTTPFlow.from_state(state) for state in one] for one in batch)
+    sides = ([http.HTTPFlow.from_state(state) for state in states] for states in batch)
     return [compare(RecordedExchange(client, attempt)) for client, attempt in sides]
 
 
-def _tell(compared: Compared, tally: Tally, chosen: argparse.Namespace) -> None:
-    if compared.skipped:
-        tally.skipped[compared.skipped] += 1
-    elif not compared.lines:
+def _show(comparison: Comparison, tally: Tally, chosen: argparse.Namespace) -> None:
+    if comparison.skipped:
+        tally.skipped[comparison.skipped] += 1
+    elif not comparison.lines:
         tally.same += 1
     else:
         tally.differing += 1
         if tally.differing <= chosen.most:
-            tqdm.write("\n".join([compared.title, *_limited(compared.lines, chosen.lines), ""]), file=sys.stdout)
+            tqdm.write("\n".join([comparison.title, *_limited(comparison.lines, chosen.lines), ""]), file=sys.stdout)
 
 
 def _limited(lines: list[str], most: int) -> list[str]:
@@ -211,7 +213,7 @@ def _limited(lines: list[str], most: int) -> list[str]:
 
 
 def _size(flow: http.HTTPFlow) -> int:
-    return sum(len(one.raw_content or b"") for one in (flow.request, flow.response) if one is not None)
+    return sum(len(message.raw_content or b"") for message in (flow.request, flow.response) if message is not None)
 
 
 if __name__ == "__main__":

@@ -13,13 +13,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import codex
+import codex_substitute
+import demo_providers
 import proxy
 import real_model
-import stand_in
-import upstreams
 
 CACHE = proxy.ROOT / ".cache"
-MODELS = {f"demo-{protocol}": protocol for protocol in upstreams.ANSWERS}
+MODELS = {f"demo-{protocol}": protocol for protocol in demo_providers.RESPONSES}
 """model -> the protocol of the provider that serves it"""
 CONNECTIONS = re.compile(r"(?:client|server) (?:dis)?connect")
 
@@ -36,18 +36,20 @@ def routes(address: str) -> str:
 def ask(port: int, model: str, home: Path, real: bool) -> str:
     """The model's answer, printed as it comes; empty if there was none."""
     if real:
-        return stand_in.ask(port, real_model.small(stand_in.request(model, "Tell me one thing about the sea.")))
+        return codex_substitute.ask(
+            port, real_model.small(codex_substitute.request(model, "Tell me one thing about the sea."))
+        )
     question = "Say hello from the shell."
     if codex.BINARY.exists():
         return codex.ask(port, model, question, home)
-    return stand_in.ask(port, stand_in.request(model, question))
+    return codex_substitute.ask(port, codex_substitute.request(model, question))
 
 
 def demo(real: bool) -> bool:
     with ExitStack() as stack:
         CACHE.mkdir(exist_ok=True)
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="demo-", dir=CACHE)))
-        address = stack.enter_context(real_model.serve() if real else upstreams.serve())
+        address = stack.enter_context(real_model.serve() if real else demo_providers.serve())
         routes_file = home / "routes.toml"
         routes_file.write_text(routes(address))
         options = ["--mode", f"reverse:{address}", "--set", f"routes={routes_file}"]
@@ -59,7 +61,7 @@ def exchange(running: proxy.Proxy, model: str, home: Path, real: bool) -> bool:
     print(f"\n== {model}, served as {MODELS[model]}")
     seen = len(running.log.read_text())
     answer = ask(running.port, model, home, real)
-    good = upstreams.SAID in answer if not real else bool(answer)
+    good = demo_providers.EXPECTED_TEXT in answer if not real else bool(answer)
     time.sleep(0.3)  # mitmdump writes its line after the client has its last byte
     print("   mitmdump saw:" if good else "   NO ANSWER. All that mitmdump said:")
     for line in running.log.read_text()[seen if good else 0 :].splitlines():

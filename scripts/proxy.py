@@ -1,4 +1,4 @@
-"""A mitmdump of one's own on a free port of loopback, for the demo and the benchmark."""
+"""Starts a mitmdump on a free port of loopback, for the demo, the benchmark and the tests of faults."""
 
 import os
 import socket

@@ -35,5 +35,5 @@ def serve(chat_template: str | None = None) -> Iterator[str]:
 
 
 def small(body: dict[str, Any]) -> dict[str, Any]:
-    """Codex's question without its tools and its long instructions: the model reads a few hundred tokens a second."""
+    """Codex's request without its tools and its long instructions: the model reads a few hundred tokens a second."""
     return body | {"input": body["input"][-1:], "tools": [], "max_output_tokens": _LONGEST}

@@ -1,4 +1,4 @@
-"""Makes cases of what the end-to-end tests say through the proxy; `scripts/record.toml` is the list."""
+"""Makes cases of what the end-to-end tests send through the proxy; `scripts/record.toml` is the list."""
 
 import os
 import subprocess
@@ -18,8 +18,8 @@ from addons.redaction.redact_case import redact
 from converters.errors import RequestError
 from converters.protocols import converted
 from scripts.codex import KNOWN, ROOT, installed
+from scripts.normalize_case import is_same, normalized
 from scripts.share import share
-from scripts.steady import is_same, steady
 
 
 def flows_of(test: str, version: str, folder: Path) -> list[http.HTTPFlow]:
@@ -39,16 +39,16 @@ def record(name: str, row: dict[str, Any], protocol: str, flows: list[http.HTTPF
         IndexError: the test had no such exchange.
         ValueError: it can be no case, or holds what cannot be made safe.
     """
-    asked = sorted(
+    client_flows = sorted(
         (flow for flow in flows if flow.metadata.get(SIDE) == "client"), key=lambda flow: flow.request.timestamp_start
     )
     number = row.get("exchange", 1)
-    (found,) = recorder.exchanges([asked[number - 1 if number > 0 else number]], flows)
+    (found,) = recorder.exchanges([client_flows[number - 1 if number > 0 else number]], flows)
     if isinstance(found, recorder.NoCase):
         raise found
     folder = ROOT / "flows" / protocol / name
     earlier = Case.load(folder) if folder.exists() else None
-    recorded = steady(recorder.case_of(found, row["pins"]), earlier)
+    recorded = normalized(recorder.case_of(found, row["pins"]), earlier)
     made = redact(recorded, Redactor(capture.private_values(also=[str(ROOT)]))).case
     if earlier is not None and is_same(made, earlier):
         return f"{protocol}/{name}: as it was"
@@ -62,15 +62,15 @@ def main() -> None:
     if unknown := [name for name in wanted if name not in rows]:
         print(f"{', '.join(unknown)}: not in scripts/record.toml, which has {', '.join(rows)}", file=sys.stderr)
         sys.exit(2)
-    said: dict[tuple[str, str], list[http.HTTPFlow]] = {}
+    recorded: dict[tuple[str, str], list[http.HTTPFlow]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in wanted:
             for protocol in rows[name].get("protocols", converted()):
                 run = rows[name]["test"].format(p=protocol), rows[name].get("codex", KNOWN)
                 try:
-                    if run not in said:
-                        said[run] = flows_of(*run, Path(folder))
-                    print(record(name, rows[name], protocol, said[run]), flush=True)
+                    if run not in recorded:
+                        recorded[run] = flows_of(*run, Path(folder))
+                    print(record(name, rows[name], protocol, recorded[run]), flush=True)
                 except (IndexError, ValueError, RequestError, subprocess.CalledProcessError) as error:
                     sys.exit(f"{protocol}/{name}: {error}")
     print("\n".join(share(ROOT / "flows")))

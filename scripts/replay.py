@@ -1,6 +1,6 @@
-"""Asks a recorded question again, of a live upstream. `scripts/replay` starts it.
+"""Sends a recorded request again, to a live upstream. `scripts/replay` starts it.
 
-The proxy's own addons run without listening anywhere, and mitmproxy's client replay asks.
+The proxy's own addons run without listening anywhere, and mitmproxy's client replay sends the request.
 """
 
 import argparse
@@ -22,32 +22,32 @@ from addons.playback import client
 from addons.routing import config, config_errors
 
 
-class Asking:
-    """Asks once the proxy runs, and stops it when the answer is there."""
+class ReplayRun:
+    """Sends the request once the proxy runs, and stops it when the response is complete."""
 
     def __init__(self, case: Case, master: DumpMaster) -> None:
         self.case, self.master = case, master
-        self.question = client.client_flow(case)
+        self.request_flow = client.client_flow(case)
         self.attempt: http.HTTPFlow | None = None
 
     def running(self) -> None:
         # The replay addon may be started after this one.
-        asyncio.get_running_loop().call_soon(self.master.commands.call, "replay.client", [self.question])
+        asyncio.get_running_loop().call_soon(self.master.commands.call, "replay.client", [self.request_flow])
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         if is_attempt(flow):
             self.attempt = flow
 
     def response(self, flow: http.HTTPFlow) -> None:
-        if flow is self.question:
+        if flow is self.request_flow:
             self.master.shutdown()
 
     def error(self, flow: http.HTTPFlow) -> None:
         self.response(flow)
 
 
-class Unknown(ValueError):
-    """What was chosen cannot be asked; the text says why."""
+class UnknownProvider(ValueError):
+    """The request cannot be sent where the options say; the text says why."""
 
 
 def main() -> int:
@@ -55,16 +55,16 @@ def main() -> int:
     try:
         case = Case.load(chosen.case)
         with tempfile.TemporaryDirectory() as folder:
-            routes = chosen.routes or _written(Path(folder) / "routes.toml", case, chosen)
-            client.check_served(case, _read(routes, chosen))
-            asked = asyncio.run(_ask(case, Path(folder), routes))
-    except (CaseError, Unknown, client.NoProvider) as error:
+            routes = chosen.routes or _write_routes(Path(folder) / "routes.toml", case, chosen)
+            client.check_served(case, _load(routes, chosen))
+            run = asyncio.run(_run(case, Path(folder), routes))
+    except (CaseError, UnknownProvider, client.NoProvider) as error:
         print(error, file=sys.stderr)
         return 2
-    if asked.attempt is None or asked.attempt.response is None:
-        print(_reason(asked.question), file=sys.stderr)
+    if run.attempt is None or run.attempt.response is None:
+        print(_reason(run.request_flow), file=sys.stderr)
         return 2
-    lines = list(client.differences(case, asked.question, asked.attempt))
+    lines = list(client.differences(case, run.request_flow, run.attempt))
     print("\n".join(lines))
     return 1 if lines[1:] else 0
 
@@ -79,11 +79,11 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _written(path: Path, case: Case, chosen: argparse.Namespace) -> Path:
-    """A routes file that leads every model to who is chosen."""
+def _write_routes(path: Path, case: Case, chosen: argparse.Namespace) -> Path:
+    """A routes file that routes every model to the chosen provider."""
     recorded = case.metadata.route
     is_address = "://" in chosen.against
-    name = urlsplit(chosen.against).netloc if is_address else _known(chosen.against, recorded.provider)
+    name = urlsplit(chosen.against).netloc if is_address else _provider_name(chosen.against, recorded.provider)
     document = {"routes": [{"models": ["*"], "providers": [name], "model": chosen.model or recorded.model}]}
     if is_address:
         auth = {"key_env": [chosen.key_env]} if chosen.key_env else {"auth": "none"}
@@ -93,44 +93,44 @@ def _written(path: Path, case: Case, chosen: argparse.Namespace) -> Path:
     return path
 
 
-def _known(name: str, recorded: str) -> str:
-    """The provider that is named, or the one that answered then."""
+def _provider_name(name: str, recorded: str) -> str:
+    """The provider that is named, or the recorded one."""
     providers = config.load(None).providers
     if name and name not in providers:
-        raise Unknown(f"--against {name}: {config_errors.unknown(name, providers)}")
+        raise UnknownProvider(f"--against {name}: {config_errors.unknown(name, providers)}")
     if not name and recorded not in providers:
-        said = "--against PROVIDER, --against URL or --routes FILE says who is asked"
-        raise Unknown(f"{recorded}, which answered then, is not known here; {said}")
+        hint = "--against PROVIDER, --against URL or --routes FILE says who is asked"
+        raise UnknownProvider(f"{recorded}, which answered then, is not known here; {hint}")
     return name or recorded
 
 
-def _read(path: Path, chosen: argparse.Namespace) -> config.Router:
+def _load(path: Path, chosen: argparse.Namespace) -> config.Router:
     try:
         return config.load(path)
     except (OSError, config.ConfigError) as error:
         option = f"--routes {path}" if chosen.routes else f"--against {chosen.against}"
-        raise Unknown(f"{option}: {error}") from error
+        raise UnknownProvider(f"{option}: {error}") from error
 
 
-async def _ask(case: Case, folder: Path, routes: Path) -> Asking:
+async def _run(case: Case, folder: Path, routes: Path) -> ReplayRun:
     logging.disable(logging.INFO)
     # confdir: nothing of the user's mitmproxy settings, which may well listen somewhere.
     master = DumpMaster(options.Options(confdir=str(folder)), with_termlog=False, with_dumper=False)
-    asking = Asking(case, master)
+    run = ReplayRun(case, master)
     master.options.update(server=False, listen_host="127.0.0.1")
-    master.addons.add(*route.addons, asking)
+    master.addons.add(*route.addons, run)
     master.options.update(routes=str(routes))
     await master.run()
-    return asking
+    return run
 
 
-def _reason(question: http.HTTPFlow) -> str:
-    if question.response is not None:
+def _reason(flow: http.HTTPFlow) -> str:
+    if flow.response is not None:
         try:
-            return str(question.response.json()["error"]["message"])
+            return str(flow.response.json()["error"]["message"])
         except (ValueError, KeyError):
-            return f"answered {question.response.status_code}"
-    return question.error.msg if question.error else "nobody answered"
+            return f"answered {flow.response.status_code}"
+    return flow.error.msg if flow.error else "nobody answered"
 
 
 if __name__ == "__main__":

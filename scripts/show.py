@@ -83,7 +83,7 @@ def main() -> int:
     parser.add_argument("--only", choices=PARTS, default="", help="one part of it")
     chosen = parser.parse_args()
     problems = 0
-    for folder in (one for named in chosen.cases for one in cases(named)):
+    for folder in (folder for path in chosen.cases for folder in cases(path)):
         try:
             print("\n".join([*shown("/".join(folder.resolve().parts[-2:]), Case.load(folder), chosen.only), ""]))
         except CaseError as error:

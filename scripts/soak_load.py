@@ -1,4 +1,4 @@
-"""The two ends of a soak: an upstream with paced, sometimes faulty answers, and clients that sometimes leave."""
+"""The two ends of a soak: an upstream with paced, sometimes faulty responses, and clients that sometimes leave."""
 
 import asyncio
 import json
@@ -42,7 +42,7 @@ INSTEAD: dict[str, bytes] = {
     "error_first": _STREAM + chunk(_ERROR_EVENT) + b"0\r\n\r\n",
     "half_head": b"HTTP/1.1 200 OK\r\ncontent-ty",
 }
-"""Faults that stand in place of an answer."""
+"""Faults in place of a response."""
 
 WITHIN: dict[str, bytes | None] = {
     "dropped": b"",
@@ -52,7 +52,7 @@ WITHIN: dict[str, bytes | None] = {
     "bad_chunk": b"zz\r\n",
     "stalled": None,
 }
-"""Faults in the middle of an answer: what comes then, None for silence. `garbage` alone is no end."""
+"""Faults in the middle of a response: what comes then, None for silence. `garbage` alone is no end."""
 
 LEAVES = "client_leaves"
 FAULTS = (*INSTEAD, *WITHIN, LEAVES)
@@ -62,11 +62,11 @@ type Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[No
 
 
 def paced(rate: float) -> Serve:
-    """An upstream that writes `rate` deltas a second; the model's name says which answer: chat-dropped-50."""
+    """An upstream that writes `rate` deltas a second; the model's name says which response: chat-dropped-50."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while await _answer(reader, writer, 1 / rate):
+            while await _respond(reader, writer, 1 / rate):
                 pass
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # the proxy has left
@@ -76,8 +76,8 @@ def paced(rate: float) -> Serve:
     return serve
 
 
-async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pause: float) -> bool:
-    """Whether the connection is good for another question."""
+async def _respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pause: float) -> bool:
+    """Whether the connection is good for another request."""
     head = await reader.readuntil(b"\r\n\r\n")
     length = _LENGTH.search(head)
     body = await reader.readexactly(int(length[1]) if length else 0)
@@ -89,14 +89,14 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pa
         await writer.drain()
         return INSTEAD[kind].startswith(b"HTTP/1.1 ") and kind != "half_head"
     words = ["word "] * deltas
-    records = bench_load.SPEECH[protocol].answer(words)
+    records = bench_load.STREAM_FORMATS[protocol].response(words)
     writer.write(_STREAM)
     for number, record in enumerate(records):
         if kind in WITHIN and number == deltas // 2:
-            if (said := WITHIN[kind]) is None:
+            if (data := WITHIN[kind]) is None:
                 await asyncio.sleep(SILENT_AFTER * 3)
                 return False
-            writer.write(said)
+            writer.write(data)
             if kind != "garbage":
                 await writer.drain()
                 return False
@@ -108,16 +108,18 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pa
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a client saw of one exchange: how it ended in a word, or what should not be."""
+class ExchangeResult:
+    """How one exchange ended for its client, in a word."""
 
     kind: str
     outcome: str
     is_expected: bool
 
 
-async def ask(port: int, template: bytes, protocol: str, kind: str, deltas: int, patience: float) -> Asked:
-    """One question over a connection of its own. `template` is a request's body that asks for the model MODEL."""
+async def exchange(
+    port: int, template: bytes, protocol: str, kind: str, deltas: int, patience: float
+) -> ExchangeResult:
+    """One request over a connection of its own. `template` is a request body with the model MODEL."""
     name = f"{protocol}-{'good' if kind == LEAVES else kind}-{deltas}"
     body = template.replace(b'"MODEL"', json.dumps(name).encode())
     head = f"POST /v1/responses HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncontent-type: application/json\r\n"
@@ -128,24 +130,26 @@ async def ask(port: int, template: bytes, protocol: str, kind: str, deltas: int,
         async with asyncio.timeout(patience):
             if kind == LEAVES:
                 await reader.read(random.randrange(1, 20_000))
-                return Asked(kind, "left", True)
-            return judged(kind, await reader.read(-1))
+                return ExchangeResult(kind, "left", True)
+            return result_of(kind, await reader.read(-1))
     except TimeoutError:
-        return Asked(kind, "no end", False)
+        return ExchangeResult(kind, "no end", False)
     except ConnectionError as error:
-        return Asked(kind, type(error).__name__, False)
+        return ExchangeResult(kind, type(error).__name__, False)
     finally:
         writer.close()
 
 
-def judged(kind: str, answer: bytes) -> Asked:
+def result_of(kind: str, response: bytes) -> ExchangeResult:
     """Exactly one end: a terminal event, or an error in OpenAI's form."""
-    head, _, body = answer.partition(b"\r\n\r\n")
+    head, _, body = response.partition(b"\r\n\r\n")
     status = head.split(b" ", 2)[1].decode() if head.startswith(b"HTTP/") else "no head"
     ends = [found.decode() for found in _TERMINAL.findall(body)]
     if status == "200":
-        is_whole = answer.endswith(b"0\r\n\r\n") and len(ends) == 1
+        is_whole = response.endswith(b"0\r\n\r\n") and len(ends) == 1
         is_expected = is_whole and ends == (["completed"] if kind in ("good", "garbage") else ["failed"])
         # A garbled record in an otherwise whole answer may be skipped or told.
-        return Asked(kind, " ".join(ends) or "no terminal event", is_expected or (is_whole and kind == "garbage"))
-    return Asked(kind, status, b'"error"' in body and not ends and kind != "good")
+        return ExchangeResult(
+            kind, " ".join(ends) or "no terminal event", is_expected or (is_whole and kind == "garbage")
+        )
+    return ExchangeResult(kind, status, b'"error"' in body and not ends and kind != "good")

@@ -11,7 +11,7 @@ import pytest
 from addons.cases.case import Case
 from addons.redaction.detectors import Redactor
 from addons.redaction.redact_case import redact
-from scripts.steady import is_same, steady
+from scripts.normalize_case import is_same, normalized
 from tests.addons.example_cases import case, request_fields
 
 ROOT = Path(__file__).parents[1]
@@ -31,7 +31,7 @@ def session(folder: str, chunk: str, second: int, *ids: str, said: str = "42", s
 
 
 def made(recorded: Case, earlier: Case | None = None) -> Case:
-    return redact(steady(recorded, earlier), Redactor()).case
+    return redact(normalized(recorded, earlier), Redactor()).case
 
 
 FIRST = session("tmpab12cd_4", "de01f7", 11, *ONE)

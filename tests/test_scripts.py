@@ -9,7 +9,7 @@ import pytest
 
 from addons import __version__
 from converters.protocols import converted
-from scripts import bench_load, upstreams
+from scripts import bench_load, demo_providers
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted(path for path in (ROOT / "scripts").iterdir() if path.is_file() and not path.suffix)
@@ -41,5 +41,5 @@ def test_there_is_a_version_to_ask_for(fresh: Path) -> None:
     assert (done.returncode, done.stdout) == (0, f"transcodex {__version__}\n")
 
 
-def test_the_demo_and_the_benchmark_speak_all_that_is_converted() -> None:
-    assert upstreams.ANSWERS.keys() == bench_load.SPEECH.keys() == set(converted())
+def test_the_demo_and_the_benchmark_cover_every_converted_protocol() -> None:
+    assert demo_providers.RESPONSES.keys() == bench_load.STREAM_FORMATS.keys() == set(converted())

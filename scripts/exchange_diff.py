@@ -14,7 +14,7 @@ from converters import jsontext, sse
 from converters.errors import RequestError
 
 _KEEPALIVE = b'event: keepalive\ndata: {"type":"keepalive"}\n\n'
-"""Said by the clock, not by a conversion."""
+"""Sent by a timer, not by a conversion."""
 
 _WIDTH = 200
 _MOST_EVENTS = 20_000
@@ -22,7 +22,7 @@ _MOST_EVENTS = 20_000
 
 
 @dataclass(frozen=True)
-class Compared:
+class Comparison:
     """`lines` is empty where nothing differs. `skipped` says why an exchange could not be converted."""
 
     title: str = ""
@@ -30,12 +30,12 @@ class Compared:
     skipped: str = ""
 
 
-def compare(recorded: RecordedExchange) -> Compared:
+def compare(recorded: RecordedExchange) -> Comparison:
     try:
         case = case_of(recorded)
     except NoCase as error:
-        return Compared(skipped=str(error))
-    return Compared(_title(recorded, case), list(_differences(case)))
+        return Comparison(skipped=str(error))
+    return Comparison(_title(recorded, case), list(_differences(case)))
 
 
 def _title(recorded: RecordedExchange, case: Case) -> str:
@@ -58,7 +58,7 @@ def _differences(case: Case) -> Iterator[str]:
 
 
 def _of_texts(name: str, recorded: Text, today: Text) -> Iterator[str]:
-    before, after = (one.data.replace(_KEEPALIVE, b"") for one in (recorded, today))
+    before, after = (text.data.replace(_KEEPALIVE, b"") for text in (recorded, today))
     if before == after:
         return
     yield f"--- {name}, recorded"
@@ -96,8 +96,8 @@ class Event(NamedTuple):
 
 def _of_streams(before: bytes, after: bytes) -> Iterator[str]:
     old, new = _events(before), _events(after)
-    start = _common(old, new)
-    end = _common(old[start:][::-1], new[start:][::-1])
+    start = _common_length(old, new)
+    end = _common_length(old[start:][::-1], new[start:][::-1])
     old, new = old[start : len(old) - end], new[start : len(new) - end]
     matcher = SequenceMatcher(None, old[:_MOST_EVENTS], new[:_MOST_EVENTS])
     for kind, i, j, k, m in matcher.get_opcodes():
@@ -109,20 +109,20 @@ def _of_streams(before: bytes, after: bytes) -> Iterator[str]:
 
 def _of_events(at: int, old: list[Event], new: list[Event]) -> Iterator[str]:
     """Events in the same place, of the same kind, are compared within; the others are shown as they are."""
-    if [one.kind for one in old] == [one.kind for one in new]:
+    if [event.kind for event in old] == [event.kind for event in new]:
         for number, (before, after) in enumerate(zip(old, new, strict=True), at):
             yield f"@@ event {number}: {before.kind}"
             yield from (line for line in _of_lines(before.pretty, after.pretty, 0) if not line.startswith("@@"))
         return
     yield f"@@ event {at}"
-    yield from (_shortened(f"-{one.kind} {one.text}") for one in old)
-    yield from (_shortened(f"+{one.kind} {one.text}") for one in new)
+    yield from (_shortened(f"-{event.kind} {event.text}") for event in old)
+    yield from (_shortened(f"+{event.kind} {event.text}") for event in new)
 
 
-def _common(one: Sequence[Event], other: Sequence[Event]) -> int:
+def _common_length(old: Sequence[Event], new: Sequence[Event]) -> int:
     """How many at the beginning are the same."""
     return next(
-        (at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), min(len(one), len(other))
+        (at for at, pair in enumerate(zip(old, new, strict=False)) if pair[0] != pair[1]), min(len(old), len(new))
     )
 
 

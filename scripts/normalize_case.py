@@ -1,5 +1,6 @@
-"""Takes out of a recording what differs from one run of a session to the next by chance: clocks, temporary folders, the
-order in which Codex writes the keys of a map. So that scripts/record shows what changed, and nothing else."""
+"""Normalizes a recorded case: what differs between two runs of a session by chance (clocks, temporary folders, the
+order in which Codex writes the keys of a map) is replaced.
+So scripts/record shows what changed and nothing else."""
 
 import re
 from dataclasses import replace
@@ -21,8 +22,8 @@ _MAPS = ("client_metadata",)
 """What Codex writes in another order each time."""
 
 
-def steady(case: Case, earlier: Case | None) -> Case:
-    """The recording with chance taken out, not redacted yet; its clock is the earlier one's."""
+def normalized(case: Case, earlier: Case | None) -> Case:
+    """The normalized case, not redacted yet; its clock is that of the earlier case."""
     metadata = case.metadata
     update: dict[str, Any] = {"client_headers": {name: _text(text) for name, text in metadata.client_headers.items()}}
     if earlier is not None:
@@ -33,9 +34,9 @@ def steady(case: Case, earlier: Case | None) -> Case:
     return replace(case, metadata=metadata.model_copy(update=update), client_request=request).renewed()
 
 
-def is_same(one: Case, other: Case) -> bool:
+def is_same(left: Case, right: Case) -> bool:
     """Whether they differ by chance alone: an older recording may still hold some."""
-    return _essence(one) == _essence(other)
+    return _essence(left) == _essence(right)
 
 
 def _essence(case: Case) -> Any:
@@ -51,9 +52,9 @@ def _bare(value: Any) -> Any:
             text = re.sub(r'("(?:created|completed)_at":)\d+', r"\g<1>0", _text(value))
             return _bare(loaded) if (loaded := _object(text)) is not None else PLACEHOLDER.sub("PRIVATE", text)
         case dict():
-            return {key: _bare(one) for key, one in sorted(value.items())}
+            return {key: _bare(inner) for key, inner in sorted(value.items())}
         case list():
-            return [_bare(one) for one in value]
+            return [_bare(item) for item in value]
         case _:
             return value
 
@@ -63,9 +64,9 @@ def _value(value: Any) -> Any:
         case str():
             return _text(value)
         case list():
-            return [_value(one) for one in value]
+            return [_value(item) for item in value]
         case dict():
-            return {key: _sorted(_value(one)) if key in _MAPS else _value(one) for key, one in value.items()}
+            return {key: _sorted(_value(inner)) if key in _MAPS else _value(inner) for key, inner in value.items()}
         case _:
             return value
 

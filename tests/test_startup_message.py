@@ -1,4 +1,4 @@
-"""What scripts/run says first."""
+"""What scripts/run prints first."""
 
 import os
 import re
@@ -22,8 +22,15 @@ auth = "none"
 """
 
 
-def said(*options: str, **keys: str) -> str:
-    command = [sys.executable, str(ROOT / "scripts" / "welcome.py"), "mitmweb", "--listen-port", "8390", *options]
+def printed(*options: str, **keys: str) -> str:
+    command = [
+        sys.executable,
+        str(ROOT / "scripts" / "startup_message.py"),
+        "mitmweb",
+        "--listen-port",
+        "8390",
+        *options,
+    ]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **keys}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
@@ -39,27 +46,27 @@ def profile(text: str) -> dict[str, object]:
 
 def test_the_profile_is_the_one_in_the_readme() -> None:
     (block,) = re.findall(r"^```toml\n(model = .*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-    text = said(DEEPSEEK_API_KEY="k")
+    text = printed(DEEPSEEK_API_KEY="k")
     assert profile(text) == tomllib.loads(block)
     assert "saved as ~/.codex/transcodex.config.toml" in text
     assert re.search(r"^Then, in another terminal:  codex -p transcodex$", text, re.MULTILINE)
 
 
 def test_the_keys_are_named_and_never_shown() -> None:
-    text = said(DEEPSEEK_API_KEY="hidden")
+    text = printed(DEEPSEEK_API_KEY="hidden")
     assert "Keys found: DEEPSEEK_API_KEY\nModels:     deepseek-v4-pro, " in text
     assert "hidden" not in text
 
 
 def test_without_a_key_the_providers_are_listed_with_their_variables() -> None:
-    text = said()
+    text = printed()
     assert re.search(r"^    gemini +GEMINI_API_KEY or GOOGLE_API_KEY or ", text, re.MULTILINE)
     assert "ask for ollama/MODEL; llama.cpp, " in text
 
 
 def test_where_no_key_is_needed_none_is_missed(tmp_path: Path) -> None:
     (tmp_path / "routes.toml").write_text(LOCAL)
-    text = said("--set", f"routes={tmp_path / 'routes.toml'}")
+    text = printed("--set", f"routes={tmp_path / 'routes.toml'}")
     assert "No key" not in text
 
 
@@ -73,7 +80,7 @@ def test_where_no_key_is_needed_none_is_missed(tmp_path: Path) -> None:
 def test_codex_sends_the_token_that_the_proxy_wants(
     options: tuple[str, ...], keys: dict[str, str], variable: str
 ) -> None:
-    providers = profile(said(*options, **keys))["model_providers"]
+    providers = profile(printed(*options, **keys))["model_providers"]
     assert isinstance(providers, dict)
     assert providers["transcodex"]["env_key"] == variable
     assert "experimental_bearer_token" not in providers["transcodex"]

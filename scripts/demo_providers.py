@@ -1,7 +1,7 @@
-"""A stand-in for two model providers, one with Chat Completions and one with Anthropic Messages; no key, no network.
+"""A server of two scripted providers, with Chat Completions and with Anthropic Messages; no key, no network.
 
-Its model follows a script: offered `exec_command`, it asks for one shell command, and once the output is there it
-quotes it. So whoever reads the answer knows that a whole tool loop went through the proxy.
+Its model follows a script: offered `exec_command`, it calls it once, and quotes its output. So a reader of the response
+knows that a whole tool loop went through the proxy.
 
     with serve() as address: ...
 """
@@ -19,11 +19,11 @@ from converters.protocols import PROTOCOLS
 COMMAND = "echo hello from the tool"
 THOUGHT = "The shell can tell me. I will ask it."
 PAUSE = 0.03  # seconds between two deltas, so that a person sees them arrive
-SAID = "The shell said: hello from the tool."
+EXPECTED_TEXT = "The shell said: hello from the tool."
 
 
-def _answer(output: str | None, offered: str) -> str | None:
-    """What the model says, or None where it asks for the command first. `offered` is the tools as text."""
+def _reply_text(output: str | None, offered: str) -> str | None:
+    """The text of the reply, or None where the model calls the command first. `offered` is the tools as text."""
     if output is None:
         return None if "exec_command" in offered else "Hello. Nobody offered me a shell, so this is all I can say."
     last_line = output.strip().splitlines()[-1] if output.strip() else "nothing"
@@ -48,7 +48,7 @@ def chat(body: dict[str, Any]) -> Iterator[str]:
         return f"data: {json.dumps(head | {'choices': [choice]})}\n\n"
 
     outputs = [_text(message["content"]) for message in body["messages"] if message["role"] == "tool"]
-    text = _answer(outputs[-1] if outputs else None, json.dumps(body.get("tools", [])))
+    text = _reply_text(outputs[-1] if outputs else None, json.dumps(body.get("tools", [])))
     yield chunk({"role": "assistant", "content": ""})
     if text is None:
         yield from (chunk({"reasoning_content": word}) for word in _words(THOUGHT))
@@ -76,7 +76,7 @@ def messages(body: dict[str, Any]) -> Iterator[str]:
 
     parts = [part for message in body["messages"] for part in message["content"] if isinstance(part, dict)]
     outputs = [_text(part["content"]) for part in parts if part["type"] == "tool_result"]
-    text = _answer(outputs[-1] if outputs else None, json.dumps(body.get("tools", [])))
+    text = _reply_text(outputs[-1] if outputs else None, json.dumps(body.get("tools", [])))
     usage = {"input_tokens": 1000, "output_tokens": 1}
     message = {"id": "msg_demo", "type": "message", "role": "assistant", "model": body["model"], "content": []}
     yield event("message_start", message=message | {"stop_reason": None, "stop_sequence": None, "usage": usage})
@@ -93,8 +93,8 @@ def messages(body: dict[str, Any]) -> Iterator[str]:
     yield event("message_stop")
 
 
-ANSWERS = {"chat": chat, "anthropic": messages}
-"""protocol -> how its provider answers."""
+RESPONSES = {"chat": chat, "anthropic": messages}
+"""protocol -> the stream that responds to a request."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -102,21 +102,21 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        answer = next((answer for name, answer in ANSWERS.items() if PROTOCOLS[name].is_at(self.path)), None)
-        if answer is None:
+        respond = next((respond for name, respond in RESPONSES.items() if PROTOCOLS[name].is_at(self.path)), None)
+        if respond is None:
             self.send_error(404)
             return
         self.send_response(200)
         self.send_header("content-type", "text/event-stream")
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
-        for piece in answer(body):
+        for piece in respond(body):
             self.wfile.write(b"%x\r\n%b\r\n" % (len(piece.encode()), piece.encode()))
             time.sleep(PAUSE)
         self.wfile.write(b"0\r\n\r\n")
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Silent: mitmdump's log has each request."""
+        """Silent: mitmdump logs each request."""
 
 
 @contextmanager

@@ -1,6 +1,6 @@
-"""What scripts/run says first: how Codex is pointed at the proxy, who will answer, and where to watch.
+"""What scripts/run prints first: how Codex is pointed at the proxy, which models are usable, and where to watch.
 
-python scripts/welcome.py mitmweb [options of mitmweb]
+python scripts/startup_message.py mitmweb [options of mitmweb]
 """
 
 import argparse
@@ -18,7 +18,7 @@ _EVERYWHERE = {"": "0.0.0.0", "*": "0.0.0.0"}
 
 
 def options(arguments: list[str]) -> argparse.Namespace:
-    """Those of mitmproxy's options that the welcome speaks of; the rest is mitmproxy's to check."""
+    """Those of mitmproxy's options that the message needs; mitmproxy checks the rest."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("program")
     parser.add_argument("--listen-port", "-p", default="8080")
@@ -38,8 +38,8 @@ def keys_found(router: config.Router) -> list[str]:
     return [name for name in names if api_keys.read([name], os.environ)]
 
 
-def taken(known: argparse.Namespace) -> Iterator[str]:
-    """mitmproxy tells the first of them with advice for another mode, and the other in a traceback."""
+def port_problems(known: argparse.Namespace) -> Iterator[str]:
+    """Ports in use: mitmproxy reports the first with advice for another mode, and the other in a traceback."""
     ports = {"--listen-port": ("127.0.0.1", known.listen_port)}
     if known.program == "mitmweb":
         ports["--web-port"] = (known.web_host, known.web_port)
@@ -52,7 +52,7 @@ def taken(known: argparse.Namespace) -> Iterator[str]:
                 yield f"{host}:{port} cannot be listened on ({error}); {option} chooses another port"
 
 
-def token(known: argparse.Namespace) -> dict[str, str]:
+def token_setting(known: argparse.Namespace) -> dict[str, str]:
     """What Codex sends with each request: the proxy's own token where it wants one, or else OpenAI's key.
 
     Only OpenAI sees that, for the models that are forwarded to there.
@@ -61,7 +61,7 @@ def token(known: argparse.Namespace) -> dict[str, str]:
     return {"env_key": variable} if variable else {}
 
 
-def _who_can_answer(router: config.Router) -> list[str]:
+def _usable_models(router: config.Router) -> list[str]:
     found, listed_models = keys_found(router), router.listed_models(os.environ)
     slugs = ", ".join(listed_model.slug for listed_model in listed_models[:8]) + (
         ", ..." if len(listed_models) > 8 else ""
@@ -74,9 +74,9 @@ def _who_can_answer(router: config.Router) -> list[str]:
     if router.routes:
         return ["No key that your routes need is set; routes.show tells which."]
     width = max(map(len, router.providers))
-    lacking = [(name, one.key_env) for name, one in router.providers.items() if one.key_env]
+    lacking = [(name, provider.key_env) for name, provider in router.providers.items() if provider.key_env]
     rows = [f"    {name:{width}}  {' or '.join(variables)}" for name, variables in lacking]
-    local = [name for name, one in router.providers.items() if not one.key_env]
+    local = [name for name, provider in router.providers.items() if not provider.key_env]
     return [
         "No key is set. Set one of these variables and start again:",
         "",
@@ -86,7 +86,7 @@ def _who_can_answer(router: config.Router) -> list[str]:
     ]
 
 
-def welcome(known: argparse.Namespace, router: config.Router) -> str:
+def startup_message(known: argparse.Namespace, router: config.Router) -> str:
     port, listed_models = int(known.listen_port), router.listed_models(os.environ)
     # One that needs the proxy shows it best; OpenAI's own speak Responses and are only forwarded.
     example = next(
@@ -94,11 +94,11 @@ def welcome(known: argparse.Namespace, router: config.Router) -> str:
         "MODEL",
     )
     lines = [
-        *_who_can_answer(router),
+        *_usable_models(router),
         "",
         f"Codex uses the proxy with this profile, saved as ~/.codex/{codex.PROFILE}.config.toml:",
         "",
-        *(f"    {line}" if line else "" for line in codex.profile(port, example, **token(known)).splitlines()),
+        *(f"    {line}" if line else "" for line in codex.profile(port, example, **token_setting(known)).splitlines()),
         "",
         f"Then, in another terminal:  codex -p {codex.PROFILE}",
         "",
@@ -112,14 +112,14 @@ def main() -> None:
     known = options(sys.argv[1:])
     named = getattr(known, "routes", "")
     try:
-        said = welcome(known, config.load(Path(named).expanduser() if named else None))
+        message = startup_message(known, config.load(Path(named).expanduser() if named else None))
     except api_keys.KeyProblem as error:
         sys.exit(str(error))
     except (OSError, config.ConfigError) as error:
         sys.exit(f"routes: {error}")
-    if problem := next(taken(known), None):
+    if problem := next(port_problems(known), None):
         sys.exit(problem)
-    print(said, flush=True)
+    print(message, flush=True)
 
 
 if __name__ == "__main__":

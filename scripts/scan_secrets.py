@@ -38,7 +38,7 @@ SETTINGS = {
 def files() -> Iterator[Path]:
     for top in TOP:
         path = ROOT / top
-        yield from [path] if path.is_file() else (one for one in sorted(path.rglob("*")) if one.is_file())
+        yield from [path] if path.is_file() else (file for file in sorted(path.rglob("*")) if file.is_file())
 
 
 def lines() -> dict[str, str]:

@@ -1,6 +1,6 @@
-"""Stands in for Codex where there is no npm: asks what Codex once asked, and prints the answer as it streams.
+"""Used in place of Codex where there is no npm: sends a recorded request of Codex and prints the response.
 
-It runs no commands: a model that asks for one is told a made-up output.
+It runs no commands: a call gets a made-up output.
 """
 
 import http.client
@@ -10,24 +10,24 @@ from pathlib import Path
 from typing import Any
 
 RECORDED = Path(__file__).with_name("codex_request.json")
-"""A first question of Codex 0.169 to a model that it does not know."""
+"""The first request of Codex 0.169 to a model that it does not know."""
 
-_STEPS = 5  # questions at most until the model has to be done
+_MAX_REQUESTS = 5  # until the model has to be done
 
 
-def request(model: str, question: str) -> dict[str, Any]:
+def request(model: str, prompt: str) -> dict[str, Any]:
     body: dict[str, Any] = json.loads(RECORDED.read_text())
-    body["input"][-1]["content"] = [{"type": "input_text", "text": question}]
+    body["input"][-1]["content"] = [{"type": "input_text", "text": prompt}]
     return body | {"model": model}
 
 
 def ask(port: int, body: dict[str, Any]) -> str:
-    """The answer's text once the model has no more calls to make; empty if it failed."""
-    for _ in range(_STEPS):
+    """The final text, once the model makes no more calls; empty if it failed."""
+    for _ in range(_MAX_REQUESTS):
         items = []
         try:
             for event in _events(port, body):
-                _show(event)
+                _print(event)
                 if event["type"] == "response.output_item.done":
                     items.append(event["item"])
         except (OSError, http.client.HTTPException) as error:
@@ -40,24 +40,24 @@ def ask(port: int, body: dict[str, Any]) -> str:
 
 
 def _output(call: dict[str, Any]) -> dict[str, Any]:
-    said = "Process exited with code 0\nOutput:\nhello from the tool\n"
-    return {"type": "function_call_output", "call_id": call["call_id"], "output": said}
+    output = "Process exited with code 0\nOutput:\nhello from the tool\n"
+    return {"type": "function_call_output", "call_id": call["call_id"], "output": output}
 
 
 def _events(port: int, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     headers = {"content-type": "application/json", "accept": "text/event-stream"}
     connection.request("POST", "/v1/responses", json.dumps(body), headers)
-    answer = connection.getresponse()
-    if answer.status != 200:
-        print(f"    {answer.status} {answer.read().decode(errors='replace')}")
-    for line in answer:
+    response = connection.getresponse()
+    if response.status != 200:
+        print(f"    {response.status} {response.read().decode(errors='replace')}")
+    for line in response:
         if line.startswith(b"data: {"):
             yield json.loads(line.removeprefix(b"data: "))
     connection.close()
 
 
-def _show(event: dict[str, Any]) -> None:
+def _print(event: dict[str, Any]) -> None:
     match event["type"]:
         case "response.output_item.added":
             print(f"    [{event['item']['type']}] ", end="", flush=True)
