@@ -1,4 +1,4 @@
-"""Codex, told by options alone to speak to the proxy: its configuration file stays as it is."""
+"""Codex, pointed at the proxy by options alone: its configuration file stays as it is."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def installed(version: str) -> Path:
     """That version's program, got once.
 
     Raises:
-        SystemExit: there is no such version, or no npm; it has been said.
+        SystemExit: there is no such version, or no npm; the reason has been printed.
     """
     if subprocess.run([ROOT / "scripts" / "setup", "codex", version], check=False).returncode:
         raise SystemExit(2)
@@ -42,7 +42,7 @@ def options(port: int, **settings: str | int) -> dict[str, str]:
 
 
 def catalog(port: int, **credentials: str) -> dict[str, str]:
-    """Where Codex learns the models' names and sizes. It asks only where it has some token to send."""
+    """Where Codex reads the models' names and sizes. It does so only with some token to send."""
     address = f"http://127.0.0.1:{port}/v1/models"
     return {"model_catalog_url": address} | (credentials or {"experimental_bearer_token": "none"})
 

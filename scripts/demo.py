@@ -1,4 +1,4 @@
-"""One question to a Chat Completions model and one to an Anthropic model, both asked through the Responses API.
+"""One request to a Chat Completions model and one to an Anthropic model, both through the Responses API.
 
 Started by scripts/demo. Ends with 0 only if both answered.
 """
@@ -63,7 +63,7 @@ def exchange(running: proxy.Proxy, model: str, home: Path, real: bool) -> bool:
     answer = ask(running.port, model, home, real)
     good = demo_providers.EXPECTED_TEXT in answer if not real else bool(answer)
     time.sleep(0.3)  # mitmdump writes its line after the client has its last byte
-    print("   mitmdump saw:" if good else "   NO ANSWER. All that mitmdump said:")
+    print("   mitmdump saw:" if good else "   NO ANSWER. All that mitmdump printed:")
     for line in running.log.read_text()[seen if good else 0 :].splitlines():
         if not (good and CONNECTIONS.search(line)):
             print(f"    {line}")

@@ -55,7 +55,7 @@ def record(version: str) -> Recording:
     """All sessions, one after another, about a second each.
 
     Raises:
-        SystemExit: this version cannot be had; it has been said.
+        SystemExit: this version cannot be had; the reason has been printed.
     """
     recording, spans = Recording(version), dict[str, tuple[float, float]]()
     program, upstream = installed(version), ScriptedUpstream("chat", _KEY)

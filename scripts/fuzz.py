@@ -30,18 +30,18 @@ FUZZERS: dict[str, Callable[[random.Random], Failure | None]] = {
 
 
 def main(arguments: list[str]) -> int:
-    asked = _asked(arguments)
-    fuzz = FUZZERS[asked.what]
-    rng = random.Random(asked.seed)
+    options = _options(arguments)
+    fuzz = FUZZERS[options.what]
+    rng = random.Random(options.seed)
     first: dict[str, Failure] = {}
     often: Counter[str] = Counter()
-    for _ in trange(asked.count, disable=None):
+    for _ in trange(options.count, disable=None):
         if failure := fuzz(rng):
             first.setdefault(failure.kind, failure)
             often[failure.kind] += 1
     for kind, count in often.most_common():
         print(f"\n{count} x {smallest(first[kind])}")
-    print(f"\n{asked.count:,} mutations, seed {asked.seed}: {len(first)} kinds of surprises")
+    print(f"\n{options.count:,} mutations, seed {options.seed}: {len(first)} kinds of surprises")
     return 1 if first else 0
 
 
@@ -53,11 +53,11 @@ def smallest(failure: Failure) -> str:
         return again is not None and again.kind == failure.kind
 
     text = shrunk(failure.mutation.text, fails)
-    said = text.decode("utf-8", "replace")
-    return f"{failure}\n  {said if len(said) < 3000 else f'{said[:1500]} ... {said[-1500:]}'}"
+    text_shown = text.decode("utf-8", "replace")
+    return f"{failure}\n  {text_shown if len(text_shown) < 3000 else f'{text_shown[:1500]} ... {text_shown[-1500:]}'}"
 
 
-def _asked(arguments: list[str]) -> argparse.Namespace:
+def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/fuzz")
     parser.add_argument("what", choices=FUZZERS)
     parser.add_argument("--seed", type=int, default=0)

@@ -148,7 +148,7 @@ def result_of(kind: str, response: bytes) -> ExchangeResult:
     if status == "200":
         is_whole = response.endswith(b"0\r\n\r\n") and len(ends) == 1
         is_expected = is_whole and ends == (["completed"] if kind in ("good", "garbage") else ["failed"])
-        # A garbled record in an otherwise whole answer may be skipped or told.
+        # A garbled record in an otherwise whole response may be skipped or reported.
         return ExchangeResult(
             kind, " ".join(ends) or "no terminal event", is_expected or (is_whole and kind == "garbage")
         )

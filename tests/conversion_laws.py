@@ -55,12 +55,12 @@ def settings() -> list[Setting]:
     upstreams = [Upstream("Nobody", protocol, "any", dialect) for protocol, dialect in _dialects()]
     plain = [Setting(upstream) for upstream in upstreams]
     bare = [Setting(Upstream("Nobody", protocol, "any", row.dialect())) for protocol, row in PROTOCOLS.items()]
-    others = [replace(one, client=client) for one in bare for client in ("other", "older-codex")]
+    others = [replace(setting, client=client) for setting in bare for client in ("other", "older-codex")]
     return [
         *plain,
         *others,
-        *(replace(one, compact=True) for one in bare),
-        *(replace(one, reasoning_stripped=True) for one in bare),
+        *(replace(setting, compact=True) for setting in bare),
+        *(replace(setting, reasoning_stripped=True) for setting in bare),
     ]
 
 

@@ -122,11 +122,11 @@ def _paths(value: Any, path: Path = ()) -> Iterator[Path]:
         yield path
     match value:
         case dict():
-            for key, one in value.items():
-                yield from _paths(one, (*path, key))
+            for key, inner in value.items():
+                yield from _paths(inner, (*path, key))
         case list():
-            for index, one in enumerate(value):
-                yield from _paths(one, (*path, index))
+            for index, inner in enumerate(value):
+                yield from _paths(inner, (*path, index))
         case str() if (held := _held(value)) is not None:
             step, inner = held
             yield from _paths(inner, (*path, step))
@@ -155,10 +155,13 @@ def _written(value: Any, path: Path, edit: Callable[[bytes], bytes]) -> bytes:
             inner = ".".join(value.split(".")[:2]).encode() + b"." + base64.urlsafe_b64encode(inner).rstrip(b"=")
         return orjson.dumps(inner.decode("utf-8", "replace"))
     if isinstance(value, list):
-        texts = [_written(one, tuple(rest), edit) if at == step else orjson.dumps(one) for at, one in enumerate(value)]
+        texts = [
+            _written(inner, tuple(rest), edit) if at == step else orjson.dumps(inner) for at, inner in enumerate(value)
+        ]
         return b"[" + b",".join(filter(None, texts)) + b"]"
     fields = [
-        (key, _written(one, tuple(rest), edit) if key == step else orjson.dumps(one)) for key, one in value.items()
+        (key, _written(inner, tuple(rest), edit) if key == step else orjson.dumps(inner))
+        for key, inner in value.items()
     ]
     return b"{" + b",".join(orjson.dumps(key) + b":" + text for key, text in fields if text) + b"}"
 
@@ -181,10 +184,10 @@ def shrunk(text: bytes, fails: Callable[[bytes], bool]) -> bytes:
     smaller = True
     while smaller:
         smaller = False
-        for _, holder, key in sorted(_members(value), key=lambda one: one[0], reverse=True):
+        for _, holder, key in sorted(_members(value), key=lambda member: member[0], reverse=True):
             before = copy.copy(holder)
             if isinstance(holder, list):
-                holder[:] = [one for one in holder if one is not key]
+                holder[:] = [item for item in holder if item is not key]
             else:
                 holder.pop(key, None)
             if before == holder:
@@ -207,7 +210,7 @@ def _members(value: Any, depth: int = 0) -> Iterator[tuple[int, Any, Any]]:
     """(size, the object or list that holds a value, the value's key or, in a list, the value itself)"""
     if depth > _DEEP:
         return
-    for key, one in value.items() if isinstance(value, dict) else ((one, one) for one in value):
-        yield len(repr(one)), value, key
-        if isinstance(one, dict | list):
-            yield from _members(one, depth + 1)
+    for key, inner in value.items() if isinstance(value, dict) else ((inner, inner) for inner in value):
+        yield len(repr(inner)), value, key
+        if isinstance(inner, dict | list):
+            yield from _members(inner, depth + 1)

@@ -28,12 +28,12 @@ def file(tmp_path: Path) -> Path:
 def save(file: Path, saved: Iterable[http.HTTPFlow]) -> None:
     with file.open("wb") as stream:
         writer = FlowWriter(stream)
-        for one in saved:
-            writer.add(one)
+        for flow in saved:
+            writer.add(flow)
 
 
 def recorded(file: Path, *cases: Case) -> None:
-    save(file, (flow for one in cases for flow in flows_of(one)))
+    save(file, (flow for recorded_case in cases for flow in flows_of(recorded_case)))
 
 
 def compared(file: Path, *arguments: str) -> tuple[int, str, str]:
@@ -44,13 +44,15 @@ def compared(file: Path, *arguments: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-def with_other_request(one: Case) -> Case:
-    return replace(one, upstream_request=one.upstream_request.replace(b'"model-x"', b'"model-of-old"'))
+def with_other_request(recorded_case: Case) -> Case:
+    return replace(
+        recorded_case, upstream_request=recorded_case.upstream_request.replace(b'"model-x"', b'"model-of-old"')
+    )
 
 
-def with_other_answer(one: Case) -> Case:
-    told = replace(one.client_response, data=one.client_response.data.replace(b'"Hel"', b'"Jel"'))
-    return replace(one, client_response=told)
+def with_other_answer(recorded_case: Case) -> Case:
+    told = replace(recorded_case.client_response, data=recorded_case.client_response.data.replace(b'"Hel"', b'"Jel"'))
+    return replace(recorded_case, client_response=told)
 
 
 def test_what_is_converted_as_it_was_is_no_difference(file: Path) -> None:
@@ -81,18 +83,23 @@ def test_a_stream_that_differs_is_shown_event_by_event(file: Path) -> None:
 
 
 def test_events_that_are_new_or_gone_are_shown_as_such(file: Path) -> None:
-    one = case()
-    stream = one.client_response.data
+    recorded_case = case()
+    stream = recorded_case.client_response.data
     event = stream[stream.index(b"event: response.output_text.delta") :].partition(b"\n\n")[0] + b"\n\n"
-    recorded(file, replace(one, client_response=replace(one.client_response, data=stream.replace(event, b""))))
+    recorded(
+        file,
+        replace(recorded_case, client_response=replace(recorded_case.client_response, data=stream.replace(event, b""))),
+    )
     assert "\n+response.output_text.delta {" in compared(file)[1]
 
 
 def test_signs_of_life_are_no_difference(file: Path) -> None:
-    one = case()
+    recorded_case = case()
     alive = b'event: keepalive\ndata: {"type":"keepalive"}\n\n'
-    told = replace(one.client_response, data=one.client_response.data.replace(b"event:", alive + b"event:", 3))
-    recorded(file, replace(one, client_response=told))
+    told = replace(
+        recorded_case.client_response, data=recorded_case.client_response.data.replace(b"event:", alive + b"event:", 3)
+    )
+    recorded(file, replace(recorded_case, client_response=told))
     assert compared(file)[0] == 0
 
 
@@ -169,7 +176,9 @@ def test_a_question_that_was_asked_without_thinking_is_converted_so_again(file: 
     call = {"type": "function_call", "call_id": "c", "name": "ls", "arguments": "{}"}
     output = {"type": "function_call_output", "call_id": "c", "output": "x"}
     user = {"type": "message", "role": "user", "content": "hi"}
-    one = case(request_fields([user, thought, call, output]))
-    without = replace(one, metadata=one.metadata.model_copy(update={"without_thinking": True})).renewed()
-    recorded(file, one, without)
+    recorded_case = case(request_fields([user, thought, call, output]))
+    without = replace(
+        recorded_case, metadata=recorded_case.metadata.model_copy(update={"without_thinking": True})
+    ).renewed()
+    recorded(file, recorded_case, without)
     assert compared(file)[:2] == (0, "2 exchanges: 2 the same, 0 different\n")

@@ -167,8 +167,8 @@ def test_no_module_of_converters_needs_itself() -> None:
 
 def circles(needs: dict[str, set[str]]) -> list[str]:
     """The names that are left when all are taken away that need none of the rest, again and again."""
-    while free := [one for one, needed in needs.items() if not needed & needs.keys() - {one}]:
-        needs = {one: needed for one, needed in needs.items() if one not in free}
+    while free := [name for name, needed in needs.items() if not needed & needs.keys() - {name}]:
+        needs = {name: needed for name, needed in needs.items() if name not in free}
     return sorted(needs)
 
 
@@ -199,10 +199,10 @@ def decisions(tree: ast.AST) -> Iterator[ast.Constant]:
     for node in ast.walk(tree):
         match node:
             case ast.Compare() | ast.MatchValue():
-                yield from (one for one in ast.walk(node) if isinstance(one, ast.Constant))
+                yield from (child for child in ast.walk(node) if isinstance(child, ast.Constant))
             case ast.Call(func=ast.Attribute(attr="startswith" | "endswith" | "removeprefix" | "removesuffix")):
                 yield from (
-                    one for argument in node.args for one in ast.walk(argument) if isinstance(one, ast.Constant)
+                    child for argument in node.args for child in ast.walk(argument) if isinstance(child, ast.Constant)
                 )
 
 

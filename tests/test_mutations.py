@@ -32,9 +32,9 @@ def test_places_are_reached_wherever_json_is_held_by_a_text() -> None:
 
 def test_what_is_mutated_within_a_seal_is_sealed_again() -> None:
     found = [mutation for mutation in islice(Source(TEXT).mutations(random.Random(3)), 500) if "~seal" in mutation.what]
-    sealed = [json.loads(one.text)["encrypted_content"] for one in found]
-    assert found and all(seal.is_ours(one) for one in sealed)
-    assert any(seal.unwrap("chat", one) != {"text": "Hm."} for one in sealed)
+    sealed = [json.loads(mutation.text)["encrypted_content"] for mutation in found]
+    assert found and all(seal.is_ours(sealed_text) for sealed_text in sealed)
+    assert any(seal.unwrap("chat", sealed_text) != {"text": "Hm."} for sealed_text in sealed)
 
 
 def test_values_that_cannot_be_written_by_a_careful_encoder_are_among_them() -> None:

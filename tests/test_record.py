@@ -25,9 +25,9 @@ def session(folder: str, chunk: str, second: int, *ids: str, said: str = "42", s
     if swapped:
         metadata = dict(reversed(metadata.items()))
     text = f"<cwd>/x/{folder}/work</cwd>\nChunk ID: {chunk}\nWall time: 0.{second} seconds\nOutput:\n{said}"
-    one = case(request_fields(text, client_metadata=metadata), times=(second, second, second))
+    base = case(request_fields(text, client_metadata=metadata), times=(second, second, second))
     headers = {"x-codex-turn-metadata": turn}
-    return replace(one, metadata=one.metadata.model_copy(update={"now": second, "client_headers": headers}))
+    return replace(base, metadata=base.metadata.model_copy(update={"now": second, "client_headers": headers}))
 
 
 def made(recorded: Case, earlier: Case | None = None) -> Case:
@@ -56,8 +56,8 @@ def test_what_changed_is_not_the_same_and_nothing_else_is_shown(fields: dict[str
     changed = made(session(given.pop("folder"), "1", 27, *ONE, **given), earlier)
     assert not is_same(changed, earlier)
     assert changed.metadata == earlier.metadata
-    before, after = (one.client_request.splitlines() for one in (earlier, changed))
-    assert sum(one != other for one, other in zip(before, after, strict=True)) == 1
+    before, after = (case.client_request.splitlines() for case in (earlier, changed))
+    assert sum(old != new for old, new in zip(before, after, strict=True)) == 1
 
 
 @pytest.mark.slow

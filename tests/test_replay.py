@@ -101,7 +101,7 @@ def test_routes_of_one_s_own_lead_there(address: str, tmp_path: Path) -> None:
 def test_who_cannot_be_asked_is_told_in_one_line(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
     (tmp_path / "bad.toml").write_text("routes = [")
     (tmp_path / "others.toml").write_text('[[routes]]\nmodels = ["other"]\nproviders = ["deepseek"]\n')
-    code, said = replayed(*(one.format(folder=tmp_path) for one in arguments))
+    code, said = replayed(*(argument.format(folder=tmp_path) for argument in arguments))
     assert code == 2
     assert said.startswith(told.format(folder=tmp_path)) and said.count("\n") == 1
     assert "routes[" not in said

@@ -79,11 +79,11 @@ def machine(tmp_path: Path) -> Machine:
         shutil.copytree(ROOT / folder, project / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("pyproject.toml", "README.md"):
         shutil.copy(ROOT / file, project)
-    one = Machine(project, tmp_path / "home", tmp_path / "programs")
-    one.home.mkdir()
-    one.programs.mkdir()
-    one.has(*BASICS)
-    return one
+    machine = Machine(project, tmp_path / "home", tmp_path / "programs")
+    machine.home.mkdir()
+    machine.programs.mkdir()
+    machine.has(*BASICS)
+    return machine
 
 
 # --- Python ---

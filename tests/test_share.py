@@ -21,16 +21,16 @@ def session(text: str, tools: list[Any], folder: str = "/home/user-1/x", codex: 
     items = [
         {"type": "message", "role": role, "content": said} for role, said in (("developer", skills), ("user", text))
     ]
-    one = case(request_fields(items, instructions=INSTRUCTIONS, tools=tools))
-    return replace(one, metadata=one.metadata.model_copy(update={"codex": codex}))
+    session_case = case(request_fields(items, instructions=INSTRUCTIONS, tools=tools))
+    return replace(session_case, metadata=session_case.metadata.model_copy(update={"codex": codex}))
 
 
 @pytest.fixture
 def recorded(tmp_path: Path) -> dict[str, Case]:
     """Three cases, each of a folder of its own."""
     cases = {f"case-{n}": session(f"question {n}", [TOOL], f"/home/user-{n}/x", f"0.16{n}.0") for n in (7, 8, 9)}
-    for name, one in cases.items():
-        one.save(tmp_path / "chat" / name)
+    for name, session_case in cases.items():
+        session_case.save(tmp_path / "chat" / name)
     return cases
 
 
@@ -87,10 +87,10 @@ def test_another_codex_brings_what_is_new_and_keeps_the_names_of_the_rest(
 
 def test_words_that_are_no_file_name_are_left_out_of_it(tmp_path: Path) -> None:
     for number in range(3):
-        one = session("hi", [TOOL | {"name": "ünder/way"}, TOOL | {"name": "道具"}])
+        session_case = session("hi", [TOOL | {"name": "ünder/way"}, TOOL | {"name": "道具"}])
         text = "日本語の説明。\n" * 300
-        request = json.loads(one.client_request) | {"instructions": text}
-        replace(one, client_request=pretty(json.dumps(request).encode())).renewed().save(
+        request = json.loads(session_case.client_request) | {"instructions": text}
+        replace(session_case, client_request=pretty(json.dumps(request).encode())).renewed().save(
             tmp_path / "chat" / f"case-{number}"
         )
     share(tmp_path)

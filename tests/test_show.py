@@ -25,8 +25,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "chat" / "hello"
 
 
-def saved(folder: Path, one: Case) -> Path:
-    one.save(folder)
+def saved(folder: Path, example: Case) -> Path:
+    example.save(folder)
     return folder
 
 

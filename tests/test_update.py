@@ -68,8 +68,7 @@ def copy(tmp_path: Path) -> Iterator[Copy]:
         start.write_text(f'#!/bin/sh\nexec "{Path(sys.executable).with_name(program)}" "$@"\n')
         start.chmod(0o755)
     share(root / "flows")  # what other cases name is not there
-    one = Copy(root)
-    yield one
+    yield Copy(root)
     shutil.rmtree(root)
 
 
