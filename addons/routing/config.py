@@ -45,15 +45,14 @@ def load(path: Path | None) -> Router:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError([f"not UTF-8: {error.reason} at byte {error.start}"]) from error
-    if all(table in ([], {}) for table in _toml(text).values()):  # such as for a moment while an editor saves it
+    if all(table in ([], {}) for table in _tables(text).values()):  # such as for a moment while an editor saves it
         raise ConfigError([f"{path}: is empty; leave out the option to run without a routes file"])
     return parse(text)
 
 
 def parse(text: str) -> Router:
     """As `load`, for the text of a file."""
-    tables = _toml(text)
-    config_errors.refuse_unknown(tables, ("routes", "providers"))
+    tables = _tables(text)
     own_tables = _section(tables, "providers", {})
     own = {name: _own(name, table) for name, table in own_tables.items()}
     providers = _shipped() | own
@@ -61,6 +60,12 @@ def parse(text: str) -> Router:
     routes = [_route(f"routes[{i}]", table, providers) for i, table in enumerate(_section(tables, "routes", []))]
     declared = {name: tuple(table.get("models", ())) for name, table in own_tables.items()}
     return Router(tuple(routes), {name: providers[name] for name in own_first}, declared)
+
+
+def _tables(text: str) -> Tables:
+    tables = _toml(text)
+    config_errors.refuse_unknown(tables, ("routes", "providers"))
+    return tables
 
 
 def check(path: Path | None) -> list[str]:

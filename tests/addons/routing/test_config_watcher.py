@@ -140,6 +140,13 @@ def test_an_empty_file_is_reported_with_its_path(tmp_path: Path) -> None:
         ConfigWatcher().open(tmp_path / "routes.toml")
 
 
+def test_a_mistyped_section_is_not_taken_for_an_empty_file(tmp_path: Path) -> None:
+    file = tmp_path / "routes.toml"
+    file.write_text("[routs]\n")
+    with pytest.raises(ConfigError, match="routs: unknown key"):
+        ConfigWatcher().open(file)
+
+
 def test_secrets_in_a_providers_headers_count_as_keys(watcher: ConfigWatcher) -> None:
     assert watcher.path
     headers = '{ X-Gateway-Pass = "hidden", User-Agent = "acme/1" }'
