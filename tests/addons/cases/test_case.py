@@ -80,9 +80,10 @@ def test_a_response_that_breaks_off_after_its_first_word_ends_the_stream() -> No
     assert b"response.failed" in recorded.client_response.data
 
 
-def test_a_response_that_breaks_off_before_is_an_error() -> None:
+def test_a_response_that_breaks_off_before_content_is_a_stream_that_failed() -> None:
     recorded = case(pieces=(b": ping\n\n",), broken="timeout")
-    assert (recorded.metadata.told.status, recorded.client_response.form) == (408, "json")
+    assert (recorded.metadata.told.status, recorded.client_response.form) == (200, "sse")
+    assert recorded.client_response.data.count(b"event: response.failed") == 1
 
 
 def test_an_upstream_out_of_reach_leaves_no_answer(tmp_path: Path) -> None:
