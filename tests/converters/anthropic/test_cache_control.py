@@ -4,7 +4,8 @@ from typing import Any
 
 from converters.anthropic.dialect import AnthropicDialect
 from converters.jsontext import Json
-from tests.converters.anthropic.sample_requests import FUNCTION, assistant, body, call, developer, output, signed, user
+from tests.converters.anthropic.sample_requests import body, signed
+from tests.converters.sample_items import FUNCTION, assistant, call, developer, output, user
 
 CACHED = AnthropicDialect(thinking="adaptive")
 TURNS = [developer("base"), user("a"), signed("why"), call(), output(), assistant("b"), user("c"), assistant("d")]

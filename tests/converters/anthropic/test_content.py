@@ -6,7 +6,8 @@ import pytest
 
 from converters.anthropic.dialect import AnthropicDialect
 from converters.jsontext import Json
-from tests.converters.anthropic.sample_requests import PIXEL, convert_items, image, text, user
+from tests.converters.anthropic.sample_requests import PIXEL, convert_items, image, text
+from tests.converters.sample_items import user
 
 BLIND = AnthropicDialect(images=False, documents=False, cache=False)
 

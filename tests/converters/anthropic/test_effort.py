@@ -6,16 +6,8 @@ import pytest
 
 from converters.anthropic.dialect import AnthropicDialect
 from converters.jsontext import Json
-from tests.converters.anthropic.sample_requests import (
-    FUNCTION,
-    assistant,
-    body,
-    call,
-    convert_items,
-    output,
-    signed,
-    user,
-)
+from tests.converters.anthropic.sample_requests import body, convert_items, signed
+from tests.converters.sample_items import FUNCTION, assistant, call, output, user
 
 BUDGET = AnthropicDialect(thinking="budget", cache=False)
 ADAPTIVE = AnthropicDialect(thinking="adaptive", efforts=("low", "medium", "high", "max"), cache=False)

@@ -9,22 +9,17 @@ from converters.anthropic.messages import NO_OUTPUT
 from converters.jsontext import Json
 from tests.converters.anthropic.rules import complaints
 from tests.converters.anthropic.sample_requests import (
-    FUNCTION,
-    assistant,
     body,
-    call,
     convert_items,
-    developer,
     image,
     messages,
-    output,
     reasoning,
     result,
     signed,
     text,
     use,
-    user,
 )
+from tests.converters.sample_items import FUNCTION, assistant, call, developer, output, user
 
 THINKS = AnthropicDialect(thinking="adaptive")
 

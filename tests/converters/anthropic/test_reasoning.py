@@ -8,14 +8,8 @@ from converters import seal
 from converters.anthropic import reasoning as thinking
 from converters.anthropic.dialect import AnthropicDialect
 from converters.jsontext import Json
-from tests.converters.anthropic.sample_requests import (
-    assistant,
-    convert_items,
-    messages,
-    reasoning,
-    signed,
-    user,
-)
+from tests.converters.anthropic.sample_requests import convert_items, messages, reasoning, signed
+from tests.converters.sample_items import assistant, user
 
 BUDGET = AnthropicDialect(thinking="budget", cache=False)
 ADAPTIVE = AnthropicDialect(thinking="adaptive", efforts=("low", "medium", "high", "max"), cache=False)

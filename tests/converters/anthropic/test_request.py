@@ -13,20 +13,8 @@ from converters.anthropic.request import headers
 from converters.errors import RequestError
 from converters.jsontext import Json
 from tests.converters.anthropic.rules import complaints, follows_the_types
-from tests.converters.anthropic.sample_requests import (
-    FUNCTION,
-    assistant,
-    body,
-    call,
-    convert_items,
-    developer,
-    image,
-    output,
-    reasoning,
-    signed,
-    text,
-    user,
-)
+from tests.converters.anthropic.sample_requests import body, convert_items, image, reasoning, signed, text
+from tests.converters.sample_items import FUNCTION, assistant, call, developer, output, user
 
 SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}}}
 FORMAT = {"format": {"type": "json_schema", "name": "n", "schema": SCHEMA}}

@@ -9,8 +9,8 @@ from converters import jsontext
 from converters.anthropic.dialect import AnthropicDialect
 from converters.conversion import Upstream
 from converters.jsontext import Json
-from tests.converters.anthropic.sample_requests import FUNCTION, output, user
 from tests.converters.conversions import open_with
+from tests.converters.sample_items import FUNCTION, output, user
 
 CLAUDE = Upstream("Anthropic", "anthropic", "claude", AnthropicDialect(thinking="adaptive", cache=False))
 ASKED = {"model": "m", "stream": True, "tools": [FUNCTION], "reasoning": {"summary": "auto"}}

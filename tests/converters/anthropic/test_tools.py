@@ -6,7 +6,8 @@ import pytest
 
 from converters.anthropic.dialect import AnthropicDialect
 from converters.errors import RequestError
-from tests.converters.anthropic.sample_requests import FUNCTION, body, call, convert_items, output, user
+from tests.converters.anthropic.sample_requests import body, convert_items
+from tests.converters.sample_items import FUNCTION, call, output, user
 
 SHELL = {"type": "namespace", "name": "mcp__a", "tools": [{"type": "function", "name": "run"}]}
 THINKS = AnthropicDialect(thinking="adaptive", cache=False)

@@ -5,17 +5,8 @@ from typing import Any
 import pytest
 
 from converters.jsontext import Json
-from tests.converters.chat.sample_requests import (
-    PIXEL,
-    body,
-    call,
-    convert_items,
-    developer,
-    image,
-    messages,
-    output,
-    user,
-)
+from tests.converters.chat.sample_requests import PIXEL, body, convert_items, image, messages
+from tests.converters.sample_items import call, developer, output, user
 
 IMAGE = {"type": "image_url", "image_url": {"url": PIXEL}}
 

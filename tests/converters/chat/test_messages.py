@@ -8,19 +8,8 @@ from hypothesis import strategies as st
 
 from converters import jsontext
 from converters.jsontext import Json
-from tests.converters.chat.sample_requests import (
-    assistant,
-    body,
-    call,
-    convert_items,
-    developer,
-    image,
-    messages,
-    output,
-    sealed,
-    thought,
-    user,
-)
+from tests.converters.chat.sample_requests import body, convert_items, image, messages, sealed, thought
+from tests.converters.sample_items import assistant, call, developer, output, user
 
 GO_ON = {"role": "user", "content": "Go on from where you stopped."}
 

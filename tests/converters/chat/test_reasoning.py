@@ -7,7 +7,8 @@ import pytest
 from converters import seal
 from converters.chat.dialect import ChatDialect
 from converters.jsontext import Json
-from tests.converters.chat.sample_requests import assistant, body, call, messages, output, sealed, thought, user
+from tests.converters.chat.sample_requests import body, messages, sealed, thought
+from tests.converters.sample_items import assistant, call, output, user
 
 CALLS = (call("a"), output("a"))
 

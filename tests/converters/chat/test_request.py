@@ -14,18 +14,8 @@ from converters.errors import RequestError
 from converters.jsontext import Json
 from converters.losses import Losses
 from converters.responses import wire
-from tests.converters.chat.sample_requests import (
-    FUNCTION,
-    assistant,
-    body,
-    call,
-    check,
-    convert_items,
-    developer,
-    image,
-    output,
-    user,
-)
+from tests.converters.chat.sample_requests import body, check, convert_items, image
+from tests.converters.sample_items import FUNCTION, assistant, call, developer, output, user
 
 CODEX = sorted((Path(__file__).parents[2] / "data" / "codex").glob("*.json"))
 OPENAI = ChatDialect(

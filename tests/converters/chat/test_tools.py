@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from converters.chat.dialect import ChatDialect
-from tests.converters.chat.sample_requests import FUNCTION, body, call, convert_items, output, user
+from tests.converters.chat.sample_requests import body, convert_items
+from tests.converters.sample_items import FUNCTION, call, output, user
 
 TWO = [FUNCTION, {"type": "namespace", "name": "clock", "tools": [{"type": "function", "name": "now"}]}]
 SEARCH = {"type": "web_search", "external_web_access": False}
