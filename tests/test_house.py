@@ -40,8 +40,8 @@ RECORDED = "flows/"
 """What somebody said once: any words may stand there that redaction leaves, and tests/test_flows.py looks for others."""
 
 
-PACKAGES = ["runtime", "credentials", "routing", "exchange", "layer", "endpoints", "inspection", "cases", "redaction"]
-PACKAGES += ["recording", "playback"]
+PACKAGES = ["runtime", "credentials", "routing", "state", "health", "rate_limits", "lessons", "exchange", "layer"]
+PACKAGES += ["failover", "endpoints", "inspection", "cases", "redaction", "recording", "playback"]
 """Of addons, in such an order that each knows only those before it."""
 
 

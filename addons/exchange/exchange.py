@@ -4,6 +4,7 @@ Addons choose what is tried, the layer does it. Both live in memory alone, since
 than the exchange: what outlives it is in the flows and their metadata.
 """
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Literal, Protocol
 
 from mitmproxy import http
 
+from addons.routing.account import Account
 from addons.routing.endpoint import ProviderEndpoint
 from converters.conversion import ClientRequest
 from converters.errors import Client, ClientResponse, Fault
@@ -103,10 +105,22 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to try: the endpoint, and how."""
+    """What to try: the endpoint, with which of its keys, and how."""
 
     endpoint: ProviderEndpoint
     reasoning_stripped: bool = False
+    key: str | None = field(default=None, repr=False)
+    """One of the endpoint's; by default its first."""
+
+    wait: float = 0.0
+    """Seconds before it begins."""
+
+    reason: str = ""
+    """Why this is tried after what failed, for a person: `retry`, `next key`, `next provider`, ..."""
+
+    @property
+    def account(self) -> Account:
+        return self.endpoint.account(self.key)
 
 
 @dataclass(eq=False)
@@ -129,6 +143,9 @@ class Attempt:
 
     outcome: Outcome | None = None
     fault: Fault | None = None
+    next_step: str = ""
+    """What was decided after it failed, for a person; empty where nothing was."""
+
     started: float = 0.0
     """The times are the system's, in seconds; 0 is not yet."""
 
@@ -182,6 +199,12 @@ class Exchange:
 
     attempts: list[Attempt] = field(default_factory=list)
     """All that were tried, the last one last."""
+
+    reported: Attempt | None = None
+    """Whose failure the client reads; by default the last attempt's."""
+
+    client_left: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
+    """Set when the client leaves while a hook is waited for; what waits there need not any longer."""
 
     outcome: Outcome | None = None
     fault: Fault | None = None

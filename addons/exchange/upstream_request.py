@@ -47,7 +47,7 @@ def attempt(exchange: Exchange, plan: Plan, conversion: Conversion, *, answer_li
     return Attempt(
         flow,
         conversion,
-        own | secret | endpoint.credentials(),
+        own | secret | endpoint.credentials(plan.key),
         endpoint.upstream.provider_name,
         endpoint.upstream.model,
         Limits(endpoint.connect, endpoint.first_byte, endpoint.idle, endpoint.progress, answer_limit),

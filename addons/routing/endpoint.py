@@ -7,6 +7,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from addons.credentials import header_secrets
+from addons.routing.account import Account, fingerprint
 from converters.protocols import PROTOCOLS, Upstream, without_path
 
 type Auth = Literal["bearer", "x-api-key", "client", "none"]
@@ -38,6 +39,11 @@ class ProviderEndpoint:
     @property
     def key(self) -> str | None:
         return self.keys[0] if self.keys else None
+
+    def account(self, key: str | None = None) -> Account:
+        """Who pays, with this key, by default the first."""
+        key = key or self.key
+        return Account(self.upstream.provider_name, fingerprint(key) if key else "")
 
     @property
     def address(self) -> tuple[str, int]:

@@ -44,7 +44,7 @@ def unfit(requirements: Iterable[str]) -> Iterator[str]:
     """The requirements that are not installed, or only in a version that does not fit."""
     for requirement in requirements:
         name, *_ = _parsed(requirement)
-        if util.find_spec(name) is None:
+        if util.find_spec(name.replace("-", "_")) is None:
             yield requirement
         elif (version := _version(name)) and not fits(requirement, version):
             yield f"{requirement} (this is {version})"

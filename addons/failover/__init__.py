@@ -1,0 +1,1 @@
+"""What is tried, in which order and how often, until a request is answered."""

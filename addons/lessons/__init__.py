@@ -1,0 +1,1 @@
+"""What an upstream's refusals taught about its dialect."""

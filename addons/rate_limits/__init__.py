@@ -1,0 +1,1 @@
+"""The limits that a user sets for keys, providers and routes, and the line of those who wait for them."""
