@@ -1,7 +1,7 @@
 """Who pays for a request: a provider, and one of its keys.
 
-What is remembered of a key, in memory or in a file, is kept under its fingerprint; what a person sees of it are its last
-four characters.
+What is remembered of a key, in memory or in a file, is kept under its fingerprint; what a person sees of it are its
+last four characters.
 """
 
 import hashlib
