@@ -8,7 +8,7 @@ import tomlkit
 from pydantic import Field, PlainSerializer
 
 from addons.routing import config_errors
-from addons.routing.provider import Table
+from addons.routing.table import Table
 from converters.conversion import ConversionSpec, Upstream
 from converters.errors import Client, Kind
 from converters.jsontext import Json

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from addons.credentials import header_secrets
 from addons.routing.account import Account, fingerprint
+from addons.routing.price import Price
+from addons.routing.rate_limits import RateLimits
 from converters.protocols import PROTOCOLS, Upstream, without_path
 
 type Auth = Literal["bearer", "x-api-key", "client", "none"]
@@ -35,6 +37,11 @@ class ProviderEndpoint:
     first_byte: float | None = FIRST_BYTE
     idle: float | None = IDLE
     progress: float | None = PROGRESS
+    limits: RateLimits | None = None
+    key_limits: RateLimits | None = None
+    """For each of the keys; `limits` is for all together."""
+
+    price: Price | None = None
 
     @property
     def key(self) -> str | None:

@@ -20,17 +20,13 @@ from fnmatch import fnmatchcase
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    model_validator,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from addons.routing import api_keys
 from addons.routing.endpoint import CONNECT, FIRST_BYTE, IDLE, PROGRESS, Auth, ProviderEndpoint, normalised
+from addons.routing.price import Price
+from addons.routing.rate_limits import RateLimits
+from addons.routing.table import Table
 from converters.dialect import Dialect, Effort
 from converters.protocols import PROTOCOLS, Upstream
 
@@ -45,12 +41,6 @@ _RESERVED_HEADERS = {  # which the proxy sets itself
 
 _CLASS = re.compile(r"\[!?\]?[^\]]*\]")
 """Of characters in a glob, the first of which may be ] itself."""
-
-
-class Table(BaseModel):
-    """A table of our own TOML files, where an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 def _as_tuple(value: Any) -> Any:
@@ -111,6 +101,8 @@ class Model(Table):
     efforts: tuple[Effort, ...] | None = None
     """Where they differ from the dialect's, or the dialect has none."""
 
+    price: Price | None = None
+
 
 class Variant(Table):
     """Differences of the models that match these globs. The flags belong to `protocol`, by default the provider's."""
@@ -138,6 +130,11 @@ class Provider(Table):
     first_byte: Seconds = FIRST_BYTE
     idle: Seconds = IDLE
     progress: Seconds = PROGRESS
+    limits: RateLimits | None = None
+    """For all its keys together."""
+
+    key_limits: RateLimits | None = None
+    """For each key."""
 
     @model_validator(mode="after")
     def _auth_fits_key_env(self) -> Self:
@@ -187,7 +184,8 @@ class Provider(Table):
         Raises:
             KeyProblem: see `api_keys.read`.
         """
-        protocol, auth, dialect = self._protocol_of(model, self.known(model, requested))
+        known = self.known(model, requested)
+        protocol, auth, dialect = self._protocol_of(model, known)
         return ProviderEndpoint(
             upstream=Upstream(provider_name=provider, protocol=protocol, model=model, dialect=dialect),
             base_url=self.base_url,
@@ -198,6 +196,9 @@ class Provider(Table):
             first_byte=self.first_byte,
             idle=self.idle,
             progress=self.progress,
+            limits=self.limits,
+            key_limits=self.key_limits,
+            price=known.price if known else None,
         )
 
     def _protocol_of(self, model: str, known: Model | None) -> tuple[str, Auth, Dialect]:

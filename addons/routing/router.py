@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, Field
 
 from addons.routing.api_keys import KeyProblem, MissingKey
 from addons.routing.endpoint import ProviderEndpoint
-from addons.routing.provider import Globs, Model, Names, Provider, Table, checked_name, matches
+from addons.routing.provider import Globs, Model, Names, Provider, checked_name, matches
+from addons.routing.table import Table
 from converters.errors import RequestError
 
 _GLOB_CHARACTERS = frozenset("*?[")

@@ -1,0 +1,223 @@
+"""Lets requests through as the limits allow, and keeps the others in line: first come, first served.
+
+A request may have several ways, such as the keys of a provider. Who waits stands before each limit that is used up for
+it, and nobody who came later gets anything of that scope before. What is used is counted elsewhere (`counters.py`).
+"""
+
+import asyncio
+import math
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from addons.rate_limits.counters import Counters, Lack
+from addons.rate_limits.scope import Scope
+
+_LONGEST_LINE = 1000  # requests
+_SLOT_SECONDS = 5.0
+"""After which to come again where no slot is free: nobody knows when one will be."""
+
+_SHORTEST_SLEEP = 0.001  # seconds
+_LACKS_SHOWN = 4
+
+type _Way = tuple[Scope, ...]
+type _Lacks = list[list[Lack]]
+"""Of each way, what it lacks."""
+
+
+@dataclass(eq=False)
+class Lease:
+    """What a request took from the limits, until it ends."""
+
+    tokens: int
+    """As many as were taken, before anybody knew."""
+
+    _give_back: Callable[[int, int, float], None] | None = field(repr=False)
+    """With requests, tokens and what it has cost; None once it was called."""
+
+    def release(self, tokens: int | None = None, usd: float = 0.0) -> None:
+        """The request has ended and has used this much; None where nobody counted. Only the first call counts."""
+        self._end(0, 0 if tokens is None else self.tokens - tokens, usd)
+
+    def undo(self) -> None:
+        """There was no request."""
+        self._end(1, self.tokens, 0.0)
+
+    def _end(self, requests: int, tokens: int, usd: float) -> None:
+        give_back, self._give_back = self._give_back, None
+        if give_back:
+            give_back(requests, tokens, usd)
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    index: int
+    """Of the way that is free."""
+
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    retry_after: float
+    """Seconds after which there may be enough, at the earliest."""
+
+    message: str
+    """For people: what is used up, and by whose limit."""
+
+
+@dataclass(eq=False)
+class _Waiter:
+    ways: list[_Way]
+    tokens: int
+    until: float
+    """By the loop's clock."""
+
+    result: asyncio.Future[Granted | Spent]
+    lacks: _Lacks = field(default_factory=list)
+    """When it was looked at last."""
+
+
+class RateLimiter:
+    """`look_again`: seconds after which limits are looked at again that others than this proxy may have freed."""
+
+    def __init__(self, counters: Counters, look_again: float = math.inf, longest_line: int = _LONGEST_LINE) -> None:
+        self._counters = counters
+        self._look_again = look_again
+        self._longest_line = longest_line
+        self._line: dict[_Waiter, None] = {}  # in the order of their coming
+        self._changed = asyncio.Event()
+        self._serving: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many stand in line."""
+        return len(self._line)
+
+    async def acquire_any(
+        self, options: Sequence[Sequence[Scope]], tokens: int, wait: float, left: asyncio.Event
+    ) -> Granted | Spent:
+        """The first way whose limits all allow it, at once or within `wait` seconds, as long as `left` is not set.
+
+        It is over at once where no way can be free in that time. `tokens` is an estimate. A request that is larger than
+        what is allowed in a minute waits for all of that.
+        """
+        ways = [tuple(option) for option in options]
+        if ways and not ways[0]:
+            return Granted(0, Lease(tokens, None))
+        if len(self._line) >= self._longest_line:
+            return self._in_spite_of_the_line(ways, tokens)
+        if not self._line:
+            found = await self._take(ways, tokens, {})
+            if isinstance(found, Granted):
+                return found
+            if not _viable(found, wait):
+                return _spent(found)
+        return await self._stand_in_line(ways, tokens, wait, left)
+
+    def _in_spite_of_the_line(self, ways: list[_Way], tokens: int) -> Granted | Spent:
+        if () in ways:
+            return Granted(ways.index(()), Lease(tokens, None))
+        return Spent(_SLOT_SECONDS, f"{len(self._line):,} requests wait already for what the limits allow")
+
+    async def _stand_in_line(self, ways: list[_Way], tokens: int, wait: float, left: asyncio.Event) -> Granted | Spent:
+        loop = asyncio.get_running_loop()
+        waiter = _Waiter(ways, tokens, loop.time() + wait, loop.create_future())
+        self._line[waiter] = None
+        self._look()
+        leaving = asyncio.ensure_future(left.wait())
+        try:
+            await asyncio.wait((waiter.result, leaving), timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            self._leave(waiter)
+            raise
+        finally:
+            leaving.cancel()
+        if waiter.result.done() and not left.is_set():
+            return waiter.result.result()
+        self._leave(waiter)
+        return _spent(waiter.lacks)
+
+    def _leave(self, waiter: _Waiter) -> None:
+        """It takes nothing, also where it was just served."""
+        self._line.pop(waiter, None)
+        if not waiter.result.done():
+            waiter.result.cancel()
+        elif isinstance(granted := waiter.result.result(), Granted):
+            granted.lease.undo()
+        self._look()
+
+    def _look(self) -> None:
+        """Something changed: who waits may be served now."""
+        self._changed.set()
+        if self._line and (self._serving is None or self._serving.done()):
+            self._serving = asyncio.get_running_loop().create_task(self._serve_until_nobody_waits())
+
+    async def _serve_until_nobody_waits(self) -> None:
+        while self._line:
+            self._changed.clear()
+            seconds = await self._serve()
+            if self._line:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(seconds):
+                        await self._changed.wait()
+
+    async def _serve(self) -> float:
+        """Looks at everybody in order; returns the seconds until there is reason to look again."""
+        now = asyncio.get_running_loop().time()
+        claimed: dict[str, Lack] = {}  # by the scope's name: what somebody waits for who came earlier
+        again = self._look_again
+        for waiter in list(self._line):
+            found = await self._take(waiter.ways, waiter.tokens, claimed)
+            if isinstance(found, Granted):
+                self._tell(waiter, found)
+            elif viable := _viable(found, waiter.until - now):
+                waiter.lacks = found
+                for lack in (lack for lacks in viable for lack in lacks):
+                    claimed.setdefault(lack.scope.name, lack)
+                again = min([again, *(seconds for lacks in viable if (seconds := _seconds(lacks)))])
+            else:
+                self._tell(waiter, _spent(found))
+        return max(again, _SHORTEST_SLEEP)
+
+    def _tell(self, waiter: _Waiter, result: Granted | Spent) -> None:
+        self._line.pop(waiter, None)
+        if not waiter.result.done():
+            waiter.result.set_result(result)
+        elif isinstance(result, Granted):  # it left while the counters were asked
+            result.lease.undo()
+
+    async def _take(self, ways: list[_Way], tokens: int, claimed: dict[str, Lack]) -> Granted | _Lacks:
+        found: _Lacks = []
+        for index, way in enumerate(ways):
+            lacks = [claimed[scope.name] for scope in way if scope.name in claimed]
+            lacks = lacks or (await self._counters.take(way, tokens) if way else [])
+            if not lacks:
+                return Granted(index, self._lease(way, tokens))
+            found.append(lacks)
+        return found
+
+    def _lease(self, way: _Way, tokens: int) -> Lease:
+        def give_back(requests: int, tokens: int, usd: float) -> None:
+            self._counters.give_back(way, requests, tokens, usd)
+            self._look()
+
+        return Lease(tokens, give_back if way else None)
+
+
+def _seconds(lacks: list[Lack]) -> float:
+    """Until they may all be there; a slot may be free at any time."""
+    return max(lack.seconds or 0.0 for lack in lacks)
+
+
+def _viable(found: _Lacks, wait: float) -> _Lacks:
+    """Of the ways that are worth waiting for."""
+    return [lacks for lacks in found if _seconds(lacks) < wait]
+
+
+def _spent(found: _Lacks) -> Spent:
+    ways = [max(_SLOT_SECONDS if lack.seconds is None else lack.seconds for lack in lacks) for lacks in found]
+    texts = list(dict.fromkeys(f"{lack.limit} for {lack.scope.label}" for lacks in found for lack in lacks))
+    more = [f"and {len(texts) - _LACKS_SHOWN} more"] if len(texts) > _LACKS_SHOWN else []
+    shown = ", ".join([*texts[:_LACKS_SHOWN], *more])
+    return Spent(min(ways, default=_SLOT_SECONDS), f"no more is allowed now: {shown}")
