@@ -26,6 +26,7 @@ from addons.cases.case import Case, CaseError
 from addons.endpoints.client_auth import ClientAuth
 from addons.endpoints.codex import CodexEndpoints
 from addons.endpoints.health import HealthEndpoint
+from addons.endpoints.metrics import MetricsEndpoint
 from addons.exchange.addon import Exchanges
 from addons.exchange.client_request import wants_compaction
 from addons.inspection.annotations import Annotations
@@ -111,6 +112,7 @@ with startup.one_line():
     addons = [
         ClientAuth(),
         HealthEndpoint(_watcher),
+        MetricsEndpoint(),
         CodexEndpoints(_watcher),
         _retention,
         TurnView(),

@@ -26,6 +26,7 @@ from mitmproxy.addonmanager import Loader
 from addons.endpoints.client_auth import ClientAuth
 from addons.endpoints.codex import CodexEndpoints
 from addons.endpoints.health import HealthEndpoint
+from addons.endpoints.metrics import MetricsEndpoint
 from addons.exchange.addon import Exchanges
 from addons.inspection.annotations import Annotations
 from addons.inspection.content_view import TurnView
@@ -110,6 +111,7 @@ with startup.one_line():
         GarbageCollection(),
         ClientAuth(),
         HealthEndpoint(_watcher),
+        MetricsEndpoint(),
         CodexEndpoints(_watcher),
         _retention,
         TurnView(),

@@ -150,6 +150,9 @@ class Attempt:
     """The times are the system's, in seconds; 0 is not yet."""
 
     first_byte: float = 0.0
+    first_content: float = 0.0
+    """When there was text, reasoning or a call to tell."""
+
     ended: float = 0.0
 
     @property
@@ -216,6 +219,13 @@ class Exchange:
     @property
     def last_attempt(self) -> Attempt | None:
         return self.attempts[-1] if self.attempts else None
+
+    @property
+    def read_attempt(self) -> Attempt | None:
+        """The one whose response, or whose failure, the client reads; None where it is refused here."""
+        if self.reported is not None and self.outcome != "answered":
+            return self.reported
+        return next((attempt for attempt in reversed(self.attempts) if attempt.fault is self.fault), None)
 
     @property
     def status(self) -> int | None:

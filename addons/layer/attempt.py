@@ -13,7 +13,7 @@ from addons.exchange import content_encoding
 from addons.exchange.content_encoding import Decoder, Undecodable
 from addons.exchange.error_response import MAX_ERROR_BYTES, readable
 from addons.exchange.exchange import Attempt, Exchange, Outcome, ResponseConverter
-from addons.exchange.flow_metadata import CHUNKS, EXCHANGE, SIDE, TIMES, as_text, note_end
+from addons.exchange.flow_metadata import ATTEMPT, CHUNKS, EXCHANGE, SIDE, TIMES, as_text, note_end
 from addons.layer import live_bodies
 from addons.layer.attempt_clock import Clock
 from addons.runtime.printable import printable
@@ -69,7 +69,8 @@ class RunningAttempt:
         """Adds the attempt to its exchange, before its first hook: as it will be sent, but for the credentials."""
         self.record.started = time.time()
         self.exchange.attempts.append(self.record)
-        self.flow.metadata |= {EXCHANGE: self.exchange.flow.id, SIDE: "upstream"}
+        number = len(self.exchange.attempts)
+        self.flow.metadata |= {EXCHANGE: self.exchange.flow.id, SIDE: "upstream", ATTEMPT: number}
         self.flow.live = True
         request = self.flow.request
         request.headers.setdefault("host", url.hostport(request.scheme, request.host, request.port))
@@ -163,6 +164,8 @@ class RunningAttempt:
         data, self.unread = b"".join(self.unread), []
         chunks = self.conversion.feed(data) if data else []
         if self.conversion.progress != self._progress:
+            if not self._progress:
+                self.record.first_content = time.time()
             self._progress = self.conversion.progress
             self.clock.progressed()
         return chunks
