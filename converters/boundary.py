@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
 from converters import errors
+from converters.dialect import DialectChange
 from converters.errors import Client, ClientResponse, Fault
 from converters.jsontext import Json
 from converters.losses import Losses
@@ -38,6 +39,10 @@ class Conversion(ABC):
     """The client of a stream has read something, so that its end goes there, too."""
     blames_reasoning: bool = False
     """The upstream refused the request for the thread's earlier reasoning, so that one without may be taken."""
+    lesson: DialectChange | None = None
+    """The upstream refused something of the request, so that one of this changed dialect may be taken."""
+    learn: "Callable[[Conversion, int, bytes], DialectChange | None] | None" = None
+    """The lesson of a refusal of this; set by who opens the conversion, since it takes another one to tell."""
 
     def __init__(self, provider_name: str, client: Client, losses: Losses, *, reasoning_stripped: bool) -> None:
         self.provider_name, self.losses = provider_name, losses
@@ -134,6 +139,8 @@ class Conversion(ABC):
     def _refused(self, status: int, headers: Mapping[str, str], body: bytes) -> ClientResponse:
         self._refusal_fault = errors.read(self.provider_name, status, headers, body)
         self.blames_reasoning = self._has_reasoning and errors.blames_thinking(status, body)
+        if self.learn is not None and not self.blames_reasoning:
+            self.lesson = self.learn(self, status, body)
         return errors.client_response(self._refusal_fault, self._client)
 
     def _once_committed[**P](self, convert: Callable[P, list[bytes]], *args: P.args, **kwargs: P.kwargs) -> list[bytes]:

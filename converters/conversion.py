@@ -11,13 +11,16 @@ retried elsewhere, and `whole` is the client's error if it is not. `whole` is al
 requested no stream, made of the same events.
 """
 
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 
+from converters import errors, lessons
 from converters.boundary import Conversion
+from converters.dialect import DialectChange
 from converters.errors import RequestError
 from converters.jsontext import Json
 from converters.losses import Losses
-from converters.protocols import RESPONSES, Upstream
+from converters.protocols import PROTOCOLS, RESPONSES, Upstream
 from converters.relayed import RelayedConversion
 from converters.responses import reasoning, relay, wire
 from converters.spec import ConversionSpec
@@ -62,12 +65,41 @@ def open_conversion(request: ClientRequest, spec: ConversionSpec, *, event_limit
     Raises:
         RequestError: the request cannot be converted.
     """
+    conversion = _opened(request, spec, event_limit)
+    conversion.learn = partial(_lesson, request, spec)
+    return conversion
+
+
+def _opened(request: ClientRequest, spec: ConversionSpec, event_limit: int | None) -> Conversion:
     losses = Losses()
     if spec.reasoning_stripped:
         request = ClientRequest(reasoning.stripped(request.raw, losses))
     if spec.upstream.protocol == RESPONSES:
         return RelayedConversion(request.raw, spec, losses, event_limit=event_limit)
     return TranslatedConversion(request.validated, spec, losses, event_limit=event_limit)
+
+
+_LESSON_KINDS = ("bad_request", "server", "model_not_found")
+_MOST_TRIED = 12
+
+
+def _lesson(
+    request: ClientRequest, spec: ConversionSpec, refused: Conversion, status: int, body: bytes
+) -> DialectChange | None:
+    """The first change that a refusal may teach and that makes another request of the refused one."""
+    if status not in lessons.STATUSES or refused.fault is None or refused.fault.kind not in _LESSON_KINDS:
+        return None
+    upstream = spec.upstream
+    proposed = lessons.changes(PROTOCOLS[upstream.protocol].lessons, upstream.dialect, errors.read_body(body))
+    for change, _ in zip(proposed, range(_MOST_TRIED), strict=False):
+        try:
+            changed = replace(spec, upstream=replace(upstream, dialect=upstream.dialect.changed(change)))
+            another = _opened(request, changed, None)
+        except (ValueError, RequestError):  # no such value, or a request that it cannot be said for
+            continue
+        if (another.body, another.headers) != (refused.body, refused.headers):
+            return change
+    return None
 
 
 def passes_as_it_is(raw: Json) -> bool:

@@ -6,12 +6,14 @@ and recorded responses, 2026.
 """
 
 from collections.abc import Collection
-from typing import Annotated, ClassVar, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from converters import jsontext
 from converters.jsontext import Json
+from converters.losses import Losses
 
 type Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
@@ -52,13 +54,33 @@ type Sent = Annotated[Json, AfterValidator(_writable)]
 """What stands in requests as it is written in the file."""
 
 
+@dataclass(frozen=True, slots=True)
+class DialectChange:
+    """What a refusal taught of an upstream: this flag has another value there. `reason` is in our own words."""
+
+    flag: str
+    value: Any
+    reason: str
+
+
 class Dialect(BaseModel):
     """What every protocol's providers may differ in."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    STANDARD: ClassVar[Json] = {}
+    """The flags of a provider of which nothing is known: what most take. What one refuses is learned."""
+
     NO_REASONING: ClassVar[Json] = {}
     """The flags of a model that does not reason."""
+
+    KEPT: ClassVar[frozenset[str]] = frozenset(
+        {"model", "messages", "input", "instructions", "system", "tools", "stream"}
+    )
+    """The fields without which a request would be another one: no refusal teaches to leave them out."""
+
+    CONFIGURED: ClassVar[frozenset[str]] = frozenset({"extra_body", "web_search_tool", "thinking_options"})
+    """The flags that only a user sets: they put values of anybody's into requests."""
 
     images: bool = True
     """False: the model takes text only; images become a placeholder (else 400 on every later turn too)."""
@@ -72,6 +94,13 @@ class Dialect(BaseModel):
     refused_tools: tuple[str, ...] = ()
     """Tools of the client that are not offered, as globs over `name`, `namespace__name` or a hosted tool's type: those
     whose very name is refused upstream (400 in every turn), or that the client cannot run although it offers them."""
+
+    drop: tuple[str, ...] = ()
+    """Fields of the body that are refused (xAI: reasoning.summary, ...), as dotted paths; each is a loss."""
+
+    streaming: Literal["default", "always", "never"] = "default"
+    """`default`: a Responses upstream is asked for a stream if the client wants one, any other one always. `always`,
+    `never`: all that is taken (400 `stream must be set to true`). The client gets what it wants in any case."""
 
     continue_on_length: bool = False
     """Codex continues by itself a response that the length limit cut, a few times a turn, instead of an error."""
@@ -91,9 +120,48 @@ class Dialect(BaseModel):
         """The efforts between which a client can choose to some effect; none: the model decides by itself."""
         return ()
 
-    def completed(self, body: Json) -> Json:
-        """A request body with `extra_body` in it."""
+    def completed(self, body: Json, losses: Losses) -> Json:
+        """A request body without what is refused, and with `extra_body` in it."""
+        for path in self.drop:
+            if (left := _without(body, path.split("."))) is not body:
+                losses.note(path, path.rpartition(".")[2], "this provider refuses it")
+                body = left
         return _merged(body, self.extra_body)
+
+    def streamed(self, body: Json) -> Json:
+        """A request body that asks for a stream, or for none, if the upstream takes nothing else."""
+        if self.streaming == "default":
+            return body
+        if self.streaming == "always":
+            return {**body, "stream": True}
+        return {name: value for name, value in body.items() if name != "stream_options"} | {"stream": False}
+
+    def stream_headers(self) -> dict[str, str]:
+        return {"accept": "application/json"} if self.streaming == "never" else {}
+
+    def changed(self, change: DialectChange) -> Self:
+        """The dialect with what was learned.
+
+        Raises:
+            ValueError: no such flag, no such value, or nothing that may be learned.
+        """
+        if change.flag in self.CONFIGURED:
+            raise ValueError(f"{change.flag} is not learned")
+        changed = self.model_validate({**self.model_dump(), change.flag: change.value})
+        if kept := self.KEPT & {path.partition(".")[0] for path in set(changed.drop) - set(self.drop)}:
+            raise ValueError(f"{', '.join(sorted(kept))} cannot be left out")
+        return changed
+
+
+def _without(body: Json, path: list[str]) -> Json:
+    """The body without what stands at a path; the very same object where nothing does."""
+    name, *rest = path
+    if not rest:
+        return {key: value for key, value in body.items() if key != name} if name in body else body
+    inner = body.get(name)
+    if not isinstance(inner, dict) or (left := _without(inner, rest)) is inner:
+        return body
+    return {**body, name: left}
 
 
 def _merged(body: Json, extra: Json) -> Json:

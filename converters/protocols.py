@@ -5,16 +5,18 @@ A new protocol is a folder and a row. Addons, scripts and the tests of the whole
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, Protocol
 from urllib.parse import quote
 
 from converters import sse
+from converters.anthropic import lessons as anthropic_lessons
 from converters.anthropic import rendering as anthropic_rendering
 from converters.anthropic import request as anthropic_request
 from converters.anthropic.dialect import AnthropicDialect
 from converters.anthropic.response import AnthropicDecoder
+from converters.chat import lessons as chat_lessons
 from converters.chat import rendering as chat_rendering
 from converters.chat import request as chat_request
 from converters.chat.dialect import ChatDialect
@@ -22,8 +24,10 @@ from converters.chat.response import ChatDecoder
 from converters.dialect import Dialect
 from converters.events import Event
 from converters.jsontext import Json
+from converters.lessons import LessonRules
 from converters.losses import Losses
 from converters.rendering.protocol_rendering import Rendering
+from converters.responses import lessons as responses_lessons
 from converters.responses import rendering as responses_rendering
 from converters.responses import wire
 from converters.responses.decoder import ResponsesDecoder
@@ -79,6 +83,8 @@ class WireProtocol:
     default_auth: KeyHeader = "bearer"
     always_versioned: bool = False
     """Its clients put /v1 behind every base address (`https://host/api`); else only behind one without any path."""
+    lessons: LessonRules = field(default_factory=LessonRules)
+    """What its upstreams' refusals teach."""
     other_paths: tuple[str, ...] = ()
     """Paths that its clients request beside `path`."""
 
@@ -109,6 +115,7 @@ PROTOCOLS: dict[str, WireProtocol] = {
         path="/responses",
         dialect=ResponsesDialect,
         decoder=ResponsesDecoder,
+        lessons=responses_lessons.LESSONS,
         rendering=responses_rendering.RENDERING,
         other_paths=("/responses/compact",),
     ),
@@ -119,6 +126,7 @@ PROTOCOLS: dict[str, WireProtocol] = {
         rendering=anthropic_rendering.RENDERING,
         convert=anthropic_request.convert,
         headers=anthropic_request.headers,
+        lessons=anthropic_lessons.LESSONS,
         default_auth="x-api-key",
         always_versioned=True,
     ),
@@ -128,6 +136,7 @@ PROTOCOLS: dict[str, WireProtocol] = {
         decoder=ChatDecoder,
         rendering=chat_rendering.RENDERING,
         convert=chat_request.convert,
+        lessons=chat_lessons.LESSONS,
         other_paths=("/completions",),
     ),
 }

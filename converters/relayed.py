@@ -8,7 +8,7 @@ from converters.boundary import STREAM_HEADERS, Conversion, too_long
 from converters.errors import ClientResponse, Fault
 from converters.jsontext import Json
 from converters.losses import Losses
-from converters.responses import relay
+from converters.responses import relay, whole
 from converters.responses.dialect import ResponsesDialect
 from converters.spec import ConversionSpec
 
@@ -22,10 +22,11 @@ class RelayedConversion(Conversion):
         assert isinstance(dialect, ResponsesDialect)
         super().__init__(upstream.provider_name, spec.client, losses, reasoning_stripped=spec.reasoning_stripped)
         self.path = "/responses/compact" if spec.compact else "/responses"
-        self.headers = {}
+        self.headers = dialect.stream_headers()
         self.stream = raw.get("stream") is True and not spec.compact
         body = relay.body(raw, dialect, upstream.model, losses)
-        self.body = jsontext.dumps(dialect.completed(body))
+        asked = body if spec.compact else dialect.streamed(body)
+        self.body = jsontext.dumps(dialect.completed(asked, losses))
         self._event_limit = event_limit
         self._records = sse.Splitter(event_limit)
         self._watch = relay.Watch()
@@ -85,12 +86,24 @@ class RelayedConversion(Conversion):
         if not body.strip():
             return self._fail(Fault("cut", f"{self.provider_name} closed the stream before its end"))
         try:
-            jsontext.loads(body)
-            is_response = not self.stream
+            value = jsontext.loads(body)
         except ValueError:
-            is_response = False
+            value = None if self.stream else whole.of_stream(body)  # of a host that only streams
+            if value is not None:
+                return self._take(value)
+        if self.stream and whole.is_response(value):  # of a host that streams nothing
+            return self._pass([record.removesuffix(b"\n\n") for record in whole.as_stream(value)])
+        if value is not None and not self.stream:
+            return []
         problem = f"{self.provider_name} answered with something that is no {'stream' if self.stream else 'JSON'}"
-        return [] if is_response else self._fail(Fault("server", f"{problem}: {errors.describe(body)}"))
+        return self._fail(Fault("server", f"{problem}: {errors.describe(body)}"))
+
+    def _take(self, ended: Json) -> list[bytes]:
+        """The end of a stream, for a client that wants none."""
+        if (error := ended.get("error")) is not None:
+            return self._fail(errors.from_stream(self.provider_name, error))
+        self._pieces = [jsontext.dumps(ended)]
+        return []
 
     def _fail(self, fault: Fault) -> list[bytes]:
         if self._watch.ended or self._broken is not None:

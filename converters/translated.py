@@ -20,16 +20,16 @@ class TranslatedConversion(Conversion):
         super().__init__(upstream.provider_name, spec.client, losses, reasoning_stripped=spec.reasoning_stripped)
         protocol = PROTOCOLS[upstream.protocol]
         assert protocol.convert is not None
-        self.path, self.headers = protocol.path_for(upstream.model), protocol.headers(dialect)
+        self.path = protocol.path_for(upstream.model)
+        self.headers = {**protocol.headers(dialect), **dialect.stream_headers()}
         self.stream = request.stream and not spec.compact
         self._compact = request if spec.compact else None
         compacts = spec.compact or compaction.is_compaction(request)
         upstream_request = compaction.rewrite(request) if compacts else request
         toolbox = tools.lower(upstream_request)
         toolbox.leave_out(dialect.refused_tools, losses)
-        self.body = jsontext.dumps(
-            dialect.completed(protocol.convert(upstream_request, toolbox, dialect, upstream.model, losses))
-        )
+        body = protocol.convert(upstream_request, toolbox, dialect, upstream.model, losses)
+        self.body = jsontext.dumps(dialect.completed(dialect.streamed(body), losses))
         self._decoder = protocol.decoder(upstream.provider_name, dialect, losses)
         make = compaction.CompactionEncoder if compacts else Encoder
         self._encoder = make(

@@ -9,6 +9,8 @@ from converters.jsontext import Json
 class AnthropicDialect(Dialect):
     """Anthropic Messages."""
 
+    KEPT: ClassVar[frozenset[str]] = Dialect.KEPT | {"max_tokens"}
+
     NO_REASONING: ClassVar[Json] = {"thinking": "none"}
 
     max_tokens: int | None = 32000

@@ -11,6 +11,13 @@ from converters.jsontext import Json
 class ChatDialect(Dialect):
     """OpenAI Chat Completions."""
 
+    STANDARD: ClassVar[Json] = {
+        "effort": "reasoning_effort",
+        "efforts": ("low", "medium", "high"),
+        "reasoning_back": "text",
+        "parallel_tool_calls": True,
+    }
+
     NO_REASONING: ClassVar[Json] = {"effort": "none", "reasoning_back": "none"}
 
     instructions_role: Literal["system", "developer"] = "system"

@@ -16,13 +16,14 @@ from converters.errors.client_errors import (
     refusal,
     terminal_event,
 )
-from converters.errors.error_body import describe
+from converters.errors.error_body import ErrorBody, describe, read_body
 from converters.errors.fault import Client, Fault, Kind, RequestError
 from converters.errors.one_line import one_line
 
 __all__ = [
     "Client",
     "ClientResponse",
+    "ErrorBody",
     "Fault",
     "Kind",
     "RequestError",
@@ -34,6 +35,7 @@ __all__ = [
     "is_for_client",
     "one_line",
     "read",
+    "read_body",
     "refusal",
     "terminal_event",
 ]

@@ -51,13 +51,15 @@ _INNER_KEYS = ("error", "errors", "detail", "details", "metadata", "raw", "inner
 class ErrorBody:
     """`message` is one line for a person; `codes` are all types and codes, the innermost first, as they were spelled.
 
-    `status` is the HTTP status that a gateway wrote into it, `wait` the seconds that a field holds.
+    `status` is the HTTP status that a gateway wrote into it, `wait` the seconds that a field holds, `params` the places
+    in the request that it names.
     """
 
     message: str
     codes: tuple[str, ...] = ()
     status: int | None = None
     wait: float | None = None
+    params: tuple[str, ...] = ()
 
 
 def describe(body: bytes) -> str:
@@ -81,7 +83,8 @@ def read_value(value: Any, body: bytes = b"") -> ErrorBody:
     statuses = (status for element in objects if (status := _status(element)) is not None)
     waits = (wait for element in objects if (wait := _wait(element)) is not None)
     message = one_line(_message(value, _DEEPEST)) or one_line(body.decode("utf-8", "replace"))
-    return ErrorBody(message or "(no message)", tuple(codes), next(statuses, None), next(waits, None))
+    params = tuple(param for element in reversed(objects) if (param := _code(element.get("param"))))
+    return ErrorBody(message or "(no message)", tuple(codes), next(statuses, None), next(waits, None), params)
 
 
 _FIELD = re.compile(r'"(message|detail|msg|code|type|status)"\s{0,9}+:\s{0,9}+"([^"\\]{1,1000}+)')

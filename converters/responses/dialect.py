@@ -1,13 +1,14 @@
 """How a provider departs from the Responses API; each flag names what breaks without it."""
 
+from typing import ClassVar
+
 from converters.dialect import Dialect, Effort
 
 
 class ResponsesDialect(Dialect):
     """The Responses API itself, elsewhere: what is passed on but for model, address and key."""
 
-    drop: tuple[str, ...] = ()
-    """Body keys that this host refuses (xAI: reasoning.summary, ...), as dotted paths."""
+    KEPT: ClassVar[frozenset[str]] = Dialect.KEPT | {"previous_response_id", "conversation", "prompt"}
 
     efforts: tuple[Effort, ...] = ()
     """The depths that its models know, for the list of models; a client's effort passes as it is."""

@@ -3,8 +3,7 @@
 | the client's request                       | what goes on                                              |
 |--------------------------------------------|-----------------------------------------------------------|
 | `model`                                    | the upstream's name for it                                |
-| keys in the dialect's `drop`, tools in its | left out, listed as losses                                |
-| `refused_tools`                            |                                                           |
+| tools in the dialect's `refused_tools`     | left out, listed as losses                                |
 | reasoning sealed by us                     | left out: another model thought it                        |
 | compaction sealed by us                    | the summary, as the user's message                        |
 | web_search_call with the action `other`    | as a search: Codex writes so what it does not know        |
@@ -26,8 +25,6 @@ from converters.tools import flat_name, is_refused
 
 def body(raw: Json, dialect: ResponsesDialect, model: str, losses: Losses) -> Json:
     out: Json = {**raw, "model": model}
-    for path in dialect.drop:
-        _drop(out, path, losses)
     if isinstance(raw.get("tools"), list):
         out["tools"] = _tools(raw["tools"], "tools", dialect, losses)
     if isinstance(raw.get("input"), list):
@@ -86,18 +83,6 @@ def _summary(sealed: str) -> Json | None:
         return None
     content = [{"type": "input_text", "text": SUMMARY_PREFIX + summary}]
     return {"type": "message", "role": "user", "content": content}
-
-
-def _drop(out: Json, path: str, losses: Losses) -> None:
-    *parents, last = path.split(".")
-    for parent in parents:
-        if not isinstance(out.get(parent), dict):
-            return
-        out[parent] = dict(out[parent])
-        out = out[parent]
-    if last in out:
-        del out[last]
-        losses.note(path, last, "this provider refuses it")
 
 
 _OF_A_RESPONSE = b'"response.'

@@ -27,14 +27,6 @@ def test_all_but_the_model_is_as_it_was() -> None:
     assert not losses
 
 
-def test_refused_keys_are_left_out_and_listed() -> None:
-    losses = Losses()
-    out = relay.body(RAW, ResponsesDialect(drop=("reasoning.summary", "store")), "m", losses)
-    assert out["reasoning"] == {"effort": "high"}
-    assert RAW["reasoning"] == {"effort": "high", "summary": "auto"}
-    assert [loss.path for loss in losses] == ["reasoning.summary"]
-
-
 def test_refused_tools_are_left_out_wherever_they_are_declared() -> None:
     spawn, wait = {"type": "function", "name": "spawn"}, {"type": "function", "name": "wait"}
     space = {"type": "namespace", "name": "agents", "tools": [spawn, wait]}
