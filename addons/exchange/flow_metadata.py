@@ -33,6 +33,13 @@ LOSSES = "transcodex.losses"
 PROVIDER = "transcodex.provider"
 """An attempt's: the provider's name."""
 
+ATTEMPT = "transcodex.attempt"
+"""An attempt's: its number, from 1. The client's: the number of the one whose response it read; 0 where it read none of
+theirs. Neither is there once it was sent again."""
+
+NEXT = "transcodex.next"
+"""An attempt's: what was decided after it failed."""
+
 SPEC = "transcodex.route"
 """An attempt's: a `ConversionSpec` as JSON text, all that it takes to convert the exchange anew."""
 

@@ -5,6 +5,8 @@
 | one exchange, both sides      | `~meta "exchange: ID"`        | `~comment ID`                      |
 | all requests of Codex         | `~meta "side: client"`        | `~comment " -> "`                  |
 | all attempts at one provider  | `~meta "provider: deepseek$"` | `~comment "attempt .: deepseek "`  |
+| what was tried more than once | `~meta "attempt: [2-9]"`      | `~comment " attempts, "`           |
+| what led to another attempt   | `~meta "transcodex.next: "`   | `~comment "; next "`               |
 | exchanges that lost something | `~meta "losses: [1-9]"`       | `~comment "lost "`                 |
 | what failed                   |                               | `~marker :x:`                      |
 
@@ -16,12 +18,14 @@ from collections.abc import Callable, Sequence
 
 from mitmproxy import command, ctx, exceptions, flow, hooks, http
 
-from addons.exchange.exchange import CLIENT_LEFT, Exchange, Outcome
+from addons.exchange.exchange import CLIENT_LEFT, Attempt, Exchange, Outcome
 from addons.exchange.flow_metadata import (
+    ATTEMPT,
     CHUNKS,
     EXCHANGE,
     FAULT,
     LOSSES,
+    NEXT,
     OUTCOME,
     PROVIDER,
     SIDE,
@@ -59,25 +63,32 @@ class Annotations:
         upstream = attempt.plan.endpoint.upstream
         client, number = exchange.flow, len(exchange.attempts) + 1
         where = f"{upstream.provider_name} {upstream.model}"
-        client.comment = printable(f"{_short(client.id)}: {exchange.model} -> {where} ({upstream.protocol})")
+        before = "".join(f"{failed.provider_name} ({_cause(failed)}), " for failed in exchange.attempts)
+        client.comment = printable(f"{_short(client.id)}: {exchange.model} -> {before}{where} ({upstream.protocol})")
         attempt.flow.comment = printable(f"{_short(client.id)}, attempt {number}: {where}")
-        lost = f", lost: {attempt.losses.summary()}" if attempt.losses else ""
-        logger.info("%s%s", client.comment, printable(lost, 2000))
+        if number == 1:  # what leads to another one is logged where it is decided
+            lost = f", lost: {attempt.losses.summary()}" if attempt.losses else ""
+            logger.info("%s%s", client.comment, printable(lost, 2000))
 
     def attempt_end(self, exchange: Exchange) -> None:
+        """Runs after the addon that decides what is next."""
         attempt = exchange.attempts[-1]
-        failure = _failure(attempt.outcome, attempt.fault, attempt.status)
         timing = _timing(numbers(attempt.flow.metadata.get(TIMES)))
-        _annotate(attempt.flow, [timing, failure], FAILED if failure else "")
+        failure, next_step = _failure_of(attempt), printable(attempt.next_step)
+        if next_step:
+            attempt.flow.metadata[NEXT] = next_step
+        end = "; ".join(part for part in (failure, next_step) if part)
+        _annotate(attempt.flow, [timing, end], FAILED if end else "")
 
     def exchange_end(self, exchange: Exchange) -> None:
         if not exchange.attempts:
             return
         client, losses = exchange.flow, exchange.losses
-        failure = _failure(exchange.outcome, exchange.fault, None)
+        failure = _failure(exchange.outcome, exchange.fault)
         lost = f"lost {losses.summary()}" if losses else ""
-        notes = [_status(client), _duration(exchange), _tokens(exchange.usage), lost, failure]
-        client.metadata[LOSSES] = losses.total
+        notes = [_status(client), _count(exchange), _duration(exchange), _tokens(exchange.usage), lost, failure]
+        read = exchange.read_attempt
+        client.metadata |= {LOSSES: losses.total, ATTEMPT: exchange.attempts.index(read) + 1 if read else 0}
         _annotate(client, notes, FAILED if failure else LOST if lost else "")
         logger.info("%s", printable(client.comment, 2000))
         for attempt in exchange.attempts:
@@ -93,7 +104,7 @@ class Annotations:
         flow.marked = "" if flow.marked in (FAILED, LOST) else flow.marked
         flow.comment = ""
         if is_attempt(flow):
-            for key in (CHUNKS, TIMES, OUTCOME, FAULT):
+            for key in (ATTEMPT, NEXT, CHUNKS, TIMES, OUTCOME, FAULT):
                 flow.metadata.pop(key, None)
             flow.comment = printable(f"{_short(flow.metadata.get(EXCHANGE))}, replayed: {flow.metadata.get(PROVIDER)}")
 
@@ -150,12 +161,24 @@ def _annotate(flow: http.HTTPFlow, notes: list[str], marker: str) -> None:
         ctx.master.addons.trigger(hooks.UpdateHook([flow]))
 
 
-def _failure(outcome: Outcome | None, fault: Fault | None, status: int | None) -> str:
+def _failure(outcome: Outcome | None, fault: Fault | None) -> str:
     if outcome == "answered":
         return ""
-    if outcome == "refused" and status is not None:
-        return f"failed: {status}"
     return f"failed: {_ENDED_BY.get(str(outcome)) or (fault.message if fault else outcome)}"
+
+
+def _failure_of(attempt: Attempt) -> str:
+    if attempt.outcome == "refused" and attempt.status is not None:
+        return f"failed: {attempt.status}" + (f", {attempt.fault.kind}" if attempt.fault else "")
+    failure = _failure(attempt.outcome, attempt.fault)
+    return f"{failure} ({attempt.fault.kind})" if failure and attempt.fault else failure
+
+
+def _cause(failed: Attempt) -> str:
+    """In a word, why there was another attempt."""
+    if failed.outcome == "refused" and failed.status is not None:
+        return str(failed.status)
+    return failed.fault.kind if failed.fault else str(failed.outcome)
 
 
 def _failure_of_replayed(flow: http.HTTPFlow) -> str:
@@ -190,6 +213,10 @@ def _tokens(usage: Json | None) -> str:
             return f"{input_tokens:,} tokens in, {output_tokens:,} out"
         case _:
             return ""
+
+
+def _count(exchange: Exchange) -> str:
+    return f"{len(exchange.attempts)} attempts" if len(exchange.attempts) > 1 else ""
 
 
 def _duration(exchange: Exchange) -> str:

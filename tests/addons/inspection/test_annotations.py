@@ -1,6 +1,7 @@
 """Each side says what it is, what came of it, and leads to the other."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from mitmproxy.addons.view import View
 from mitmproxy.test import taddons, tflow, tutils
 
 from addons.exchange.exchange import Attempt, Exchange, Outcome, Plan
-from addons.exchange.flow_metadata import EXCHANGE, LOSSES, SIDE, SPEC, TIMES, note_attempt
+from addons.exchange.flow_metadata import ATTEMPT, EXCHANGE, LOSSES, NEXT, SIDE, SPEC, TIMES, note_attempt
 from addons.inspection.annotations import FAILED, LOST, Annotations
 from addons.inspection.flow_retention import FlowRetention
 from addons.routing.endpoint import ProviderEndpoint
@@ -41,16 +42,35 @@ def annotated_exchange(annotations: Annotations, raw: dict[str, Any] = RAW) -> E
     """An exchange as it stands when its attempt is sent."""
     client = tflow.tflow(req=tutils.treq(path=b"/v1/responses"))
     exchange = Exchange(client, request=ClientRequest(raw))
-    spec = ConversionSpec(ACME.upstream, now=7, client="codex")
-    conversion = open_conversion(exchange.request or ClientRequest(raw), spec)
-    flow = http.HTTPFlow(client.client_conn, connection.Server(address=("acme", 443)))
+    add_attempt(annotations, exchange)
+    return exchange
+
+
+def add_attempt(annotations: Annotations, exchange: Exchange, provider: str = "acme") -> None:
+    upstream = replace(ACME.upstream, provider_name=provider)
+    spec = ConversionSpec(upstream, now=7, client="codex")
+    assert exchange.request is not None
+    conversion = open_conversion(exchange.request, spec)
+    flow = http.HTTPFlow(exchange.flow.client_conn, connection.Server(address=(provider, 443)))
     flow.request = tutils.treq(path=b"/v1/chat/completions")
-    note_attempt(client, flow, spec, exchange.model, conversion.losses.total)
-    exchange.attempt = Attempt(flow, conversion, {}, "acme", "model-x", plan=Plan(ACME))
+    note_attempt(exchange.flow, flow, spec, exchange.model, conversion.losses.total)
+    plan = Plan(replace(ACME, upstream=upstream))
+    exchange.attempt = Attempt(flow, conversion, {}, provider, upstream.model, plan=plan)
     annotations.next_attempt(exchange)
     exchange.attempts.append(exchange.attempt)
-    flow.metadata |= {EXCHANGE: client.id, SIDE: "upstream", TIMES: "120 4500"}
-    return exchange
+    number = len(exchange.attempts)
+    flow.metadata |= {EXCHANGE: exchange.flow.id, SIDE: "upstream", ATTEMPT: number, TIMES: "120 4500"}
+
+
+def fail(annotations: Annotations, exchange: Exchange, fault: Fault, next_step: str = "") -> http.HTTPFlow:
+    """The last attempt fails; with a status, it was refused."""
+    attempt = exchange.attempts[-1]
+    attempt.outcome = "refused" if fault.status else "failed"
+    attempt.flow.response = tutils.tresp(status_code=fault.status) if fault.status else None
+    attempt.fault = exchange.fault = fault
+    attempt.next_step = next_step
+    annotations.attempt_end(exchange)
+    return attempt.flow
 
 
 def sides(exchange: Exchange) -> tuple[http.HTTPFlow, http.HTTPFlow]:
@@ -134,18 +154,125 @@ def test_a_response_that_fails_within_its_stream_is_marked(annotations: Annotati
     assert client.comment.endswith("acme broke off")
 
 
-def test_an_attempt_that_fails_is_marked(annotations: Annotations) -> None:
+def test_an_attempt_that_fails_is_marked_and_says_what_is_next(annotations: Annotations) -> None:
+    exchange = annotated_exchange(annotations)
+    attempt = fail(annotations, exchange, Fault("cut", "acme broke off"), "next provider zai in 0.4 s")
+    assert attempt.marked == FAILED
+    assert attempt.comment.endswith(", failed: acme broke off (cut); next provider zai in 0.4 s")
+    assert attempt.metadata[NEXT] == "next provider zai in 0.4 s"
+
+
+def test_an_attempt_that_was_answered_and_is_not_taken_says_what_is_next(annotations: Annotations) -> None:
     exchange = annotated_exchange(annotations)
     attempt = exchange.attempts[0]
-    attempt.outcome, attempt.fault = "failed", Fault("cut", "connection refused")
+    attempt.outcome, attempt.next_step = "answered", "empty, so once more"
     annotations.attempt_end(exchange)
-    assert (attempt.flow.marked, attempt.flow.comment.rpartition(", ")[2]) == (FAILED, "failed: connection refused")
+    assert (attempt.flow.marked, attempt.flow.comment.rpartition(", last after")[2]) == (
+        FAILED,
+        " 4.50 s, empty, so once more",
+    )
+
+
+def three_attempts(annotations: Annotations) -> Exchange:
+    """The last one is answered."""
+    exchange = annotated_exchange(annotations)
+    fail(annotations, exchange, Fault("overloaded", "acme is busy", 503), "next key in 0.4 s")
+    add_attempt(annotations, exchange)
+    fail(annotations, exchange, Fault("unreachable", "acme is out of reach: refused"), "next provider zai")
+    add_attempt(annotations, exchange, "zai")
+    answered(annotations, exchange)
+    return exchange
+
+
+def test_the_clients_comment_names_all_attempts_in_their_order(annotations: Annotations) -> None:
+    exchange = three_attempts(annotations)
+    path = "alias -> acme (503), acme (unreachable), zai model-x (chat)"
+    assert exchange.flow.comment == f"{exchange.flow.id[:8]}: {path}, 200, 3 attempts, 2.00 s"
+    assert exchange.flow.marked == ""
+
+
+def test_each_attempts_comment_has_its_number_its_cause_and_what_was_next(annotations: Annotations) -> None:
+    exchange = three_attempts(annotations)
+    comments = [attempt.flow.comment.removeprefix(exchange.flow.id[:8]) for attempt in exchange.attempts]
+    times = "first after 0.12 s, last after 4.50 s"
+    assert comments == [
+        f", attempt 1: acme model-x, {times}, failed: 503, overloaded; next key in 0.4 s",
+        f", attempt 2: acme model-x, {times}, failed: acme is out of reach: refused (unreachable); next provider zai",
+        f", attempt 3: zai model-x, {times}",
+    ]
+
+
+def test_the_log_has_the_beginning_and_the_end_of_an_exchange(
+    annotations: Annotations, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    client = three_attempts(annotations).flow
+    assert caplog.messages == [f"{client.id[:8]}: alias -> acme model-x (chat)", client.comment]
+
+
+@pytest.mark.parametrize(
+    ("expression", "found"),
+    [
+        ('~meta "attempt: [2-9]"', "client 2 3"),
+        ('~meta "attempt: 1$"', "1"),
+        ('~meta "transcodex.next: "', "1 2"),
+        ('~meta "next: next provider"', "2"),
+        ('~comment " attempts, "', "client"),
+        ('~comment "; next"', "1 2"),
+        ('~comment "overloaded"', "1"),
+        ("~marker :x:", "1 2"),
+    ],
+)
+def test_filters_find_attempts_by_what_followed(annotations: Annotations, expression: str, found: str) -> None:
+    exchange = three_attempts(annotations)
+    flows = {"client": exchange.flow, **{str(n): a.flow for n, a in enumerate(exchange.attempts, 1)}}
+    assert " ".join(name for name, flow in flows.items() if flowfilter.match(expression, flow)) == found
+
+
+def test_the_client_knows_the_attempt_whose_failure_it_read(annotations: Annotations) -> None:
+    exchange = annotated_exchange(annotations)
+    fail(annotations, exchange, Fault("context_overflow", "too long", 400), "next provider zai")
+    add_attempt(annotations, exchange, "zai")
+    fail(annotations, exchange, Fault("server", "broken", 500))
+    exchange.outcome, exchange.reported = "failed", exchange.attempts[0]
+    annotations.exchange_end(exchange)
+    assert exchange.flow.metadata[ATTEMPT] == 1
+
+
+def test_a_refusal_of_our_own_after_an_attempt_is_read_of_none(annotations: Annotations) -> None:
+    exchange = annotated_exchange(annotations)
+    fail(annotations, exchange, Fault("rate_limited", "wait", 429))
+    exchange.outcome, exchange.fault = "failed", Fault("rate_limited", "all keys are spent")
+    annotations.exchange_end(exchange)
+    assert exchange.flow.metadata[ATTEMPT] == 0
+    assert exchange.flow.comment.endswith("failed: all keys are spent")
+
+
+def test_from_the_client_one_comes_to_the_last_attempt_and_from_each_back(annotations: Annotations, view: View) -> None:
+    exchange = three_attempts(annotations)
+    client, attempts = exchange.flow, [attempt.flow for attempt in exchange.attempts]
+    view.add([client, *attempts])
+    annotations.other(client)
+    assert view.focus.flow is attempts[-1]
+    for attempt in attempts:
+        annotations.other(attempt)
+        assert view.focus.flow is client
+    assert annotations.flows(attempts[1])[1:] == [flow.comment for flow in (client, *attempts)]
 
 
 def test_an_attempt_that_is_refused_is_marked(annotations: Annotations) -> None:
     exchange = annotated_exchange(annotations)
     answered(annotations, exchange, status=429)
     assert exchange.attempts[0].flow.comment.endswith("failed: 429")
+
+
+def test_what_is_sent_again_is_no_attempt_of_the_exchange_any_more(annotations: Annotations) -> None:
+    exchange = three_attempts(annotations)
+    attempt = exchange.attempts[0].flow
+    attempt.is_replay = "request"
+    annotations.requestheaders(attempt)
+    assert attempt.metadata.keys() & {ATTEMPT, NEXT, TIMES} == set()
+    assert attempt.comment == f"{exchange.flow.id[:8]}, replayed: acme"
 
 
 @pytest.mark.parametrize(
