@@ -27,7 +27,10 @@ class Lack(NamedTuple):
 
 
 class Counters(Protocol):
-    """What the line of those who wait stands before; one of many proxies may share it with the others."""
+    """What the line of those who wait stands before; several proxies may share one.
+
+    No method raises: counters that cannot be asked let everything through, and say so in the log.
+    """
 
     async def take(self, scopes: Sequence[Scope], tokens: int) -> list[Lack]:
         """Takes a request, so many tokens and a slot in all of these scopes; or nothing, and says what lacks."""

@@ -66,6 +66,9 @@ class Spent:
     """For people: what is used up, and by whose limit."""
 
 
+_LEFT = Spent(0.0, "the client has left")
+
+
 @dataclass(eq=False)
 class _Waiter:
     ways: list[_Way]
@@ -87,7 +90,10 @@ class RateLimiter:
         self._longest_line = longest_line
         self._line: dict[_Waiter, None] = {}  # in the order of their coming
         self._changed = asyncio.Event()
-        self._serving: asyncio.Task[None] | None = None
+        self._server: asyncio.Task[None] | None = None
+        """Runs as long as anybody waits."""
+
+        self._serving_now = asyncio.Lock()
 
     @property
     def waiting(self) -> int:
@@ -105,38 +111,30 @@ class RateLimiter:
         ways = [tuple(option) for option in options]
         if ways and not ways[0]:
             return Granted(0, Lease(tokens, None))
+        if left.is_set():
+            return _LEFT
         if len(self._line) >= self._longest_line:
             return self._in_spite_of_the_line(ways, tokens)
-        if not self._line:
-            found = await self._take(ways, tokens, {})
-            if isinstance(found, Granted):
-                return found
-            if not _viable(found, wait):
-                return _spent(found)
-        return await self._stand_in_line(ways, tokens, wait, left)
+        loop = asyncio.get_running_loop()
+        waiter = _Waiter(ways, tokens, loop.time() + wait, loop.create_future())
+        self._line[waiter] = None
+        try:
+            await self._serve()
+            if not waiter.result.done():
+                self._look()
+                await _either(waiter.result, left, waiter.until - loop.time())
+        except asyncio.CancelledError:
+            self._leave(waiter)
+            raise
+        if waiter.result.done() and not left.is_set():
+            return waiter.result.result()
+        self._leave(waiter)
+        return _LEFT if left.is_set() else _spent(waiter.lacks)
 
     def _in_spite_of_the_line(self, ways: list[_Way], tokens: int) -> Granted | Spent:
         if () in ways:
             return Granted(ways.index(()), Lease(tokens, None))
         return Spent(_SLOT_SECONDS, f"{len(self._line):,} requests wait already for what the limits allow")
-
-    async def _stand_in_line(self, ways: list[_Way], tokens: int, wait: float, left: asyncio.Event) -> Granted | Spent:
-        loop = asyncio.get_running_loop()
-        waiter = _Waiter(ways, tokens, loop.time() + wait, loop.create_future())
-        self._line[waiter] = None
-        self._look()
-        leaving = asyncio.ensure_future(left.wait())
-        try:
-            await asyncio.wait((waiter.result, leaving), timeout=wait, return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:
-            self._leave(waiter)
-            raise
-        finally:
-            leaving.cancel()
-        if waiter.result.done() and not left.is_set():
-            return waiter.result.result()
-        self._leave(waiter)
-        return _spent(waiter.lacks)
 
     def _leave(self, waiter: _Waiter) -> None:
         """It takes nothing, also where it was just served."""
@@ -150,8 +148,8 @@ class RateLimiter:
     def _look(self) -> None:
         """Something changed: who waits may be served now."""
         self._changed.set()
-        if self._line and (self._serving is None or self._serving.done()):
-            self._serving = asyncio.get_running_loop().create_task(self._serve_until_nobody_waits())
+        if self._line and (self._server is None or self._server.done()):
+            self._server = asyncio.get_running_loop().create_task(self._serve_until_nobody_waits())
 
     async def _serve_until_nobody_waits(self) -> None:
         while self._line:
@@ -164,20 +162,21 @@ class RateLimiter:
 
     async def _serve(self) -> float:
         """Looks at everybody in order; returns the seconds until there is reason to look again."""
-        now = asyncio.get_running_loop().time()
-        claimed: dict[str, Lack] = {}  # by the scope's name: what somebody waits for who came earlier
-        again = self._look_again
-        for waiter in list(self._line):
-            found = await self._take(waiter.ways, waiter.tokens, claimed)
-            if isinstance(found, Granted):
-                self._tell(waiter, found)
-            elif viable := _viable(found, waiter.until - now):
-                waiter.lacks = found
-                for lack in (lack for lacks in viable for lack in lacks):
-                    claimed.setdefault(lack.scope.name, lack)
-                again = min([again, *(seconds for lacks in viable if (seconds := _seconds(lacks)))])
-            else:
-                self._tell(waiter, _spent(found))
+        async with self._serving_now:
+            now = asyncio.get_running_loop().time()
+            claimed: dict[str, Lack] = {}  # by the scope's name: what somebody waits for who came earlier
+            again = self._look_again
+            for waiter in list(self._line):
+                found = await self._take(waiter.ways, waiter.tokens, claimed)
+                if isinstance(found, Granted):
+                    self._tell(waiter, found)
+                elif viable := _viable(found, waiter.until - now):
+                    waiter.lacks = found
+                    for lack in (lack for lacks in viable for lack in lacks):
+                        claimed.setdefault(lack.scope.name, lack)
+                    again = min([again, *(seconds for lacks in viable if (seconds := _seconds(lacks)))])
+                else:
+                    self._tell(waiter, _spent(found))
         return max(again, _SHORTEST_SLEEP)
 
     def _tell(self, waiter: _Waiter, result: Granted | Spent) -> None:
@@ -203,6 +202,14 @@ class RateLimiter:
             self._look()
 
         return Lease(tokens, give_back if way else None)
+
+
+async def _either(result: asyncio.Future[Granted | Spent], left: asyncio.Event, seconds: float) -> None:
+    leaving = asyncio.ensure_future(left.wait())
+    try:
+        await asyncio.wait((result, leaving), timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        leaving.cancel()
 
 
 def _seconds(lacks: list[Lack]) -> float:
