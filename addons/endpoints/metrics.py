@@ -20,7 +20,9 @@ from addons.runtime.printable import printable
 from converters.jsontext import Json
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-MOST_VALUES = 200
+MOST_VALUES = 50
+"""Of a label. Each model has a hundred lines, and what is scraped is written out in the event loop."""
+
 OTHER = "other"
 _LONGEST_VALUE = 100  # characters
 
