@@ -97,6 +97,13 @@ class Routing:
         logger.info("%s", "\n".join(lines))  # mitmweb's command bar knows no table, its event log does
         return lines
 
+    @command.command("keys.show")
+    def show_keys(self) -> Sequence[str]:
+        """Which API keys are set: the last four characters of each, and the variable that it came from."""
+        lines = report.describe_keys(self._watcher.current, os.environ) or ["no key is set"]
+        logger.info("%s", "\n".join(lines))
+        return lines
+
     @command.command("routes.check")
     def check(self, path: str = "") -> Sequence[str]:
         """The errors in a routes file, by default in the one in use."""

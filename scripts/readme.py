@@ -22,8 +22,8 @@ def providers() -> Iterator[str]:
     yield "| provider | key in | protocol | models |"
     yield "| --- | --- | --- | --- |"
     for name, provider in config.load(None).providers.items():
-        if provider.key_env:
-            keys = " or ".join(f"`{variable}`" for variable in provider.key_env)
+        if provider.variables:
+            keys = " or ".join(f"`{variable}`" for variable in provider.variables)
             yield f"| `{name}` | {keys} | {provider.protocol} | {_models(provider)} |"
 
 
@@ -32,7 +32,7 @@ def local() -> Iterator[str]:
     yield "| server | is expected at |"
     yield "| --- | --- |"
     for name, provider in config.load(None).providers.items():
-        if not provider.key_env:
+        if not provider.variables:
             yield f"| `{name}` | {provider.base_url} |"
 
 

@@ -34,8 +34,8 @@ def options(arguments: list[str]) -> argparse.Namespace:
 
 def keys_found(router: config.Router) -> list[str]:
     """The variables by name, never what they hold."""
-    names = dict.fromkeys(name for provider in router.providers.values() for name in provider.key_env)
-    return [name for name in names if api_keys.read([name], os.environ)]
+    names = dict.fromkeys(name for provider in router.providers.values() for name in provider.variables)
+    return [name for name in names if api_keys.find([name], os.environ)]
 
 
 def port_problems(known: argparse.Namespace) -> Iterator[str]:
@@ -74,9 +74,9 @@ def _usable_models(router: config.Router) -> list[str]:
     if router.routes:
         return ["No key that your routes need is set; routes.show tells which."]
     width = max(map(len, router.providers))
-    lacking = [(name, provider.key_env) for name, provider in router.providers.items() if provider.key_env]
+    lacking = [(name, provider.variables) for name, provider in router.providers.items() if provider.variables]
     rows = [f"    {name:{width}}  {' or '.join(variables)}" for name, variables in lacking]
-    local = [name for name, provider in router.providers.items() if not provider.key_env]
+    local = [name for name, provider in router.providers.items() if not provider.variables]
     return [
         "No key is set. Set one of these variables and start again:",
         "",

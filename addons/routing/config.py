@@ -120,23 +120,25 @@ def _merged_provider(at: str, name: str, table: Any) -> Provider:
     base = _shipped_tables().get(name)
     if base is None or not isinstance(table, dict):
         return _provider(at, table)
+    if "key_env" in table:  # a key for a server that needs none, none for one that needs it, or keys of one's own
+        base = {key: value for key, value in base.items() if key not in ("auth", "key_env_else")}
     without_dialects = {key: base[key] for key in base if key not in ("dialect", "variants", "auth", "models")}
     _provider(at, without_dialects | table)  # so that an error in `table` is reported at its place there
     return _provider(at, _merged(base, table))
 
 
 def _merged(base: Tables, table: Tables) -> Tables:
-    """A user's table merged over the shipped one: `headers` and `models` by key, the rest replaced.
+    """A user's table merged over the shipped one: `headers` and `models` by key, each model as well; the rest replaced.
 
     The user's dialect becomes the last variant but for the user's own, so that it holds for all models. If the user's
     protocol differs, the shipped dialect is dropped.
     """
-    if "key_env" in table:  # a key for a server that needs none, or none for one that needs it
-        base = {key: value for key, value in base.items() if key != "auth"}
     if table.get("protocol", base["protocol"]) != base["protocol"]:
         base = {key: value for key, value in base.items() if key not in ("dialect", "variants", "auth")}
     dialect = [{"models": ["*"], "dialect": table["dialect"]}] if "dialect" in table else []
-    merged = {key: base.get(key, {}) | table.get(key, {}) for key in ("headers", "models")}
+    shipped = base.get("models", {})
+    models = {name: shipped.get(name, {}) | model for name, model in table.get("models", {}).items()}
+    merged = {"headers": base.get("headers", {}) | table.get("headers", {}), "models": shipped | models}
     variants = [*base.get("variants", []), *dialect, *table.get("variants", [])]
     return base | table | merged | {"dialect": base.get("dialect", {}), "variants": variants}
 

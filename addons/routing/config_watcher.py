@@ -37,12 +37,12 @@ class ConfigWatcher:
 
     def keys(self) -> tuple[str, ...]:
         """All credentials that the providers have now: API keys, and values of headers that may be secret."""
-        names = {name for provider in self.current.providers.values() for name in provider.key_env}
+        names = {name for provider in self.current.providers.values() for name in provider.variables}
         keys: list[str] = []
         environ = dict(os.environ)  # a copy, since os.environ decodes at each access
         for name in sorted(names):
             with suppress(api_keys.KeyProblem):  # a key that cannot be read is not in use
-                keys += api_keys.read([name], environ)
+                keys += (found.key for found in api_keys.find([name], environ))
         headers = [header for provider in self.current.providers.values() for header in provider.headers.items()]
         return (*keys, *(value for name, value in headers if not header_secrets.is_harmless(name)))
 

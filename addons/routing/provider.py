@@ -3,9 +3,10 @@
 [providers.deepseek]
 protocol = "chat"                            # a row of converters/protocols.py
 base_url = "https://api.deepseek.com"
-key_env  = ["DEEPSEEK_API_KEY"]              # names of variables, see addons/routing/api_keys.py; the first that is set
+key_env  = ["DEEPSEEK_API_KEY"]              # variables, all of whose keys are used: addons/routing/api_keys.py
 dialect  = { reasoning_back = "exact" }      # flags of converters/chat/dialect.py
-models   = { "deepseek-v4-pro" = { context = 1_000_000, output = 384_000 } }
+models   = { "deepseek-v4-pro" = { context = 1_000_000, output = 384_000, price = { input = 0.5, output = 0.9 } } }
+limits   = { requests_per_minute = 60, tokens_per_minute = 100_000, concurrent = 4, daily_usd = 10 }
 
 [[providers.deepseek.variants]]              # differences of some models; all that match apply, in order
 models   = ["deepseek-chat"]
@@ -23,6 +24,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from addons.routing import api_keys
+from addons.routing.api_keys import FoundKey
 from addons.routing.endpoint import CONNECT, FIRST_BYTE, IDLE, PROGRESS, Auth, ProviderEndpoint, normalised
 from addons.routing.price import Price
 from addons.routing.rate_limits import RateLimits
@@ -119,6 +121,9 @@ class Provider(Table):
     protocol: str
     base_url: Annotated[str, AfterValidator(normalised)]
     key_env: Variables = ()
+    key_env_else: Variables = ()
+    """The first of these that is set is used where none of `key_env` is: other names of the same key, or other keys."""
+
     hosts: Names = ()
     """The company's other hosts beside that of `base_url`: requests that pass through to them need no key of ours."""
     auth: Auth | None = None
@@ -136,22 +141,36 @@ class Provider(Table):
     key_limits: RateLimits | None = None
     """For each key."""
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """All that may hold its keys."""
+        return (*self.key_env, *self.key_env_else)
+
     @model_validator(mode="after")
     def _auth_fits_key_env(self) -> Self:
-        if self.auth in _WITHOUT_KEY and self.key_env:
+        if self.auth in _WITHOUT_KEY and self.variables:
             raise ValueError(
                 f'auth = "{self.auth}" needs no key_env; leave one of them out, a shipped one by key_env = []'
             )
-        if self.auth in ("bearer", "x-api-key") and not self.key_env:
+        if self.auth in ("bearer", "x-api-key") and not self.variables:
             raise ValueError(f'auth = "{self.auth}" needs the name of a variable in key_env')
         return self
 
     def needs_key(self) -> bool:
-        return bool(self.key_env)
+        return bool(self.variables)
 
     def has_key(self, environ: Mapping[str, str]) -> bool:
         """Whether it can be used now: a key is set, or none is needed."""
-        return not self.needs_key() or bool(api_keys.read(self.key_env, environ))
+        return not self.needs_key() or bool(self.keys(environ))
+
+    def keys(self, environ: Mapping[str, str]) -> list[FoundKey]:
+        """Those that are used now.
+
+        Raises:
+            KeyProblem: see `api_keys.find`.
+        """
+        alternatives = (self.key_env, *((variable,) for variable in self.key_env_else))
+        return next(filter(None, (api_keys.find(names, environ) for names in alternatives)), [])
 
     def is_at(self, host: str) -> bool:
         """Whether this host is the provider's own, or a subdomain of it (`eu.api.openai.com`)."""
@@ -182,7 +201,7 @@ class Provider(Table):
         """Where to send a request for this model, which the client calls `requested`.
 
         Raises:
-            KeyProblem: see `api_keys.read`.
+            KeyProblem: see `api_keys.find`.
         """
         known = self.known(model, requested)
         protocol, auth, dialect = self._protocol_of(model, known)
@@ -190,7 +209,7 @@ class Provider(Table):
             upstream=Upstream(provider_name=provider, protocol=protocol, model=model, dialect=dialect),
             base_url=self.base_url,
             auth=auth,
-            keys=api_keys.read(self.key_env, environ),
+            keys=tuple(found.key for found in self.keys(environ)),
             headers=self.headers,
             connect=self.connect,
             first_byte=self.first_byte,
@@ -211,7 +230,7 @@ class Provider(Table):
                 protocol, flags = variant.protocol, {}
             if protocol == (variant.protocol or self.protocol):
                 flags |= variant.dialect
-        auth = auth or (PROTOCOLS[protocol].default_auth if self.key_env else "none")
+        auth = auth or (PROTOCOLS[protocol].default_auth if self.needs_key() else "none")
         return protocol, auth, PROTOCOLS[protocol].dialect.model_validate(_with_model(protocol, flags, known))
 
 

@@ -1,13 +1,13 @@
 """Describes a routes file for people: warnings, and which provider serves each model.
 
-No line ever holds a key, only names of variables.
+No line ever holds a key: only names of variables, and a key's last four characters where keys are asked for.
 """
 
 import ipaddress
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
-from addons.routing import api_keys
+from addons.routing.account import last_four
 from addons.routing.api_keys import KeyProblem
 from addons.routing.provider import Provider, matches
 from addons.routing.router import Route, Router
@@ -21,6 +21,18 @@ def warnings(router: Router) -> list[str]:
 def describe(router: Router, environ: Mapping[str, str]) -> list[str]:
     """A line for each route and provider: models -> provider, its address, and whether its key is set."""
     return list(_routed(router, environ) if router.routes else _listed(router, environ))
+
+
+def describe_keys(router: Router, environ: Mapping[str, str]) -> list[str]:
+    """A line for each key that is set: its provider, its last four characters, and the variable that it came from."""
+    return [line for name, provider in router.providers.items() for line in _keys(name, provider, environ)]
+
+
+def _keys(name: str, provider: Provider, environ: Mapping[str, str]) -> list[str]:
+    try:
+        return [f"{name}: {last_four(found.key)} from {found.variable}" for found in provider.keys(environ)]
+    except KeyProblem as problem:
+        return [f"{name}: {problem}"]
 
 
 def _unreachable_globs(routes: tuple[Route, ...]) -> Iterator[str]:
@@ -90,7 +102,10 @@ def _key_state(provider: Provider, environ: Mapping[str, str]) -> str:
     if not provider.needs_key():
         return "the client's own credentials" if provider.auth == "client" else "no key needed"
     try:
-        names = [name for name in provider.key_env if api_keys.read((name,), environ)]
+        found = provider.keys(environ)
     except KeyProblem as problem:
         return str(problem)
-    return f"{names[0]} set" if names else f"{' or '.join(provider.key_env)}{_MISSING}"
+    if not found:
+        return f"{' or '.join(provider.variables)}{_MISSING}"
+    variables = ", ".join(dict.fromkeys(key.variable for key in found))
+    return f"{variables} set" if len(found) == 1 else f"{variables} set, {len(found)} keys"

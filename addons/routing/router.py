@@ -103,7 +103,7 @@ class Router:
             raise RequestError(
                 f"no route matches the model {model}: add one, or ask for {usable}/{model}", param="model"
             )
-        raise MissingKey({name: provider.key_env for name, provider in known.items()})
+        raise MissingKey({name: provider.variables for name, provider in known.items()})
 
     def listed_models(self, environ: Mapping[str, str]) -> list[ListedModel]:
         """All models that can be requested by name now, in order; for a glob, those that its first provider lists."""
@@ -119,7 +119,7 @@ class Router:
     def _by_route(self, route: Route, model: str, environ: Mapping[str, str]) -> list[ProviderEndpoint]:
         usable = {name: self.providers[name] for name in route.providers if self.providers[name].has_key(environ)}
         if not usable:
-            raise MissingKey({name: self.providers[name].key_env for name in route.providers})
+            raise MissingKey({name: self.providers[name].variables for name in route.providers})
         return [
             provider.endpoint(name, route.upstream_name(name, provider, model), environ, model)
             for name, provider in usable.items()

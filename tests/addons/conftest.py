@@ -12,7 +12,7 @@ from tests.addons.proxy_under_test import KEY, ProxyUnderTest
 @pytest.fixture
 def proxy_under_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ProxyUnderTest]:
     """All addons, with the routes of the test and no key but theirs."""
-    for variable in (one for provider in config.load(None).providers.values() for one in provider.key_env):
+    for variable in (one for provider in config.load(None).providers.values() for one in provider.variables):
         monkeypatch.delenv(variable, raising=False)
         monkeypatch.delenv(f"{variable}_FILE", raising=False)
     monkeypatch.setenv("ACME_KEY", KEY)

@@ -112,7 +112,7 @@ async def test_nobody_finds_a_canary(tmp_path: Path, log: pytest.LogCaptureFixtu
                 await proxy.replay(flow)
             again = [str(flow.get_state()) for flow in proxy.flows]
             health = await proxy.send("GET", "/health", b"", CLIENT)
-            shown = proxy.command("routes.show")
+            shown = [*proxy.command("routes.show"), *proxy.command("keys.show")]
             proxy.command("capture.save", proxy.flows[:2], "chat/canary", "No canary is in it.")
             await asyncio.gather(*proxy.master.addons.get("capture").saving)
 

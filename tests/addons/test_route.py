@@ -412,8 +412,9 @@ def test_without_the_option_the_shipped_providers_are_in_force(
 def test_the_commands_can_be_typed(proxy_under_test: ProxyUnderTest) -> None:
     commands = proxy_under_test.context.master.commands
     assert commands.execute("routes.show")[0].startswith("m-* -> acme: ")
+    assert list(commands.execute("keys.show")) == ["acme: ... from ACME_KEY"]
     assert "good, with 2 routes" in commands.execute("routes.check")[0]
-    ours = [name for name in commands.commands if name.startswith("routes")]
+    ours = [name for name in commands.commands if name.startswith(("routes", "keys"))]
     assert ours and all(part.isalpha() and part.islower() for name in ours for part in name.split("."))
 
 

@@ -7,7 +7,7 @@ from addons.endpoints import models
 from addons.routing import config
 from converters.jsontext import Json
 
-ALL_KEYS = {name: "k" for provider in config.load(None).providers.values() for name in provider.key_env}
+ALL_KEYS = {name: "k" for provider in config.load(None).providers.values() for name in provider.variables}
 
 REQUIRED = {
     *("slug", "display_name", "supported_reasoning_levels", "shell_type", "visibility", "supported_in_api", "priority"),

@@ -6,7 +6,9 @@ import pytest
 
 from addons.routing import config
 from addons.routing.config import ConfigError
+from addons.routing.price import Price
 from addons.routing.provider import Provider, matches
+from addons.routing.rate_limits import RateLimits
 from converters.anthropic.dialect import AnthropicDialect
 from converters.chat.dialect import ChatDialect
 from converters.protocols import PROTOCOLS
@@ -90,6 +92,32 @@ def test_a_users_model_is_added_to_the_shipped_ones() -> None:
     models = router.providers["deepseek"].models
     assert (models["new"].context, models["deepseek-v4-pro"].context) == (9, 8)
     assert models.keys() == SHIPPED["deepseek"].models.keys() | {"new"}
+
+
+def test_what_a_user_says_of_a_shipped_model_is_merged_over_what_is_known() -> None:
+    router = config.parse('[providers.deepseek.models]\n"deepseek-v4-pro" = { price = { input = 1, output = 2.5 } }')
+    known, shipped = (table["deepseek"].models["deepseek-v4-pro"] for table in (router.providers, SHIPPED))
+    assert known == shipped.model_copy(update={"price": Price(input=1, output=2.5)})
+
+
+def test_keys_of_ones_own_replace_all_shipped_variables() -> None:
+    router = config.parse('[providers.zai]\nkey_env = ["MY_KEY"]\n[providers.gemini]\nkey_env = []\nauth = "client"')
+    assert router.providers["zai"].variables == ("MY_KEY",)
+    assert router.providers["gemini"].auth == "client"
+    assert config.parse("[providers.zai]\nidle = 9").providers["zai"].variables == SHIPPED["zai"].variables
+
+
+def test_no_shipped_provider_uses_two_variables_at_once() -> None:
+    """They are names of the same key, or keys of another plan."""
+    assert [name for name, provider in SHIPPED.items() if len(provider.key_env) > 1] == []
+
+
+def test_limits_are_read_with_their_place_in_errors() -> None:
+    router = config.parse("[providers.zai]\nlimits = { concurrent = 4 }\nkey_limits = { daily_usd = 0.5 }")
+    (endpoint,) = router.endpoints("zai/glm-5.3", {"ZAI_API_KEY": "k"})
+    assert (endpoint.limits, endpoint.key_limits) == (RateLimits(concurrent=4), RateLimits(daily_usd=0.5))
+    with pytest.raises(config.ConfigError, match=r"providers\.zai\.limits\.concurent: unknown key \(did you mean"):
+        config.parse("[providers.zai]\nlimits = { concurent = 4 }")
 
 
 def test_a_users_flag_applies_to_all_models_and_leaves_the_other_flags() -> None:

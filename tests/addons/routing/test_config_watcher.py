@@ -82,13 +82,17 @@ def test_the_keys_are_those_of_all_its_providers_that_are_set(
     (tmp_path / "open-to-all").write_text("never-read")
     (tmp_path / "open-to-all").chmod(0o644)
     names = '"FIRST_KEY", "SECOND_KEY", "UNSET_KEY", "OPEN_KEY"'
-    save(watcher.path, f'[providers.acme]\nprotocol = "chat"\nbase_url = "https://acme"\nkey_env = [{names}]')
+    save(
+        watcher.path,
+        f'[providers.acme]\nprotocol = "chat"\nbase_url = "https://acme"\nkey_env = [{names}]\nkey_env_else = ["ELSE_KEY"]',
+    )
     watcher.refresh()
     monkeypatch.setenv("FIRST_KEY", "first-secret")
-    monkeypatch.setenv("SECOND_KEY", "second-secret")
+    monkeypatch.setenv("SECOND_KEY", "second-secret,third-secret")
+    monkeypatch.setenv("ELSE_KEY", "not-used-and-secret")
     monkeypatch.setenv("OPEN_KEY_FILE", str(tmp_path / "open-to-all"))
     keys = set(watcher.keys())
-    assert keys >= {"first-secret", "second-secret"}
+    assert keys >= {"first-secret", "second-secret", "third-secret", "not-used-and-secret"}
     assert "never-read" not in keys
 
 

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from addons.routing.price import Price
 from addons.routing.provider import Provider, matches
+from addons.routing.rate_limits import RateLimits
 from converters.anthropic.dialect import AnthropicDialect
 from converters.chat.dialect import ChatDialect
 
@@ -33,6 +35,36 @@ def test_an_endpoint_has_the_values_of_the_table() -> None:
     assert (endpoint.base_url, endpoint.keys, endpoint.headers) == ("https://h/v1", ("k",), {"User-Agent": "us"})
     assert (endpoint.first_byte, endpoint.idle) == (30, 60.5)
     assert (endpoint.connect, endpoint.progress) == (15, 1800), "no upstream may keep a client waiting for ever"
+
+
+def test_all_keys_of_key_env_are_used() -> None:
+    endpoint = provider(key_env=["K", "L"]).endpoint("x", "m", {"K": "1,2", "L": "3,1"})
+    assert (endpoint.keys, endpoint.key) == (("1", "2", "3"), "1")
+
+
+@pytest.mark.parametrize(
+    ("environ", "keys"),
+    [
+        ({"K": "k", "L": "l", "M": "m"}, ("k",)),
+        ({"L": "1,2", "M": "m"}, ("1", "2")),
+        ({"M": "m"}, ("m",)),
+        ({"L": ",", "M": "m"}, ("m",)),
+        ({}, ()),
+    ],
+)
+def test_of_the_alternatives_the_first_that_is_set_is_used(environ: dict[str, str], keys: tuple[str, ...]) -> None:
+    configured = provider(key_env_else=["L", "M"])
+    assert configured.endpoint("x", "m", environ).keys == keys
+    assert configured.has_key(environ) == bool(keys)
+    assert configured.variables == ("K", "L", "M")
+
+
+def test_limits_and_prices_are_the_endpoints() -> None:
+    configured = provider(limits={"concurrent": 2}, models={"m": {"price": {"input": 1, "output": 2}}})
+    endpoint = configured.endpoint("x", "m", {})
+    assert (endpoint.limits, endpoint.key_limits) == (RateLimits(concurrent=2), None)
+    assert endpoint.price == Price(input=1, output=2)
+    assert configured.endpoint("x", "unknown", {}).price is None
 
 
 @pytest.mark.parametrize(

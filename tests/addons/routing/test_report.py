@@ -1,7 +1,9 @@
 """Descriptions of a routes file."""
 
+from pathlib import Path
+
 from addons.routing import config
-from addons.routing.report import describe, warnings
+from addons.routing.report import describe, describe_keys, warnings
 
 ROUTES = """
 [[routes]]
@@ -71,3 +73,35 @@ def test_models_that_no_route_leads_to_are_reported() -> None:
         "providers.x.models: no route leads to b, c",
         "providers.y.models: no route leads to a1",
     ]
+
+
+def test_each_key_is_listed_by_its_last_characters_and_where_it_came_from(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("sk-canary-of-a-file-1111\nshort\n")
+    (tmp_path / "keys").chmod(0o600)
+    environ = {
+        "DEEPSEEK_API_KEY": "sk-canary-first-abcd,sk-canary-second-wxyz",
+        "MOONSHOT_API_KEY_FILE": str(tmp_path / "keys"),
+        "ZAI_CODING_API_KEY_FILE": "/nowhere",
+        "ZHIPU_API_KEY": "sk-canary-else-7890",
+        "ZAI_API_KEY": " ",
+    }
+    lines = describe_keys(config.load(None), environ)
+    assert lines == [
+        "deepseek: ...abcd from DEEPSEEK_API_KEY",
+        "deepseek: ...wxyz from DEEPSEEK_API_KEY",
+        "deepseek-anthropic: ...abcd from DEEPSEEK_API_KEY",
+        "deepseek-anthropic: ...wxyz from DEEPSEEK_API_KEY",
+        "zai: ...7890 from ZHIPU_API_KEY",
+        "zai-coding: ZAI_CODING_API_KEY_FILE: the file that it names cannot be read (FileNotFoundError)",
+        "zai-anthropic: ...7890 from ZHIPU_API_KEY",
+        "moonshot: ...1111 from MOONSHOT_API_KEY_FILE",
+        "moonshot: ... from MOONSHOT_API_KEY_FILE",
+    ]
+    assert describe_keys(config.load(None), {}) == []
+
+
+def test_of_several_keys_the_number_is_told() -> None:
+    text = '[[routes]]\nmodels = "m"\nproviders = "x"\n[providers.x]\nprotocol = "chat"\nbase_url = "https://h"\n'
+    router = config.parse(text + 'key_env = ["A", "B"]')
+    assert describe(router, {"A": "1,2", "B": "3"}) == ["m -> x: chat at https://h, A, B set, 3 keys"]
+    assert describe(router, {}) == ["m -> x: chat at https://h, A or B missing"]

@@ -159,7 +159,7 @@ def test_a_known_model_without_route_is_refused_with_a_suggestion() -> None:
 
 def test_every_listed_model_is_served_by_its_endpoint() -> None:
     router = config.load(None)
-    environ = {name: "k" for provider in router.providers.values() for name in provider.key_env}
+    environ = {name: "k" for provider in router.providers.values() for name in provider.variables}
     listed_models = router.listed_models(environ)
     assert len(listed_models) > 100
     assert [listed_model.endpoint for listed_model in listed_models] == [
