@@ -112,6 +112,19 @@ def test_no_shipped_provider_uses_two_variables_at_once() -> None:
     assert [name for name, provider in SHIPPED.items() if len(provider.key_env) > 1] == []
 
 
+def test_shipped_prices_are_such_as_providers_have() -> None:
+    prices = {
+        f"{name}/{model}": known.price
+        for name, provider in SHIPPED.items()
+        for model, known in provider.models.items()
+        if known.price
+    }
+    assert len(prices) > 250
+    assert [name for name, price in prices.items() if price.output < price.input] == []
+    assert [name for name, price in prices.items() if (price.cached or 0) > price.input] == []
+    assert [name for name, price in prices.items() if (price.cache_write or 0) > 4 * price.input] == []
+
+
 def test_limits_are_read_with_their_place_in_errors() -> None:
     router = config.parse("[providers.zai]\nlimits = { concurrent = 4 }\nkey_limits = { daily_usd = 0.5 }")
     (endpoint,) = router.endpoints("zai/glm-5.3", {"ZAI_API_KEY": "k"})
