@@ -1,13 +1,14 @@
 """How much of each limit is used now, and how much has been spent today."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from addons.rate_limits.bucket import Bucket
 from addons.rate_limits.scope import Scope
 from addons.routing.rate_limits import RateLimits
+from addons.state.store import StateStore
 
 _TABLE = "daily_usd"
 _DAY = 86_400.0  # seconds
@@ -40,14 +41,6 @@ class Counters(Protocol):
 
         It has cost `usd`.
         """
-
-
-class SpendStore(Protocol):
-    """As much of a StateStore as is needed here."""
-
-    def load(self, table: str) -> Mapping[str, Any]: ...
-
-    def put(self, table: str, key: str, value: Any) -> None: ...
 
 
 @dataclass(slots=True)
@@ -98,7 +91,7 @@ def _refilled(bucket: Bucket | None, per_minute: int | None, now: float) -> Buck
 class LocalCounters:
     """Of this proxy alone. What was spent today outlives it in the store."""
 
-    store: SpendStore
+    store: StateStore
     clock: Callable[[], float] = time.time
     _used: dict[str, _Used] = field(default_factory=dict, init=False)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any
 
 import pytest
 
@@ -10,25 +9,10 @@ from addons.rate_limits import counters as counters_module
 from addons.rate_limits.counters import Lack, LocalCounters
 from addons.rate_limits.scope import Scope
 from addons.routing.rate_limits import RateLimits
+from addons.state.store import MemoryStore
 
 DAY = 86_400.0
 NOON = 20_000 * DAY + DAY / 2
-
-
-class Store:
-    def __init__(self, rows: dict[str, Any] | None = None) -> None:
-        self.rows = rows or {}
-
-    def load(self, table: str) -> dict[str, Any]:
-        assert table == "daily_usd"
-        return dict(self.rows)
-
-    def put(self, table: str, key: str, value: Any) -> None:
-        assert table == "daily_usd"
-        if value is None:
-            del self.rows[key]
-        else:
-            self.rows[key] = value
 
 
 class Clock:
@@ -45,7 +29,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def counters(clock: Clock) -> LocalCounters:
-    return LocalCounters(Store(), clock)
+    return LocalCounters(MemoryStore(), clock)
 
 
 def scope(name: str = "provider acme", **limits: float) -> Scope:
@@ -114,12 +98,12 @@ def test_the_day_begins_anew_at_midnight_utc(counters: LocalCounters, clock: Clo
 
 
 def test_what_was_spent_today_is_known_after_a_restart(clock: Clock) -> None:
-    store, acme, other = Store(), scope(daily_usd=2), scope("provider other", daily_usd=2)
+    store, acme, other = MemoryStore(), scope(daily_usd=2), scope("provider other", daily_usd=2)
     counters = LocalCounters(store, clock)
     for usd in (0.75, 0.5):
         take(counters, acme)
         counters.give_back([acme], 0, 0, usd)
-    assert store.rows == {"provider acme": {"day": 20_000, "usd": 1.25}}
+    assert store.load("daily_usd") == {"provider acme": {"day": 20_000, "usd": 1.25}}
     again = LocalCounters(store, clock)
     again.restore()
     take(again, acme, other)
@@ -130,17 +114,19 @@ def test_what_was_spent_today_is_known_after_a_restart(clock: Clock) -> None:
 
 def test_rows_of_earlier_days_and_foreign_ones_are_forgotten(clock: Clock) -> None:
     today = {"day": 20_000, "usd": 3}
-    store = Store({"old": {"day": 19_999, "usd": 3}, "broken": {"day": "x"}, "text": "?", "today": today})
+    store = MemoryStore()
+    for name, row in {"old": {"day": 19_999, "usd": 3}, "broken": {"day": "x"}, "empty": {}, "today": today}.items():
+        store.put("daily_usd", name, row)
     LocalCounters(store, clock).restore()
-    assert store.rows == {"today": today}
+    assert store.load("daily_usd") == {"today": today}
 
 
 def test_scopes_without_a_daily_limit_are_not_stored(clock: Clock) -> None:
-    store, acme = Store(), scope(concurrent=1)
+    store, acme = MemoryStore(), scope(concurrent=1)
     counters = LocalCounters(store, clock)
     take(counters, acme)
     counters.give_back([acme], 0, 0, 1.0)
-    assert store.rows == {}
+    assert store.load("daily_usd") == {}
 
 
 def test_a_limit_may_come_and_go_while_requests_run(counters: LocalCounters) -> None:

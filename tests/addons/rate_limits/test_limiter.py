@@ -9,7 +9,8 @@ import pytest
 from addons.rate_limits.counters import Lack, LocalCounters
 from addons.rate_limits.limiter import Granted, Lease, RateLimiter, Spent
 from addons.rate_limits.scope import Scope
-from tests.addons.rate_limits.test_counters import DAY, NOON, Store, scope
+from addons.state.store import MemoryStore
+from tests.addons.rate_limits.test_counters import DAY, NOON, scope
 from tests.addons.rate_limits.virtual_time import VirtualTime
 
 
@@ -19,7 +20,7 @@ class Requests:
     def __init__(self, longest_line: int = 1000) -> None:
         loop = asyncio.get_running_loop()
         self.time = loop.time
-        self.limiter = RateLimiter(LocalCounters(Store(), lambda: NOON + loop.time()), longest_line=longest_line)
+        self.limiter = RateLimiter(LocalCounters(MemoryStore(), lambda: NOON + loop.time()), longest_line=longest_line)
         self.served: list[str] = []
 
     async def ask(self, *options: Sequence[Scope], tokens: int = 0, wait: float = 0.0) -> Granted | Spent:
@@ -335,7 +336,7 @@ class Elsewhere(LocalCounters):
 
 @in_virtual_time
 async def test_slots_that_others_free_are_looked_for(requests: Requests) -> None:
-    counters = Elsewhere(Store(), requests.time)
+    counters = Elsewhere(MemoryStore(), requests.time)
     limiter = RateLimiter(counters, look_again=0.25)
     await counters.take([ONE], 0)
     waiting = asyncio.create_task(limiter.acquire_any([[ONE]], 0, 10, asyncio.Event()))
@@ -347,7 +348,7 @@ async def test_slots_that_others_free_are_looked_for(requests: Requests) -> None
 
 @in_virtual_time
 async def test_who_leaves_while_counters_are_asked_takes_nothing(requests: Requests) -> None:
-    counters = Elsewhere(Store(), requests.time)
+    counters = Elsewhere(MemoryStore(), requests.time)
     limiter = RateLimiter(counters)
     first = await limiter.acquire_any([[ONE]], 0, 0, asyncio.Event())
     waiting = asyncio.create_task(limiter.acquire_any([[ONE]], 0, 10, asyncio.Event()))

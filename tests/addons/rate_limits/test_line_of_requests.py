@@ -10,7 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from addons.rate_limits.counters import LocalCounters
 from addons.rate_limits.limiter import Granted, Lease, RateLimiter, Spent
 from addons.rate_limits.scope import Scope
-from tests.addons.rate_limits.test_counters import DAY, NOON, Store, scope
+from addons.state.store import MemoryStore
+from tests.addons.rate_limits.test_counters import DAY, NOON, scope
 from tests.addons.rate_limits.test_limiter import settled
 from tests.addons.rate_limits.virtual_time import VirtualTime
 
@@ -47,7 +48,7 @@ class LineOfRequests(RuleBasedStateMachine):
         super().__init__()
         self.runner = asyncio.Runner(loop_factory=VirtualTime)
         self.loop = self.runner.get_loop()
-        self.store = Store()
+        self.store = MemoryStore()
         self.counters = LocalCounters(self.store, lambda: NOON + self.loop.time())
         self.limiter = RateLimiter(self.counters, longest_line=8)
         self.waiting: list[Request] = []  # in the order of their coming
