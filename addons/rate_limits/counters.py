@@ -34,7 +34,10 @@ class Counters(Protocol):
     """
 
     async def take(self, scopes: Sequence[Scope], tokens: int) -> list[Lack]:
-        """Takes a request, so many tokens and a slot in all of these scopes; or nothing, and says what lacks."""
+        """Takes a request, so many tokens and a slot in all of these scopes; or nothing, and says what lacks.
+
+        A call that is cancelled takes nothing.
+        """
 
     def give_back(self, scopes: Sequence[Scope], requests: int, tokens: int, usd: float) -> None:
         """Gives up the slots, and requests and tokens that were taken and not used; negative ones were used beyond.

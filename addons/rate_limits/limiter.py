@@ -6,7 +6,7 @@ it, and nobody who came later gets anything of that scope before. What is used i
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -78,7 +78,16 @@ class _Waiter:
 
     result: asyncio.Future[Granted | Spent]
     lacks: _Lacks = field(default_factory=list)
-    """When it was looked at last."""
+    """When it was looked at last; empty before that."""
+
+    _names: list[set[str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._names = [{scope.name for scope in way} for way in self.ways]
+
+    def is_behind(self, claimed: Mapping[str, Lack]) -> bool:
+        """Whether somebody who came before waits on each of its ways."""
+        return not any(claimed.keys().isdisjoint(names) for names in self._names)
 
 
 class RateLimiter:
@@ -89,11 +98,14 @@ class RateLimiter:
         self._look_again = look_again
         self._longest_line = longest_line
         self._line: dict[_Waiter, None] = {}  # in the order of their coming
+        self._claimed: dict[str, Lack] = {}  # by the scope's name: what somebody in the line waits for
+        self._again = math.inf
+        """By the loop's clock: when there is reason to look at the line again, if nothing changes."""
+
         self._changed = asyncio.Event()
+        self._looking = asyncio.Lock()
         self._server: asyncio.Task[None] | None = None
         """Runs as long as anybody waits."""
-
-        self._serving_now = asyncio.Lock()
 
     @property
     def waiting(self) -> int:
@@ -119,9 +131,9 @@ class RateLimiter:
         waiter = _Waiter(ways, tokens, loop.time() + wait, loop.create_future())
         self._line[waiter] = None
         try:
-            await self._serve()
+            await self._arrive(waiter)
             if not waiter.result.done():
-                self._look()
+                self._serve()
                 await _either(waiter.result, left, waiter.until - loop.time())
         except asyncio.CancelledError:
             self._leave(waiter)
@@ -143,41 +155,54 @@ class RateLimiter:
             waiter.result.cancel()
         elif isinstance(granted := waiter.result.result(), Granted):
             granted.lease.undo()
-        self._look()
-
-    def _look(self) -> None:
-        """Something changed: who waits may be served now."""
         self._changed.set()
-        if self._line and (self._server is None or self._server.done()):
+
+    def _serve(self) -> None:
+        if self._server is None or self._server.done():
             self._server = asyncio.get_running_loop().create_task(self._serve_until_nobody_waits())
 
     async def _serve_until_nobody_waits(self) -> None:
+        loop = asyncio.get_running_loop()
         while self._line:
-            self._changed.clear()
-            seconds = await self._serve()
+            async with self._looking:
+                await self._look_at_all()
             if self._line:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(seconds):
+                    async with asyncio.timeout(max(self._again - loop.time(), _SHORTEST_SLEEP)):
                         await self._changed.wait()
 
-    async def _serve(self) -> float:
-        """Looks at everybody in order; returns the seconds until there is reason to look again."""
-        async with self._serving_now:
-            now = asyncio.get_running_loop().time()
-            claimed: dict[str, Lack] = {}  # by the scope's name: what somebody waits for who came earlier
-            again = self._look_again
-            for waiter in list(self._line):
-                found = await self._take(waiter.ways, waiter.tokens, claimed)
-                if isinstance(found, Granted):
-                    self._tell(waiter, found)
-                elif viable := _viable(found, waiter.until - now):
-                    waiter.lacks = found
-                    for lack in (lack for lacks in viable for lack in lacks):
-                        claimed.setdefault(lack.scope.name, lack)
-                    again = min([again, *(seconds for lacks in viable if (seconds := _seconds(lacks)))])
-                else:
-                    self._tell(waiter, _spent(found))
-        return max(again, _SHORTEST_SLEEP)
+    async def _arrive(self, waiter: _Waiter) -> None:
+        """Looks at who comes; at the others before it only if something has changed for them."""
+        async with self._looking:
+            if self._changed.is_set():
+                await self._look_at_all()
+                return
+            planned = self._again
+            await self._look_at(waiter)
+            if self._again < planned:
+                self._changed.set()
+
+    async def _look_at_all(self) -> None:
+        self._changed.clear()
+        self._claimed, self._again = {}, math.inf
+        for waiter in list(self._line):
+            if not waiter.lacks or not waiter.is_behind(self._claimed):
+                await self._look_at(waiter)
+
+    async def _look_at(self, waiter: _Waiter) -> None:
+        """Serves it, or refuses it where no way is free in its time, or has it wait for those that will be."""
+        now = asyncio.get_running_loop().time()
+        found = await self._take(waiter.ways, waiter.tokens, self._claimed)
+        if isinstance(found, Granted):
+            self._tell(waiter, found)
+        elif viable := _viable(found, waiter.until - now):
+            waiter.lacks = found
+            for lack in (lack for lacks in viable for lack in lacks):
+                self._claimed.setdefault(lack.scope.name, lack)
+            again = min(_seconds(lacks) or math.inf for lacks in viable)
+            self._again = min(self._again, now + min(again, self._look_again))
+        else:
+            self._tell(waiter, _spent(found))
 
     def _tell(self, waiter: _Waiter, result: Granted | Spent) -> None:
         self._line.pop(waiter, None)
@@ -186,7 +211,7 @@ class RateLimiter:
         elif isinstance(result, Granted):  # it left while the counters were asked
             result.lease.undo()
 
-    async def _take(self, ways: list[_Way], tokens: int, claimed: dict[str, Lack]) -> Granted | _Lacks:
+    async def _take(self, ways: list[_Way], tokens: int, claimed: Mapping[str, Lack]) -> Granted | _Lacks:
         found: _Lacks = []
         for index, way in enumerate(ways):
             lacks = [claimed[scope.name] for scope in way if scope.name in claimed]
@@ -199,7 +224,7 @@ class RateLimiter:
     def _lease(self, way: _Way, tokens: int) -> Lease:
         def give_back(requests: int, tokens: int, usd: float) -> None:
             self._counters.give_back(way, requests, tokens, usd)
-            self._look()
+            self._changed.set()
 
         return Lease(tokens, give_back if way else None)
 
