@@ -369,3 +369,15 @@ async def test_who_has_no_time_is_looked_at_behind_the_others_at_once(requests: 
     (await requests.granted([ONE], [TWO])).release()
     lease.release()
     await waiting
+
+
+@in_virtual_time
+async def test_a_refill_is_noticed_also_where_somebody_waits_longer_for_something_else(requests: Requests) -> None:
+    lease = await requests.granted([ONE])
+    waiting = await requests.queued("slot", [ONE])
+    await requests.granted([PER_MINUTE], tokens=600)
+    await requests.queued("refill", [PER_MINUTE], tokens=100)
+    await asyncio.sleep(10.1)
+    assert requests.served == ["refill"]
+    lease.release()
+    await waiting
