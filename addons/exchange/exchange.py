@@ -207,7 +207,7 @@ class Exchange:
     """Whose failure the client reads; by default the last attempt's."""
 
     client_left: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
-    """Set when the client leaves while a hook is waited for; what waits there need not any longer."""
+    """Set when the client leaves, or its flow is killed, while a hook is waited for: what waits there need not."""
 
     outcome: Outcome | None = None
     fault: Fault | None = None

@@ -23,8 +23,8 @@ class NextAttemptHook(commands.StartHook):
     It comes before anything is sent, and again when an attempt failed while nothing had reached the client. Where a
     request's body is to be streamed it comes before the body is there, and only decides whether that may pass.
 
-    An addon may take its time. That the client has left is seen here when the hook is over, and meanwhile in
-    `exchange.flow.client_conn.connected`.
+    An addon may take its time. When the client leaves meanwhile, or a user kills its flow between two attempts,
+    `exchange.client_left` is set, so that it need not wait on; all is ended when the hook is over.
     """
 
     exchange: Exchange

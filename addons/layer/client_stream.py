@@ -70,9 +70,20 @@ class ClientStream(LimitedStream):
     def abandon_attempt(self, why: str, outcome: Outcome) -> CommandGenerator[None]:
         """Ends the attempt that may be in progress."""
 
+    @property
+    def is_killed(self) -> bool:
+        """A user killed the client's flow."""
+        return self.flow.error is not None and self.flow.error.msg == flow.Error.KILLED_MESSAGE
+
+    def note_client_left(self) -> None:
+        """While a hook is waited for, which may want to know."""
+        exchange: Exchange | None = self.__dict__.get("exchange")
+        if exchange is not None:
+            exchange.client_left.set()
+
     def is_over(self) -> CommandGenerator[bool]:
         """Whether the client left, or a user killed its flow, while we were blocked. All is ended then."""
-        killed = self.flow.error is not None and self.flow.error.msg == flow.Error.KILLED_MESSAGE
+        killed = self.is_killed
         left = any(isinstance(event, http_events.RequestProtocolError) for event in self._paused_event_queue)
         if not (killed or left):
             return False

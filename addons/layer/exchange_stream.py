@@ -101,6 +101,8 @@ class ExchangeStream(SafeStream):
             yield from super().handle_event(ReadEnded())
 
     def _slow_path(self, event: events.Event) -> CommandGenerator[None]:
+        if self._paused is not None and isinstance(event, http_events.RequestProtocolError):
+            self.note_client_left()  # mitmproxy queues it
         if isinstance(event, events.Wakeup) and self._paused is not None:
             yield from self.woken_while_blocked(event)  # mitmproxy would queue it
         elif not (self.is_refused and isinstance(event, http_events.RequestData)):
@@ -148,6 +150,7 @@ class ExchangeStream(SafeStream):
         """Plans and starts attempts until something is on its way, to an upstream or to the client."""
         while not (yield from self.is_over()):
             self.exchange.attempt = None
+            yield from self.look_for_a_kill()
             yield NextAttemptHook(self.exchange)
             if (yield from self.is_over()) or (yield from self._start_chosen()):
                 return

@@ -8,9 +8,13 @@ from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import GetHttpConnection
 
+from addons.exchange.hooks import NextAttemptHook
 from addons.layer.attempt import RunningAttempt
 from addons.layer.client_stream import ClientStream
 from converters.errors import Kind
+
+_KILL_SECONDS = 1.0
+"""How often to look whether a user killed the client's flow, where nothing else would tell."""
 
 
 class TimedStream(ClientStream):
@@ -63,12 +67,17 @@ class TimedStream(ClientStream):
             self.last_write = time.monotonic()  # also if there was nothing to send
         yield from self.arm(attempt)
 
+    def look_for_a_kill(self) -> CommandGenerator[None]:
+        """`next_attempt` may wait for long, and that a user kills the client's flow is told by no event."""
+        yield from self._schedule_wakeup(_KILL_SECONDS)
+
     def woken_while_blocked(self, event: events.Wakeup) -> CommandGenerator[None]:
         """A hook may take its time; a connection may not, and mitmproxy knows no limit for it."""
-        attempt = self._attempt
-        if not self._is_current(event) or attempt is None:
+        if not self._is_current(event):
             return
-        if self._connecting is None:
+        if (attempt := self._attempt) is None:
+            yield from self._woken_between_attempts()
+        elif self._connecting is None:
             yield from self._schedule_wakeup(self.exchange.quiet)
         elif attempt.clock.left > 0:
             yield from self.arm(attempt)
@@ -76,6 +85,14 @@ class TimedStream(ClientStream):
             self._connect_timed_out = True
             servers = self._http.waiting_for_establishment.items()
             yield from [commands.CloseConnection(server) for server, waiting in servers if self._connecting in waiting]
+
+    def _woken_between_attempts(self) -> CommandGenerator[None]:
+        if self._paused is None or not isinstance(self._paused.command, NextAttemptHook):
+            return
+        if self.is_killed:
+            self.note_client_left()
+        else:
+            yield from self.look_for_a_kill()
 
     def _is_current(self, event: events.Wakeup) -> bool:
         if event.command is not self._wakeup:

@@ -1,7 +1,9 @@
 """mitmproxy's HTTP layer without a network: tests give bytes and read bytes and a log of what happened."""
 
+import asyncio
+import inspect
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -205,6 +207,7 @@ class LayerHarness:
         self.wakeups: list[commands.RequestWakeup] = []
         self.lines: list[str] = []
         self._waiting: list[commands.Command] = []
+        self._tasks: list[asyncio.Task[None]] = []
         self._servers: list[connection.Server] = []
         self._events: deque[events.Event] = deque()
         self._layer = self._make_layer(alpn)
@@ -260,6 +263,10 @@ class LayerHarness:
             self._complete(command)
         self._run()
 
+    async def hooks_over(self) -> None:
+        """When all hooks that wait for something have come to their end."""
+        await asyncio.gather(*self._tasks)
+
     @property
     def streams(self) -> list[HttpStream]:
         """Those that have not ended."""
@@ -304,9 +311,15 @@ class LayerHarness:
         elif isinstance(command, commands.StartHook):
             self.log.append(str(name))
             handler = getattr(self.addon, command.name, None)
-            if handler is not None:
-                handler(*command.args())
-            self._events.append(events.HookCompleted(command))
+            result = handler(*command.args()) if handler is not None else None
+            if inspect.iscoroutine(result):
+                self._tasks.append(asyncio.create_task(self._complete_later(command, result)))
+            else:
+                self._events.append(events.HookCompleted(command))
+
+    async def _complete_later(self, command: commands.StartHook, hook: Coroutine[Any, Any, None]) -> None:
+        await hook
+        self._run(events.HookCompleted(command))
 
     def _entry(self, command: commands.Command) -> str | int:
         if isinstance(command, commands.OpenConnection):

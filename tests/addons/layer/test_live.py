@@ -331,3 +331,39 @@ async def replaying(router: Router, saved: http.HTTPFlow) -> AsyncIterator[None]
     finally:
         master.shutdown()  # type: ignore[no-untyped-call]
         await running
+
+
+class WaitingRouter(Router):
+    """Waits for the client to leave before it tries a second time."""
+
+    def __init__(self, *ports: int) -> None:
+        super().__init__(*ports)
+        self.waits = asyncio.Event()
+        self.is_over = False
+
+    async def next_attempt(self, exchange: Exchange) -> None:  # type: ignore[override]
+        if exchange.attempts:
+            self.waits.set()
+            try:
+                await exchange.client_left.wait()
+            finally:
+                self.is_over = True
+        super().next_attempt(exchange)
+
+
+async def test_a_client_that_leaves_ends_a_wait_at_once_and_leaves_nothing() -> None:
+    limited, other = Upstream((refusal(), "stay")), Upstream((chunked_response(b"one"), "stay"))
+    async with upstreams(limited, other) as ports:
+        router = WaitingRouter(*ports)
+        async with proxy(router) as here, asyncio.timeout(TIMEOUT_SECONDS):
+            before = asyncio.all_tasks()
+            async with client(here) as codex:
+                codex.ask()
+                await router.waits.wait()
+            await router.left.wait()
+            while any(
+                "hook" in task.get_name() or "client" in task.get_name() for task in asyncio.all_tasks() - before
+            ):
+                await asyncio.sleep(0.01)
+    assert router.is_over and router.ended == ["upstream response", "client error"]
+    assert other.connections == 0
