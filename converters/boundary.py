@@ -3,7 +3,8 @@
 A surprise, which is a mistake of ours, ends the response as any failure does. Where even that fails, the client
 gets a fixed error that needs nothing of the conversion: it never waits for an end that does not come.
 
-Nothing goes to the client before there is content (`committed`): until then the request may be retried elsewhere.
+Nothing goes to the client before there is content (`committed`): until then the request may be retried elsewhere. So
+a complete response without text or call counts as failed until then; where nothing follows, the client gets it.
 """
 
 import traceback
@@ -58,12 +59,12 @@ class Conversion(ABC):
     @property
     def fault(self) -> Fault | None:
         """Why the response failed, once it came to its end."""
-        return CONVERSION_FAULT if self._gave_up else self._fault or self._refusal_fault
+        return CONVERSION_FAULT if self._gave_up else self._fault or self._refusal_fault or self._emptiness
 
     @property
     def failed(self) -> bool:
         """The response failed, and its end was written where it could be: what still comes is not needed."""
-        return self._gave_up or self._fault is not None
+        return self._gave_up or self._fault is not None or self._emptiness is not None
 
     @property
     @abstractmethod
@@ -91,7 +92,9 @@ class Conversion(ABC):
 
     def whole(self) -> ClientResponse:
         """What a client gets that reads no stream: one that requested none, after `close`, or one that has read nothing
-        of a stream that failed."""
+        of a stream that failed. An empty response comes as it is: no error makes more of it."""
+        if self.stream and self._emptiness is not None:
+            return ClientResponse(200, STREAM_HEADERS, b"".join(self._held))
         return self._refusal or self._guarded_response(self._whole)
 
     def refused(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
@@ -112,7 +115,19 @@ class Conversion(ABC):
     @property
     @abstractmethod
     def _has_content(self) -> bool:
-        """There is something worth reading, or a response without content is complete."""
+        """There is something worth reading."""
+
+    @property
+    @abstractmethod
+    def _is_empty(self) -> bool:
+        """The response is complete, and holds neither text nor call."""
+
+    @property
+    def _emptiness(self) -> Fault | None:
+        """Of an empty response whose client has read nothing: another may say more."""
+        if not self._is_empty or (self.stream and self.committed):
+            return None
+        return Fault("empty", f"{self.provider_name} answered with nothing")
 
     @abstractmethod
     def _feed(self, data: bytes) -> list[bytes]: ...

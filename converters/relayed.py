@@ -52,6 +52,10 @@ class RelayedConversion(Conversion):
     def _has_content(self) -> bool:
         return self._watch.has_content
 
+    @property
+    def _is_empty(self) -> bool:
+        return self._watch.is_empty
+
     def _feed(self, data: bytes) -> list[bytes]:
         if self._broken is not None:
             return []
@@ -94,6 +98,7 @@ class RelayedConversion(Conversion):
         if self.stream and whole.is_response(value):  # of a host that streams nothing
             return self._pass([record.removesuffix(b"\n\n") for record in whole.as_stream(value)])
         if value is not None and not self.stream:
+            self._watch.is_empty = relay.is_empty(value)
             return []
         problem = f"{self.provider_name} answered with something that is no {'stream' if self.stream else 'JSON'}"
         return self._fail(Fault("server", f"{problem}: {errors.describe(body)}"))
@@ -103,6 +108,7 @@ class RelayedConversion(Conversion):
         if (error := ended.get("error")) is not None:
             return self._fail(errors.from_stream(self.provider_name, error))
         self._pieces = [jsontext.dumps(ended)]
+        self._watch.is_empty = relay.is_empty(ended)
         return []
 
     def _fail(self, fault: Fault) -> list[bytes]:

@@ -57,6 +57,10 @@ class TranslatedConversion(Conversion):
     def _has_content(self) -> bool:
         return self._encoder.has_content
 
+    @property
+    def _is_empty(self) -> bool:
+        return self._encoder.is_empty
+
     def _feed(self, data: bytes) -> list[bytes]:
         if self._encoder.ended:
             return []

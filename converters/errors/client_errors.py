@@ -95,6 +95,12 @@ _CLIENT_ERRORS: dict[Kind, tuple[ClientError, str, ClientError]] = {
         "server_error",
         ClientError(502, "server_error", "server_error"),
     ),
+    # Not told: where nothing else is had, the client gets the response as it is (`Conversion.whole`).
+    "empty": (
+        ClientError(502, "server_error", "server_error"),
+        "server_error",
+        ClientError(502, "server_error", "server_error"),
+    ),
 }
 
 _DEFAULT_STATUS: dict[Kind, int] = {"bad_request": 400, "auth": 401, "quota": 402, "server": 500}

@@ -22,7 +22,9 @@ type Kind = Literal[
     "timeout",
     "content_policy",
     "cut",
+    "empty",
 ]
+"""`empty`: a complete response without text or call."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ that ended when it retries, and would show the text twice.
 | length         | incomplete, max_output_tokens | the same; as `pause` where `continue_on_length` is set             |
 | content_filter | incomplete, content_filter    | failed, content_policy_violation (it retries `incomplete` in vain) |
 
-A response without any text or call is completed with an empty output; Codex then ends the turn. Where that would end it
+A response without any text or call (`is_empty`) is completed with an empty output; Codex then ends the turn. Where that would end it
 in the middle of the work, right after a tool's output, `continue_on_empty` makes Codex send once more.
 """
 
@@ -92,6 +92,9 @@ class Encoder:
         self._request, self._tools, self._client = request, tools, client
         self._continue_on_length, self._continue_on_empty = continue_on_length, continue_on_empty
         self._items: list[ItemBuilder] = []
+        self._has_content = False
+        self.is_empty = False
+        """It is complete, and holds neither text nor call."""
         self._message: MessageBuilder | None = None  # at most one of these two is open
         self._reasoning: ReasoningBuilder | None = None
         self._calls: dict[str, CallBuilder] = {}  # by the decoder's handle
@@ -103,8 +106,8 @@ class Encoder:
 
     @property
     def has_content(self) -> bool:
-        """Text, reasoning or a call was written, or the response is complete without any."""
-        return bool(self._items) or (self._life.ended and self._life.fault is None)
+        """Text, reasoning or a call was written, or the response ended for a reason that is worth reading."""
+        return self._has_content or (self._life.ended and self._life.fault is None and not self.is_empty)
 
     @property
     def response(self) -> Json:
@@ -205,6 +208,10 @@ class Encoder:
         return call_id
 
     def _open[I: ItemBuilder](self, item: I) -> I:
+        self._has_content = True
+        return self._append(item)
+
+    def _append[I: ItemBuilder](self, item: I) -> I:
         self._items.append(item)
         item.open()
         return item
@@ -224,6 +231,7 @@ class Encoder:
             for item in self._items:
                 if not item.ended:
                     item.end()
+        self.is_empty = whole and all(isinstance(item, ReasoningBuilder) for item in self._items)
         if reason == "content_filter" and self._client != "other":
             self._life.fail(self._output(), filtered(explanation))
         elif self._is_to_continue(reason):
@@ -242,8 +250,7 @@ class Encoder:
         if self._client == "other":
             return False
         if reason == "stop" and self._continue_on_empty and self._follows_a_tool_output():
-            only_thought = all(isinstance(item, ReasoningBuilder) for item in self._items)
-            return only_thought and continued(self._request) == 0
+            return self.is_empty and continued(self._request) == 0
         wanted = reason == "pause" or (reason == "length" and self._continue_on_length)
         # A call that was cut would be cut again, and an item that is open is none of a completed response.
         is_whole = bool(self._items) and all(item.ended for item in self._items)
@@ -253,7 +260,7 @@ class Encoder:
         return isinstance(next(reversed(self._request.input), None), wire.OutputItem | wire.ToolSearchOutputItem)
 
     def _mark_continued(self) -> None:
-        mark = self._open(ReasoningBuilder(self._life.stream, self._life.tail, len(self._items)))
+        mark = self._append(ReasoningBuilder(self._life.stream, self._life.tail, len(self._items)))
         mark.seal = seal.wrap(CONTINUED_FAMILY, continued(self._request) + 1)
         mark.end()
 

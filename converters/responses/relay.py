@@ -95,11 +95,11 @@ class Watch:
 
     `error` is what an `error` event or the failed response holds. Codex ignores that event, and the `response.failed`
     that should follow it does not always come. `last` is the terminal event's JSON. `progress` grows with each event of
-    a response; keep-alives are none.
+    a response; keep-alives are none. `is_empty`: the response is complete, and holds neither text nor call.
     """
 
     def __init__(self) -> None:
-        self.has_content = self.ended = self.failed = False
+        self.has_content = self.ended = self.failed = self.is_empty = False
         self.error: Any = None
         self.last = b""
         self.progress = 0
@@ -129,7 +129,8 @@ class Watch:
     def _note_end(self, message: sse.Message) -> None:
         self.ended, self.last = True, message.data
         if b'"response.failed"' not in message.data:
-            self.has_content = True
+            self.is_empty = not self.has_content and is_empty(_ended(message))
+            self.has_content = not self.is_empty
             return
         self.failed = True
         match _parsed(message):
@@ -140,6 +141,31 @@ class Watch:
         event = _parsed(message)
         if isinstance(event, dict) and "error" in (message.event, event.get("type")):
             self.error = event.get("error") or event
+
+
+def _ended(message: sse.Message) -> Any:
+    """The response in a terminal event."""
+    event = _parsed(message)
+    return event.get("response") if isinstance(event, dict) else None
+
+
+def is_empty(response: Any) -> bool:
+    """Whether a response is complete, and holds neither text nor call."""
+    match response:
+        case {"status": "completed", "output": [*items]}:
+            return all(map(_says_nothing, items))
+        case _:
+            return False
+
+
+def _says_nothing(item: Any) -> bool:
+    match item:
+        case {"type": "reasoning"}:
+            return True
+        case {"type": "message", "content": [*parts]}:
+            return all(isinstance(part, dict) and part.get("text") == "" for part in parts)
+        case _:
+            return False
 
 
 def _type(message: sse.Message) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from addons.exchange.addon import Exchanges
 from addons.exchange.exchange import Attempt, Exchange, Plan
+from addons.exchange.flow_metadata import OUTCOME
 from converters.errors import Fault
 from tests.addons.layer_harness import OK, LayerHarness, body, chunk, chunked_response
 from tests.addons.proxy_under_test import ACME, CODEX, ROUTES, THEIRS, HttpMessage, ProxyUnderTest, request_body
@@ -232,3 +233,32 @@ def test_the_headers_that_codex_reads_are_the_upstreams_own(
     assert tuple(response.headers[name] for name in ("x-request-id", "x-codex-turn-state", "x-models-etag")) == expected
     assert "openai-model" not in response.headers
     assert [name for name, _ in response.fields].count("x-request-id") == 1
+
+
+EMPTY = {
+    ACME: ROLE + b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
+    ANTHROPIC: MESSAGE_START
+    + record(type="message_delta", delta={"stop_reason": "end_turn"})
+    + record(type="message_stop"),
+    THEIRS: CREATED + record(type="response.completed", response={"id": "r", "status": "completed", "output": []}),
+}
+
+
+@PORTS
+def test_an_empty_answer_may_be_had_elsewhere(proxy_under_test: ProxyUnderTest, port: int) -> None:
+    stubborn(proxy_under_test)
+    harness = proxy_under_test.post(request_body(MODELS[port]))
+    harness.upstream_sends(chunked_response(EMPTY[port]), port)
+    assert harness.to_client == b""
+    harness.upstream_sends(chunked_response(NOTHING_YET[port] + SERVED[port]), port)
+    assert b'"Hi"' in harness.to_client and harness.to_client.count(b"HTTP/1.1") == 1
+    assert harness.flow("upstream").metadata[OUTCOME] == "failed"
+
+
+@PORTS
+def test_an_empty_answer_is_delivered_where_nothing_follows(proxy_under_test: ProxyUnderTest, port: int) -> None:
+    harness = proxy_under_test.post(request_body(MODELS[port]))
+    harness.upstream_sends(chunked_response(EMPTY[port]), port)
+    assert harness.to_client.startswith(b"HTTP/1.1 200 ")
+    assert b"event: response.completed" in harness.to_client
+    assert harness.hooks("client")[-1] == "response"
