@@ -209,9 +209,13 @@ class Exchange:
     client_left: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     """Set when the client leaves, or its flow is killed, while a hook is waited for: what waits there need not."""
 
+    response_headers: dict[str, str] = field(default_factory=dict)
+    """Headers that the client's response gets beside those of the upstream's, or in their place; names in lower case.
+    To be set before there is content, as in `responseheaders` of an attempt."""
+
     outcome: Outcome | None = None
     fault: Fault | None = None
-    """Why the last attempt failed, or why there was none."""
+    """Why the last attempt failed, or why there was none; at the end, that of the attempt which is `reported`."""
 
     started: float = field(default_factory=time.time)
     ended: float = 0.0

@@ -14,7 +14,7 @@ from mitmproxy.proxy.layers.http import _hooks as hooks
 from addons.credentials.masking import Mask, values
 from addons.exchange import error_response, response_headers
 from addons.exchange.client_request import client_of
-from addons.exchange.exchange import CLIENT_LEFT, Exchange, Outcome
+from addons.exchange.exchange import CLIENT_LEFT, Attempt, Exchange, Outcome
 from addons.exchange.flow_metadata import WHOLE, note_end
 from addons.exchange.hooks import ExchangeEndHook
 from addons.layer import live_bodies
@@ -109,7 +109,7 @@ class ClientStream(LimitedStream):
         return SendHttp(http_events.ResponseData(self.stream_id, data), self.context.client)
 
     def _begin(self) -> CommandGenerator[bool]:
-        response = http.Response.make(200, b"", _STREAM | self._upstream_headers())
+        response = http.Response.make(200, b"", _STREAM | self.headers_of(self.exchange.attempts[-1]))
         response.headers.pop("content-length", None)
         if self.flow.request.http_version == "HTTP/1.1":
             response.headers["transfer-encoding"] = "chunked"  # else the end of the response ends the connection
@@ -149,7 +149,7 @@ class ClientStream(LimitedStream):
         self._release()
 
     def respond(self) -> CommandGenerator[None]:
-        """Sends `flow.response` as mitmproxy sends an addon's response; where none set any, the last attempt's."""
+        """Sends `flow.response` as mitmproxy sends an addon's response; where none set any, why it failed."""
         if self.flow.response is None:
             self.flow.response = self._whole()
         self.flow.response.timestamp_start = time.time()
@@ -163,14 +163,16 @@ class ClientStream(LimitedStream):
     def _whole(self) -> http.Response:
         if not self.exchange.attempts:  # an addon raised, but the client must get a response
             return error_response.refusal(RequestError(_NO_ADDON_RESPONDED), client_of(self.flow.request), 500)
-        last = self.exchange.attempts[-1]
-        whole = last.conversion.whole()
+        reported = self.exchange.reported or self.exchange.attempts[-1]
+        self.exchange.fault = reported.fault
+        whole = reported.conversion.whole()
         own = {name.lower(): value for name, value in whole.headers.items()}
-        masked = Mask(values(last.credentials.items()), is_error=True)(whole.body)
-        return error_response.response(replace(whole, headers=self._upstream_headers() | own, body=masked))
+        masked = Mask(values(reported.credentials.items()), is_error=True)(whole.body)
+        return error_response.response(replace(whole, headers=self.headers_of(reported) | own, body=masked))
 
-    def _upstream_headers(self) -> dict[str, str]:
-        return response_headers.for_client(self.exchange.attempts[-1].flow.response)
+    def headers_of(self, attempt: Attempt) -> dict[str, str]:
+        """Those of the attempt's response that the client gets, and what addons lay over them."""
+        return response_headers.for_client(attempt.flow.response) | self.exchange.response_headers
 
     def _outcome(self) -> Outcome:
         """Of an exchange whose client gets a whole response."""

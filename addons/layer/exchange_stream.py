@@ -14,7 +14,6 @@ from mitmproxy.proxy.layers.http import _events as http_events
 from mitmproxy.proxy.layers.http import _hooks as hooks
 from mitmproxy.utils import human
 
-from addons.exchange import response_headers
 from addons.exchange.content_encoding import Undecodable
 from addons.exchange.error_response import MAX_ERROR_BYTES
 from addons.exchange.exchange import CLIENT_LEFT, Outcome
@@ -299,7 +298,7 @@ class ExchangeStream(SafeStream):
         if attempt.conversion.fault is not None:
             yield from self._try_next(attempt, error)
             return
-        headers = response_headers.for_client(attempt.flow.response) | whole.headers
+        headers = self.headers_of(attempt.record) | whole.headers
         yield from self._close(attempt, error)
         if not (yield from self.is_over()):
             self.flow.response = http.Response.make(whole.status, attempt.mask(whole.body), headers)

@@ -24,8 +24,8 @@ that ended when it retries, and would show the text twice.
 | length         | incomplete, max_output_tokens | the same; as `pause` where `continue_on_length` is set             |
 | content_filter | incomplete, content_filter    | failed, content_policy_violation (it retries `incomplete` in vain) |
 
-A response without any text or call (`is_empty`) is completed with an empty output; Codex then ends the turn. Where that would end it
-in the middle of the work, right after a tool's output, `continue_on_empty` makes Codex send once more.
+A response without any text or call is completed with an empty output (`is_empty`); Codex then ends the turn. Where that
+would end it in the middle of the work, right after a tool's output, `continue_on_empty` makes Codex send once more.
 """
 
 import hashlib

@@ -1,5 +1,7 @@
+import pytest
 from mitmproxy import http
 
+from addons.exchange.exchange import Exchange
 from tests.addons.layer_harness import (
     END,
     OK,
@@ -95,3 +97,42 @@ def test_a_client_hears_something_from_an_addon_that_is_out_of_words() -> None:
     harness = harness_after_request(ScriptedAddon(attempt(), None, provider_name="acme"), refused=[1])
     assert harness.to_client.startswith(b"HTTP/1.1 502")
     assert b'"message":"acme is out of reach: refused"' in harness.to_client
+
+
+class ReportingAddon(ScriptedAddon):
+    """Has the client read of the first failure, and names it in a header."""
+
+    def next_attempt(self, exchange: Exchange) -> None:
+        super().next_attempt(exchange)
+        exchange.reported = exchange.attempts[0] if exchange.attempts else None
+        exchange.response_headers["x-codex-turn-state"] = f"attempt {len(exchange.attempts)}"
+
+
+def test_the_client_reads_of_the_failure_that_is_reported() -> None:
+    addon = ReportingAddon(attempt(1), attempt(2), None, provider_name="acme")
+    harness = harness_after_request(addon)
+    harness.upstream_sends(refusal(429, b"come back"))
+    harness.upstream_sends(b"HTTP/1.1 500 No\r\nx-request-id: 2\r\ncontent-length: 0\r\n\r\n", port=2)
+    assert harness.to_client.startswith(b"HTTP/1.1 429") and b"acme answered 429: come back" in harness.to_client
+    assert b"retry-after: 7" in harness.to_client and b"x-request-id" not in harness.to_client
+    assert b"x-codex-turn-state: attempt 2" in harness.to_client
+    outcome, fault = addon.ends[-1]
+    assert outcome == "failed" and fault == addon.ends[0][1] and fault and fault.kind == "rate_limited"
+
+
+def test_what_is_reported_is_no_matter_where_another_attempt_responds() -> None:
+    addon = ReportingAddon(attempt(1), attempt(2))
+    harness = harness_after_request(addon, refused=[1])
+    harness.upstream_sends(chunked_response(b"two"), port=2)
+    assert body(harness.to_client) == chunk(b"TWO") + chunk(b"END") + END
+    assert addon.ends[-1] == ("answered", None)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_addon_may_lay_headers_over_the_upstreams(*, stream: bool) -> None:
+    harness = harness_after_request(ReportingAddon(attempt(), answer=lambda: UppercaseConverter(stream=stream)))
+    head = OK.replace(b"\r\n\r\n", b"\r\nx-codex-turn-state: theirs\r\nx-request-id: 7\r\n\r\n")
+    harness.upstream_sends(head + chunk(b"one") + END)
+    sent = harness.to_client.partition(b"\r\n\r\n")[0]
+    assert b"x-codex-turn-state: attempt 0" in sent and b"theirs" not in sent
+    assert b"x-request-id: 7" in sent
