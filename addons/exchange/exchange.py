@@ -91,7 +91,7 @@ class Limits:
     """Until a connection is there."""
 
     first_byte: float | None = None
-    """From the request to the first byte of a body."""
+    """From a small request to the first byte of a body; a large one gets more."""
 
     idle: float | None = None
     """From one byte to the next."""
@@ -101,6 +101,9 @@ class Limits:
 
     answer: int = 1 << 28
     """The most bytes of a response, as they come and decoded."""
+
+    whole: float | None = None
+    """From the request to the end of the response."""
 
 
 @dataclass(frozen=True, slots=True)

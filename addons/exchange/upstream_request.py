@@ -50,7 +50,7 @@ def attempt(exchange: Exchange, plan: Plan, conversion: Conversion, *, answer_li
         own | secret | endpoint.credentials(plan.key),
         endpoint.upstream.provider_name,
         endpoint.upstream.model,
-        Limits(endpoint.connect, endpoint.first_byte, endpoint.idle, endpoint.progress, answer_limit),
+        Limits(endpoint.connect, endpoint.first_byte, endpoint.idle, endpoint.progress, answer_limit, endpoint.whole),
         plan,
     )
 

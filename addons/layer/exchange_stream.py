@@ -108,6 +108,8 @@ class ExchangeStream(SafeStream):
             if isinstance(event, events.HookCompleted) and self._attempt is not None:
                 self._attempt.clock.rest()
             yield from super().handle_event(event)
+            if self._paused is not None and self._attempt is not None:
+                self._attempt.clock.hold()
 
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
         try:
@@ -187,7 +189,7 @@ class ExchangeStream(SafeStream):
         attempt.flow.server_conn = server
         self._http.streams[attempt.stream_id] = self
         self.server_state = self.state_attempt_headers
-        attempt.clock.connected()
+        attempt.clock.connected(len(attempt.flow.request.raw_content or b""))
         yield from self.arm(attempt)
         # mitmproxy does not use an HTTP/1 connection twice for an HTTP/2 client: it would stay open for nothing.
         request = attempt.on_the_wire(keep_alive=self.context.client.alpn != b"h2")
@@ -205,9 +207,8 @@ class ExchangeStream(SafeStream):
                 known.error = None
         request = attempt.flow.request
         self._connect_timed_out = False
-        self._connecting = GetHttpConnection(
-            (request.host, request.port), request.scheme == "https", self.flow.server_conn.via
-        )
+        address, via = (request.host, request.port), self.flow.server_conn.via
+        self._connecting = GetHttpConnection(address, request.scheme == "https", via)
         yield from self.arm(attempt)
         server, error = yield self._connecting
         self._connecting = None

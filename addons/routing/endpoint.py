@@ -14,7 +14,7 @@ from converters.protocols import PROTOCOLS, Upstream, without_path
 
 type Auth = Literal["bearer", "x-api-key", "client", "none"]
 
-CONNECT, FIRST_BYTE, IDLE, PROGRESS = 15.0, 300.0, 300.0, 1800.0
+CONNECT, FIRST_BYTE, IDLE, PROGRESS, WHOLE = 15.0, 300.0, 300.0, 1800.0, 3600.0
 """Default time limits, in seconds."""
 
 _DOUBLED_VERSION = re.compile(r"(/v\d+)\1+(?=/|$)")
@@ -37,6 +37,7 @@ class ProviderEndpoint:
     first_byte: float | None = FIRST_BYTE
     idle: float | None = IDLE
     progress: float | None = PROGRESS
+    whole: float | None = WHOLE
     limits: RateLimits | None = None
     key_limits: RateLimits | None = None
     """For each of the keys; `limits` is for all together."""

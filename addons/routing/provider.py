@@ -25,7 +25,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from addons.routing import api_keys
 from addons.routing.api_keys import FoundKey
-from addons.routing.endpoint import CONNECT, FIRST_BYTE, IDLE, PROGRESS, Auth, ProviderEndpoint, normalised
+from addons.routing.endpoint import CONNECT, FIRST_BYTE, IDLE, PROGRESS, WHOLE, Auth, ProviderEndpoint, normalised
 from addons.routing.price import Price
 from addons.routing.rate_limits import RateLimits
 from addons.routing.table import Table
@@ -116,7 +116,7 @@ class Variant(Table):
 
 
 class Provider(Table):
-    """A company's API, or a server of one's own. `connect` to `progress` are time limits, see `ProviderEndpoint`."""
+    """A company's API, or a server of one's own. `connect` to `whole` are time limits, see `ProviderEndpoint`."""
 
     protocol: str
     base_url: Annotated[str, AfterValidator(normalised)]
@@ -135,6 +135,7 @@ class Provider(Table):
     first_byte: Seconds = FIRST_BYTE
     idle: Seconds = IDLE
     progress: Seconds = PROGRESS
+    whole: Seconds = WHOLE
     limits: RateLimits | None = None
     """For all its keys together."""
 
@@ -215,6 +216,7 @@ class Provider(Table):
             first_byte=self.first_byte,
             idle=self.idle,
             progress=self.progress,
+            whole=self.whole,
             limits=self.limits,
             key_limits=self.key_limits,
             price=known.price if known else None,

@@ -49,3 +49,40 @@ def test_a_rest_begins_all_anew() -> None:
     assert clock.left < 11
     clock.rest()
     assert clock.left > 99
+
+
+@pytest.mark.parametrize(("size", "seconds"), [(0, 100), (1 << 20, 160), (5 << 19, 250)])
+def test_a_large_request_gets_more_time_to_the_first_byte(size: int, seconds: float) -> None:
+    clock = running(first_byte=100.0)
+    clock.connected(size)
+    assert clock.left == pytest.approx(seconds, abs=1)
+
+
+def test_what_has_no_limit_gets_none_by_its_size() -> None:
+    clock = running()
+    clock.connected(1 << 30)
+    assert clock.left == math.inf
+
+
+def test_a_whole_answer_has_a_limit_however_much_comes_of_it() -> None:
+    clock = running(idle=50.0, whole=0.0)
+    assert clock.left == math.inf
+    clock.connected()
+    clock.received()
+    clock.progressed()
+    assert clock.left <= 0
+    assert clock.overdue == "had not finished its answer after 0 s"
+
+
+def test_the_time_that_a_hook_takes_is_not_the_answers() -> None:
+    clock = running(whole=100.0)
+    clock.connected()
+    clock._sent_at -= 90
+    clock.rest()
+    assert clock.left == pytest.approx(10, abs=1), "it goes on"
+    clock.hold()
+    assert clock._held_since is not None
+    clock._held_since -= 50
+    clock.hold()
+    clock.rest()
+    assert clock.left == pytest.approx(60, abs=1)

@@ -12,6 +12,7 @@ from tests.addons.layer_harness import (
     OK,
     LayerHarness,
     ScriptedAddon,
+    UppercaseConverter,
     attempt,
     body,
     chunk,
@@ -229,3 +230,43 @@ def test_a_wakeup_that_was_overtaken_changes_nothing(hand: Hand) -> None:
     harness.wakeups = [old]
     harness.fire_timers()
     assert harness.wakeups == []
+
+
+def test_a_whole_answer_that_takes_too_long_ends_cleanly(hand: Hand) -> None:
+    harness = harness_after_request(ScriptedAddon(attempt(1), **limits(whole=1000.0)))
+    harness.upstream_sends(OK + chunk(b"one"))
+    for _ in range(9):
+        pass_time(harness, hand, 100)
+        harness.upstream_sends(chunk(b"more"))
+    assert b"FAILED" not in harness.to_client
+    pass_time(harness, hand, 101)
+    assert harness.to_client.endswith(chunk(b"FAILED timeout") + END)
+    assert "close 1" in harness.log
+
+
+def test_a_whole_answer_that_takes_too_long_may_be_had_elsewhere(hand: Hand) -> None:
+    addon = ScriptedAddon(
+        attempt(1), attempt(2), answer=lambda: UppercaseConverter(stream=False), **limits(whole=1000.0)
+    )
+    harness = harness_after_request(addon)
+    harness.upstream_sends(OK + chunk(b"one"))
+    for _ in range(11):
+        harness.upstream_sends(chunk(b"more"))
+        pass_time(harness, hand, 100)
+    assert addon.faults[1] == Fault("timeout", "the upstream had not finished its answer after 1000 s")
+    assert "connect 2" in harness.log
+
+
+def test_the_whole_limit_does_not_run_while_a_person_holds_the_answer(hand: Hand) -> None:
+    harness = LayerHarness(ScriptedAddon(attempt(1), **limits(whole=1000.0)))
+    with harness.holding("client responseheaders"):
+        harness.client_sends()
+        pass_time(harness, hand, 100)
+        harness.upstream_sends(OK + chunk(b"one"))
+        pass_time(harness, hand, 10_000)
+    for _ in range(3):
+        pass_time(harness, hand, 299)
+        harness.upstream_sends(chunk(b"more"))
+    assert b"FAILED" not in harness.to_client
+    pass_time(harness, hand, 10)
+    assert harness.to_client.endswith(chunk(b"FAILED timeout") + END)
