@@ -131,4 +131,14 @@ class RelayedConversion(Conversion):
         if not errors.is_for_client(status):
             return response
         kept = {name: value for name, value in headers.items() if name.lower() in _ERROR_HEADERS}
-        return ClientResponse(status, kept, body)
+        return ClientResponse(status, _with_wait(kept, status, self._refusal_fault), body)
+
+
+def _with_wait(headers: dict[str, str], status: int, fault: Fault | None) -> dict[str, str]:
+    """With the upstream's wait in the form that every client reads, wherever and however it was told."""
+    name = next((name for name in headers if name.lower() == "retry-after"), "retry-after")
+    was_told = headers.pop(name, None) is not None
+    wait = fault.retry_after if fault else None
+    if wait is not None and (was_told or status == 429 or status >= 500):
+        headers[name] = str(wait)
+    return headers

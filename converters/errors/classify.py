@@ -8,6 +8,7 @@ from converters.errors import words
 from converters.errors.codes import kind_of, weak_kind_of
 from converters.errors.error_body import ErrorBody, read_body, read_value
 from converters.errors.fault import Fault, Kind
+from converters.errors.limit_reset import limit_reset
 from converters.errors.retry_after import retry_after
 
 _STATUS: dict[int, Kind] = {
@@ -41,7 +42,7 @@ def from_stream(provider_name: str, error: Any) -> Fault:
     error_body = read_value(error)
     if error_body.status is not None:
         return _fault(provider_name, error_body.status, {}, error_body)
-    wait = retry_after({}, error_body.wait, error_body.message)
+    wait = retry_after({}, error_body.wait, error_body.message, error_body.until)
     return Fault(_kind_without_status(error_body), f"{provider_name}: {error_body.message}", None, wait)
 
 
@@ -54,8 +55,10 @@ def blames_thinking(status: int, body: bytes) -> bool:
 
 
 def _fault(provider_name: str, status: int, headers: Mapping[str, str], error_body: ErrorBody) -> Fault:
-    wait = retry_after(headers, error_body.wait, error_body.message)
+    wait = retry_after(headers, error_body.wait, error_body.message, error_body.until)
     kind = _kind(status, error_body, has_wait=wait is not None)
+    if kind == "rate_limited" and wait is None:
+        wait = limit_reset(headers)
     note = _redirection(headers) if 300 <= status < 400 else ""
     if kind == "rate_limited" and isinstance(wait, int) and wait > _LONGEST_WAIT:
         kind, note = "quota", f" (come back in {math.ceil(wait / 3600)} h)"

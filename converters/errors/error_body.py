@@ -43,6 +43,9 @@ _WAIT_KEYS = {
     "resets_in_seconds": 1.0,
     "retry_after_ms": 0.001,
 }
+_UNTIL_KEY = "resets_at"
+"""Of the end of a wait, as an epoch in seconds."""
+
 _INNER_KEYS = ("error", "errors", "detail", "details", "metadata", "raw", "innererror", "base_resp", "response")
 """Where an error keeps more of itself."""
 
@@ -51,14 +54,15 @@ _INNER_KEYS = ("error", "errors", "detail", "details", "metadata", "raw", "inner
 class ErrorBody:
     """`message` is one line for a person; `codes` are all types and codes, the innermost first, as they were spelled.
 
-    `status` is the HTTP status that a gateway wrote into it, `wait` the seconds that a field holds, `params` the places
-    in the request that it names.
+    `status` is the HTTP status that a gateway wrote into it, `wait` the seconds that a field holds, `until` the epoch in
+    another, `params` the places in the request that it names.
     """
 
     message: str
     codes: tuple[str, ...] = ()
     status: int | None = None
     wait: float | None = None
+    until: float | None = None
     params: tuple[str, ...] = ()
 
 
@@ -82,9 +86,17 @@ def read_value(value: Any, body: bytes = b"") -> ErrorBody:
     codes = [code for element in reversed(objects) for code in _codes(element)]
     statuses = (status for element in objects if (status := _status(element)) is not None)
     waits = (wait for element in objects if (wait := _wait(element)) is not None)
+    ends = (end for element in objects if (end := _until(element)) is not None)
     message = one_line(_message(value, _DEEPEST)) or one_line(body.decode("utf-8", "replace"))
     params = tuple(param for element in reversed(objects) if (param := _code(element.get("param"))))
-    return ErrorBody(message or "(no message)", tuple(codes), next(statuses, None), next(waits, None), params)
+    return ErrorBody(
+        message or "(no message)",
+        tuple(codes),
+        next(statuses, None),
+        next(waits, None),
+        next(ends, None),
+        params,
+    )
 
 
 _FIELD = re.compile(r'"(message|detail|msg|code|type|status)"\s{0,9}+:\s{0,9}+"([^"\\]{1,1000}+)')
@@ -179,3 +191,13 @@ def _wait(error: Json) -> float | None:
         if (found := _SECONDS.fullmatch(_code(error.get(key)))) is not None:
             return float(found[1]) * unit
     return None
+
+
+def _until(error: Json) -> float | None:
+    match error.get(_UNTIL_KEY):
+        case bool():
+            return None
+        case int() | float() as epoch if _HIGHEST <= epoch < 4 * _HIGHEST:
+            return float(epoch)
+        case _:
+            return None

@@ -47,6 +47,26 @@ def test_a_relay_hands_on_errors_and_whole_answers() -> None:
     assert (response.status, response.headers) == (429, {"Retry-After": "3"})
 
 
+@pytest.mark.parametrize(
+    ("status", "headers", "wait"),
+    [
+        (429, {"Retry-After": "1.5"}, {"Retry-After": "2"}),
+        (429, {"retry-after-ms": "2500"}, {"retry-after": "3"}),
+        (429, {"retry-after": "-5"}, {}),
+        (429, {"retry-after": "soon"}, {}),
+        (429, {"x-ratelimit-reset-tokens": "6m0s"}, {"retry-after": "360"}),
+        (503, {"Retry-After": "4"}, {"Retry-After": "4"}),
+        (400, {"retry-after-ms": "2500"}, {}),
+    ],
+)
+def test_a_relay_tells_a_wait_as_every_client_reads_it(
+    status: int, headers: dict[str, str], wait: dict[str, str]
+) -> None:
+    conversion = opened("responses")
+    conversion.refused(status, headers, b"{}")
+    assert (conversion.whole().status, conversion.whole().headers) == (status, wait)
+
+
 @pytest.mark.parametrize("status", [302, 407, 999])
 def test_a_relay_keeps_what_is_said_to_a_proxy_alone(status: int) -> None:
     conversion = opened("responses", client="other")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from converters import errors
 from converters.errors.retry_after import retry_after
 
 DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
@@ -67,3 +68,23 @@ def test_a_field_tells_seconds(field: float, seconds: int | None) -> None:
 def test_nothing_raises(header: str, date: str, said: str) -> None:
     headers: Mapping[str, str] = {"retry-after": header, "date": date, "retry-after-ms": said}
     assert retry_after(headers, None, f"try again in {said}") != 0
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"), [({}, DATE), ({"date": "Wed, 21 Oct 2026 07:27:18 GMT"}, 42), ({"retry-after": "7"}, 7)]
+)
+def test_a_usage_limit_tells_its_end(headers: dict[str, str], wait: int | str) -> None:
+    body = b'{"error":{"type":"usage_limit_reached","message":"The usage limit has been reached","resets_at":%d}}'
+    fault = errors.read("Acme", 429, headers, body % 1792567680)
+    assert (fault.kind, fault.status, fault.retry_after) == ("quota", 429, wait)
+
+
+@pytest.mark.parametrize("end", ["true", "1e400", "12", '"soon"', "99999999999999", "null", "[]"])
+def test_an_absurd_end_says_nothing(end: str) -> None:
+    assert errors.read("Acme", 429, {}, f'{{"error":{{"message":"m","resets_at":{end}}}}}'.encode()).retry_after is None
+
+
+def test_a_delay_of_googles_is_found() -> None:
+    detail = b'{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"12s"}'
+    body = b'[{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED","details":[{"a":1},%b]}}]' % detail
+    assert errors.read("Acme", 429, {}, body).retry_after == 12
