@@ -40,6 +40,8 @@ class Conversion(ABC):
     """The client of a stream has read something, so that its end goes there, too."""
     blames_reasoning: bool = False
     """The upstream refused the request for the thread's earlier reasoning, so that one without may be taken."""
+    blames_previous_response: bool = False
+    """The upstream does not know the response that the request follows, and its input holds the whole history."""
     lesson: DialectChange | None = None
     """The upstream refused something of the request, so that one of this changed dialect may be taken."""
     learn: "Callable[[Conversion, int, bytes], DialectChange | None] | None" = None

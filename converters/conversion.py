@@ -22,7 +22,7 @@ from converters.jsontext import Json
 from converters.losses import Losses
 from converters.protocols import PROTOCOLS, RESPONSES, Upstream
 from converters.relayed import RelayedConversion
-from converters.responses import reasoning, relay, wire
+from converters.responses import previous_response, reasoning, relay, wire
 from converters.spec import ConversionSpec
 from converters.translated import TranslatedConversion
 
@@ -74,6 +74,8 @@ def _opened(request: ClientRequest, spec: ConversionSpec, event_limit: int | Non
     losses = Losses()
     if spec.reasoning_stripped:
         request = ClientRequest(reasoning.stripped(request.raw, losses))
+    if spec.previous_response_stripped:
+        request = ClientRequest(previous_response.stripped(request.raw, losses))
     if spec.upstream.protocol == RESPONSES:
         return RelayedConversion(request.raw, spec, losses, event_limit=event_limit)
     return TranslatedConversion(request.validated, spec, losses, event_limit=event_limit)

@@ -8,7 +8,7 @@ from converters.boundary import STREAM_HEADERS, Conversion, too_long
 from converters.errors import ClientResponse, Fault
 from converters.jsontext import Json
 from converters.losses import Losses
-from converters.responses import relay, whole
+from converters.responses import previous_response, relay, whole
 from converters.responses.dialect import ResponsesDialect
 from converters.spec import ConversionSpec
 
@@ -27,6 +27,7 @@ class RelayedConversion(Conversion):
         body = relay.body(raw, dialect, upstream.model, losses)
         asked = body if spec.compact else dialect.streamed(body)
         self.body = jsontext.dumps(dialect.completed(asked, losses))
+        self._stands_alone = previous_response.stands_alone(raw)
         self._event_limit = event_limit
         self._records = sse.Splitter(event_limit)
         self._watch = relay.Watch()
@@ -128,6 +129,7 @@ class RelayedConversion(Conversion):
 
     def _refused(self, status: int, headers: Mapping[str, str], body: bytes) -> ClientResponse:
         response = super()._refused(status, headers, body)
+        self.blames_previous_response = self._stands_alone and errors.blames_previous_response(status, body)
         if not errors.is_for_client(status):
             return response
         kept = {name: value for name, value in headers.items() if name.lower() in _ERROR_HEADERS}

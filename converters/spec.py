@@ -24,6 +24,9 @@ class ConversionSpec:
     reasoning_stripped: bool = False
     """The upstream had refused the thread's earlier reasoning: this request goes without."""
 
+    previous_response_stripped: bool = False
+    """The upstream did not know the request's previous response: this one goes with its own history alone."""
+
     def as_json(self) -> str:
         upstream = self.upstream
         value: Json = {
@@ -35,6 +38,7 @@ class ConversionSpec:
             "client": self.client,
             "compact": self.compact,
             "reasoning_stripped": self.reasoning_stripped,
+            "previous_response_stripped": self.previous_response_stripped,
         }
         return jsontext.dumps(value).decode()
 
@@ -51,6 +55,7 @@ class ConversionSpec:
             dialect = PROTOCOLS[value["protocol"]].dialect(**value["dialect"])
             upstream = Upstream(name, value["protocol"], value["model"], dialect)
             stripped = value.get("reasoning_stripped", value.get("without_thinking", False))
-            return cls(upstream, value["now"], value["client"], value["compact"], stripped)
+            alone = value.get("previous_response_stripped", False)
+            return cls(upstream, value["now"], value["client"], value["compact"], stripped, alone)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"no spec of a conversion: {type(error).__name__} {error}") from error

@@ -67,6 +67,9 @@ class CaseMetadata(Table):
     compact: bool = False
     """The request came to /responses/compact."""
 
+    without_previous_response: bool = False
+    """The upstream had not known the request's previous response: it was sent once more without its id."""
+
     without_thinking: bool = False
     """The upstream had refused the thread's earlier thinking: the request was sent once more without."""
 
@@ -89,7 +92,8 @@ class CaseMetadata(Table):
     @property
     def spec(self) -> ConversionSpec:
         """What the exchange was converted with."""
-        return ConversionSpec(self.route.upstream(), self.now, self.client, self.compact, self.without_thinking)
+        stripped = self.without_thinking, self.without_previous_response
+        return ConversionSpec(self.route.upstream(), self.now, self.client, self.compact, *stripped)
 
     @staticmethod
     def of_spec(spec: ConversionSpec) -> dict[str, Any]:
@@ -104,6 +108,7 @@ class CaseMetadata(Table):
             "client": spec.client,
             "compact": spec.compact,
             "without_thinking": spec.reasoning_stripped,
+            "without_previous_response": spec.previous_response_stripped,
             "route": route,
         }
 

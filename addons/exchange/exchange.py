@@ -62,6 +62,10 @@ class ResponseConverter(Protocol):
     def blames_reasoning(self) -> bool:
         """The upstream refused the request for the thread's earlier reasoning."""
 
+    @property
+    def blames_previous_response(self) -> bool:
+        """The upstream does not know the response that the request follows, and can do without."""
+
     def feed(self, data: bytes) -> list[bytes]:
         """What the client reads now: nothing before there is content."""
 
@@ -112,6 +116,7 @@ class Plan:
 
     endpoint: ProviderEndpoint
     reasoning_stripped: bool = False
+    previous_response_stripped: bool = False
     key: str | None = field(default=None, repr=False)
     """One of the endpoint's; by default its first."""
 

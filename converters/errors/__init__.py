@@ -7,7 +7,7 @@
 `read` and `from_stream` take any bytes and any JSON value, and never raise; what they cost is bounded.
 """
 
-from converters.errors.classify import blames_thinking, from_stream, read
+from converters.errors.classify import blames_previous_response, blames_thinking, from_stream, read
 from converters.errors.client_errors import (
     ClientResponse,
     client_response,
@@ -27,6 +27,7 @@ __all__ = [
     "Fault",
     "Kind",
     "RequestError",
+    "blames_previous_response",
     "blames_thinking",
     "client_response",
     "describe",

@@ -1,6 +1,7 @@
 """The kind of fault in an upstream's error: by its status and its codes first, by narrow words last."""
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,10 +49,19 @@ def from_stream(provider_name: str, error: Any) -> Fault:
 
 def blames_thinking(status: int, body: bytes) -> bool:
     """Whether an upstream's error response means that earlier thinking, which went back to it, is not its own."""
+    return _blames(words.THINKING, status, body)
+
+
+def blames_previous_response(status: int, body: bytes) -> bool:
+    """Whether an upstream's error response means that it does not know the response which the request follows."""
+    return _blames(words.PREVIOUS_RESPONSE, status, body)
+
+
+def _blames(what: re.Pattern[str], status: int, body: bytes) -> bool:
     if status not in (400, 404):
         return False
     error_body = read_body(body)
-    return words.THINKING.search(f"{' '.join(error_body.codes)} {error_body.message}") is not None
+    return what.search(f"{' '.join(error_body.codes)} {error_body.message}") is not None
 
 
 def _fault(provider_name: str, status: int, headers: Mapping[str, str], error_body: ErrorBody) -> Fault:

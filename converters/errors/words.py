@@ -97,6 +97,12 @@ THINKING = _either(
 )
 """Earlier thinking, which went back to an upstream, is not its own."""
 
+PREVIOUS_RESPONSE = _either(
+    r"previous_response_not_found",
+    r"previous response (?:with id )?.{0,100}not found",
+)
+"""The upstream does not know, or no longer, the response that a request follows."""
+
 _ALL, _FAILED = range(400, 600), range(500, 600)
 _WITH_STATUS: tuple[tuple[re.Pattern[str], Kind, range], ...] = (
     (QUOTA, "quota", _ALL),

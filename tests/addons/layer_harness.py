@@ -31,6 +31,7 @@ class UppercaseConverter:
 
     surprise = ""
     blames_reasoning = False
+    blames_previous_response = False
     usage: dict[str, Any] | None = None
 
     def __init__(self, *, stream: bool = True) -> None:

@@ -26,7 +26,8 @@ OLDER = {
 )
 @pytest.mark.parametrize("flag", [True, False])
 def test_a_spec_is_read_as_it_was_written(protocol: str, dialect: Dialect, *, flag: bool) -> None:
-    spec = ConversionSpec(Upstream("acme", protocol, "m", dialect), 7, "other", compact=flag, reasoning_stripped=flag)
+    upstream = Upstream("acme", protocol, "m", dialect)
+    spec = ConversionSpec(upstream, 7, "other", flag, flag, not flag)
     assert ConversionSpec.from_json(spec.as_json()) == spec
 
 
