@@ -24,7 +24,7 @@ class Proxy:
 
 @contextmanager
 def mitmdump(addon: Path, folder: Path, *options: str, program: str = "mitmdump") -> Iterator[Proxy]:
-    """Runs while the `with` block lasts; its log and certificates go to `folder`, the user's settings are left alone.
+    """Runs while the `with` block lasts; its log, certificates and state go to `folder`, the user's are left alone.
 
     Raises:
         SystemExit: it did not start; the message holds its log.
@@ -38,7 +38,7 @@ def mitmdump(addon: Path, folder: Path, *options: str, program: str = "mitmdump"
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            env=os.environ | {"PYTHONUNBUFFERED": "1", "XDG_STATE_HOME": str(folder)},
         )
     try:
         _wait_until_open(process, port, log)
