@@ -28,6 +28,8 @@ from addons.endpoints.codex import CodexEndpoints
 from addons.endpoints.health import HealthEndpoint
 from addons.endpoints.metrics import MetricsEndpoint
 from addons.exchange.addon import Exchanges
+from addons.health.addon import HealthCommands
+from addons.health.health import Health
 from addons.inspection.annotations import Annotations
 from addons.inspection.content_view import TurnView
 from addons.inspection.flow_retention import FlowRetention
@@ -42,6 +44,7 @@ from addons.routing.config_watcher import ConfigWatcher
 from addons.routing.endpoint import ProviderEndpoint
 from addons.runtime import startup
 from addons.runtime.garbage_collection import GarbageCollection
+from addons.state.addon import State
 from converters.conversion import ClientRequest
 
 logger = logging.getLogger(__name__)
@@ -114,10 +117,12 @@ class Routing:
 with startup.one_line():
     _watcher, _retention = ConfigWatcher(), FlowRetention()
     _routing = Routing(_watcher)
+    _state = State()
+    _health = Health(_state.store)
     addons = [
         GarbageCollection(),
         ClientAuth(),
-        HealthEndpoint(_watcher),
+        HealthEndpoint(_watcher, _health),
         MetricsEndpoint(),
         CodexEndpoints(_watcher),
         _retention,
@@ -131,5 +136,7 @@ with startup.one_line():
         Capture(_watcher.keys),
         ReplayClient(_watcher),
         ReplayCredentials(_watcher),
+        _state,
+        HealthCommands(_health, _watcher),
         startup.Options(),
     ]

@@ -1,5 +1,7 @@
-"""GET /health: version, routes, memory, and counts of responses."""
+"""GET /health: version, routes, memory, counts of responses, and what cools until when."""
 
+import datetime
+import math
 import os
 import sys
 import time
@@ -12,6 +14,9 @@ from mitmproxy import http
 from addons import __version__
 from addons.exchange.exchange import Exchange
 from addons.exchange.flow_metadata import is_attempt
+from addons.health.health import AccountHealth, Health
+from addons.health.present_keys import PresentKey, present_keys
+from addons.routing.account import Account
 from addons.routing.config_watcher import ConfigWatcher
 
 try:
@@ -23,10 +28,13 @@ _STATM = Path("/proc/self/statm")
 
 
 class HealthEndpoint:
-    """Counts what came of exchanges and attempts, and serves the counts; nothing of what was said."""
+    """Counts what came of exchanges and attempts, and serves the counts; nothing of what was said.
 
-    def __init__(self, watcher: ConfigWatcher) -> None:
-        self._watcher = watcher
+    Any program on this machine may read it: a key is told by its number alone.
+    """
+
+    def __init__(self, watcher: ConfigWatcher, health: Health | None = None) -> None:
+        self._watcher, self._health = watcher, health or Health()
         self._started = time.monotonic()
         self._exchanges: Counter[str] = Counter()
         self._attempts: Counter[str] = Counter()
@@ -51,10 +59,31 @@ class HealthEndpoint:
                 {"models": route.models, "providers": route.providers} for route in self._watcher.current.routes
             ],
             "providers": self._watcher.current.usable_providers(os.environ),
+            "cooling": self._cooling(),
             "exchanges": dict(self._exchanges),
             "attempts": dict(self._attempts),
             "memory_mb": _memory_mb(),
         }
+
+    def _cooling(self) -> list[dict[str, object]]:
+        """Providers, and those of their keys that are set now."""
+        if not (cooling := self._health.cooling()):
+            return []
+        keys = present_keys(self._watcher.current, os.environ)
+        return [_row(shown, keys) for shown in cooling if not shown.account.key or shown.account in keys]
+
+
+def _row(shown: AccountHealth, keys: dict[Account, PresentKey]) -> dict[str, object]:
+    """`key` is null for the provider as a whole, `until` for what is parked."""
+    key = keys.get(shown.account)
+    until = None if math.isinf(shown.until) else datetime.datetime.fromtimestamp(round(shown.until), datetime.UTC)
+    return {
+        "provider": shown.account.provider,
+        "key": key.number if key else None,
+        "state": shown.state,
+        "until": until,
+        "reason": shown.reason,
+    }
 
 
 def _memory_mb() -> int | None:
