@@ -1,7 +1,6 @@
 """Opens the store of what outlives the program, and closes it."""
 
 import logging
-import os
 from pathlib import Path
 
 import platformdirs
@@ -58,8 +57,9 @@ def _folder(state_dir: str) -> Path | None:
     """None where there is to be none."""
     if state_dir == NOWHERE:
         return None
-    folder = Path(os.path.expanduser(state_dir)) if state_dir else platformdirs.user_state_path("transcodex")
-    if folder.parts[0].startswith("~"):
+    try:
+        named = Path(state_dir) if state_dir else platformdirs.user_state_path("transcodex")
+        return named.expanduser().absolute()
+    except RuntimeError:
         logger.warning("state: there is no home to keep it in, so what is learned lasts until the end")
         return None
-    return folder.absolute()

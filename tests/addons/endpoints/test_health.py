@@ -1,17 +1,21 @@
 """The health report."""
 
+import re
 import sys
 from importlib import util
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from addons import __version__
 from addons.endpoints import health
+from addons.health.health import Health
+from addons.routing.account import Account, fingerprint
 from addons.routing.config_watcher import ConfigWatcher
 from tests.addons.layer_harness import refusal
-from tests.addons.proxy_under_test import ACME, HELLO, KEY, HttpMessage, ProxyUnderTest, request_body
+from tests.addons.proxy_under_test import ACME, HELLO, KEY, ROUTES, HttpMessage, ProxyUnderTest, request_body
 
 
 def report(proxy_under_test: ProxyUnderTest) -> dict[str, Any]:
@@ -76,6 +80,27 @@ def test_what_passes_through_and_its_own_reports_do_not_count(proxy_under_test: 
 def test_a_request_that_nobody_could_be_asked_counts_as_refused(proxy_under_test: ProxyUnderTest) -> None:
     proxy_under_test.post(b"no JSON")
     assert counts(proxy_under_test) == ({"refused": 1}, {})
+
+
+def test_what_cools_is_told_with_the_number_of_the_key_and_nothing_of_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACME_KEY", KEY)
+    (tmp_path / "routes.toml").write_text(ROUTES)
+    watcher, state = ConfigWatcher(), Health(clock=lambda: 1_800_000_000.0)
+    watcher.open(tmp_path / "routes.toml")
+    acme = Account("acme", fingerprint(KEY))
+    assert health.HealthEndpoint(watcher, state).report()["cooling"] == []
+    state.end(state.begin(acme), "auth")
+    state.end(state.begin(acme), "overloaded")
+    state.end(state.begin(Account("acme", "of a key that is gone")), "auth")
+    report = orjson.dumps(health.HealthEndpoint(watcher, state).report())
+    until = "2027-01-15T08:00:05+00:00"
+    assert orjson.loads(report)["cooling"] == [
+        {"provider": "acme", "key": None, "state": "cooling", "until": until, "reason": "overloaded"},
+        {"provider": "acme", "key": 1, "state": "parked", "until": None, "reason": "auth"},
+    ]
+    assert not re.search(f"{KEY}|{KEY[-4:]}|{acme.key}".encode(), report)
 
 
 def test_the_report_holds_no_secret(proxy_under_test: ProxyUnderTest) -> None:
