@@ -34,6 +34,7 @@ class State:
             " remembers nothing beyond the end.",
         )
 
+    @startup.one_line()
     def configure(self, updated: set[str]) -> None:
         if "state_dir" in updated and self._is_running:
             self._open()
