@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
-from addons.routing import api_keys
 from addons.routing.account import Account, fingerprint, last_four
+from addons.routing.api_keys import KeyProblem
 from addons.routing.router import Router
 
 
@@ -21,7 +21,7 @@ def present_keys(router: Router, environ: Mapping[str, str]) -> dict[Account, Pr
     environ = dict(environ)  # a copy, since os.environ decodes at each access
     found: dict[Account, PresentKey] = {}
     for name, provider in router.providers.items():
-        with suppress(api_keys.KeyProblem):  # a key that cannot be read is not in use
-            for number, key in enumerate(api_keys.read(provider.key_env, environ), 1):
-                found.setdefault(Account(name, fingerprint(key)), PresentKey(number, last_four(key)))
+        with suppress(KeyProblem):  # a key that cannot be read is not in use
+            for number, used in enumerate(provider.keys(environ), 1):
+                found[Account(name, fingerprint(used.key))] = PresentKey(number, last_four(used.key))
     return found
