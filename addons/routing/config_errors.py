@@ -46,7 +46,7 @@ def unknown(name: str, known: Iterable[str], what: str = "name") -> str:
     close = difflib.get_close_matches(name, names, n=1)
     if close:
         return f"unknown {what} (did you mean {close[0]}?)"
-    return f"unknown {what}; known: {', '.join(names)}" if len(names) <= 16 else f"unknown {what}"
+    return f"unknown {what}; known: {', '.join(names)}" if len(names) <= 24 else f"unknown {what}"
 
 
 def _line(model: type[BaseModel], error: ErrorDetails, at: str) -> str:

@@ -54,8 +54,8 @@ _INNER_KEYS = ("error", "errors", "detail", "details", "metadata", "raw", "inner
 class ErrorBody:
     """`message` is one line for a person; `codes` are all types and codes, the innermost first, as they were spelled.
 
-    `status` is the HTTP status that a gateway wrote into it, `wait` the seconds that a field holds, `until` the epoch in
-    another, `params` the places in the request that it names.
+    `status` is the HTTP status that a gateway wrote into it, `wait` the seconds that a field holds, `until` the epoch
+    in another, `params` the places in the request that it names.
     """
 
     message: str
