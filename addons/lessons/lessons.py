@@ -1,35 +1,33 @@
 """What refusals taught of the dialects of upstreams, for each provider and model: known from then on, for some days.
 
-    endpoint = lessons.applied(endpoint)                        # before the first attempt
-    again = lessons.proposed(endpoint, conversion.lesson, tried)   # after a refusal: the same endpoint, otherwise spoken to
-    lessons.confirm(endpoint)                                   # it answered: what was proposed is kept
+    trial = lessons.trial()                                # for one exchange
+    endpoint = trial.applied(configured)                   # before each attempt
+    if trial.learn(endpoint, conversion.lesson): ...       # refused: the same endpoint may be tried once more
+    trial.confirm(endpoint)                                # it answered: what was learned in this exchange is kept
 
 A lesson stands beside what the configuration said when it was learned: a user who changes that flag has the last word.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from addons.routing.endpoint import ProviderEndpoint
+from addons.state.store import StateStore
 from converters import jsontext
 from converters.dialect import Dialect, DialectChange
 from converters.jsontext import Json
+from converters.protocols import Upstream
+
+type Place = tuple[str, str]
+"""A provider and a model."""
 
 TABLE = "lessons"
 LONGEST_SECONDS = 7 * 86_400.0
 """After so long what was refused is tried anew: providers learn, too."""
 
 MOST_KEPT = 500
-_MOST_PROPOSED = 200
-
-
-class Store(Protocol):
-    """As much of a state store as is needed here."""
-
-    def load(self, table: str) -> Mapping[str, Json]: ...
-    def put(self, table: str, key: str, value: Json | None) -> None: ...
 
 
 class Flag(NamedTuple):
@@ -56,10 +54,9 @@ class Lesson:
 
 
 class Lessons:
-    def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: StateStore, clock: Callable[[], float] = time.time) -> None:
         self._store, self._clock = store, clock
-        self._kept: dict[tuple[str, str], dict[str, Lesson]] = {}
-        self._proposed: dict[Flag, Lesson] = {}
+        self._kept: dict[Place, dict[str, Lesson]] = {}
         self.absorb(store.load(TABLE))
 
     def absorb(self, rows: Mapping[str, Json | None]) -> None:
@@ -70,7 +67,7 @@ class Lessons:
             if (lesson := _lesson(row)) is not None:
                 self._kept.setdefault(flag[:2], {})[flag.name] = lesson
             else:
-                self._forget(flag, stored=row is not None)
+                self._forget(flag, stored=False)
         self._drop_surplus()
 
     def applied(self, endpoint: ProviderEndpoint) -> ProviderEndpoint:
@@ -83,50 +80,25 @@ class Lessons:
                 endpoint = changed
         return endpoint
 
-    def proposed(
-        self, endpoint: ProviderEndpoint, change: DialectChange, tried: Iterable[ProviderEndpoint] = ()
-    ) -> ProviderEndpoint | None:
-        """The endpoint to try after it refused a request; None where it was already tried so in this exchange."""
-        try:
-            changed = _changed(endpoint, endpoint.upstream.dialect.changed(change))
-        except ValueError:
-            return None
-        if any(_same(changed, other) for other in tried):
-            return None
-        flag = _flag_of(endpoint, change.flag)
-        before = self._proposed.pop(flag, None) or self._of(endpoint).get(change.flag)
-        configured = before.configured if before else _value(endpoint.upstream.dialect, change.flag)
-        value = _value(changed.upstream.dialect, change.flag)
-        lesson = Lesson(endpoint.upstream.protocol, value, configured, change.reason, self._clock())
-        self._proposed[flag] = lesson
-        while len(self._proposed) > _MOST_PROPOSED:
-            del self._proposed[next(iter(self._proposed))]
-        return changed
+    def trial(self) -> "Trial":
+        return Trial(self)
 
-    def confirm(self, endpoint: ProviderEndpoint) -> tuple[str, ...]:
-        """It answered: keeps what was proposed for it. The new lessons, for a person."""
-        if not self._proposed:
-            return ()
-        upstream = endpoint.upstream
-        found = [
-            (flag, lesson)
-            for flag, lesson in self._proposed.items()
-            if flag[:2] == (upstream.provider_name, upstream.model)
-            and lesson.protocol == upstream.protocol
-            and _value(upstream.dialect, flag.name) == lesson.value
-        ]
-        for flag, lesson in found:
-            del self._proposed[flag]
-            self._kept.setdefault(flag[:2], {})[flag.name] = lesson
-            self._store.put(TABLE, flag.key, asdict(lesson))
+    def keep(self, configured: ProviderEndpoint, change: DialectChange) -> str:
+        """Remembers a lesson of an endpoint. Says it in words for a person."""
+        flag, upstream = _flag_of(configured, change.flag), configured.upstream
+        value = _value(upstream.dialect.changed(change), change.flag)
+        before = _value(upstream.dialect, change.flag)
+        lesson = Lesson(upstream.protocol, value, before, change.reason, self._clock())
+        self._kept.setdefault(flag[:2], {})[flag.name] = lesson
+        self._store.put(TABLE, flag.key, asdict(lesson))
         self._drop_surplus()
-        return tuple(_words(flag, lesson) for flag, lesson in found)
+        return _words(flag, lesson)
 
     def show(self) -> list[str]:
         """A line for each lesson."""
         now = self._clock()
         return [
-            f"{_words(flag, lesson)} {_days(now - lesson.learned)} ago"
+            f"{_words(flag, lesson)}, {_days(now - lesson.learned)} ago"
             for flag, lesson in sorted(self._all())
             if now - lesson.learned < LONGEST_SECONDS
         ]
@@ -136,11 +108,10 @@ class Lessons:
         flags = [flag for flag, _ in self._all() if provider in ("", flag.provider)]
         for flag in flags:
             self._forget(flag)
-        self._proposed.clear()
         return len(flags)
 
     def _of(self, endpoint: ProviderEndpoint) -> dict[str, Lesson]:
-        return self._kept.get((endpoint.upstream.provider_name, endpoint.upstream.model), {})
+        return self._kept.get(_place(endpoint), {})
 
     def _with(self, endpoint: ProviderEndpoint, name: str, lesson: Lesson) -> ProviderEndpoint | None:
         """None where the lesson holds no longer."""
@@ -173,12 +144,61 @@ class Lessons:
             self._forget(flag)
 
 
+class Trial:
+    """The lessons of one exchange: used at once, and kept when an upstream answers with them."""
+
+    def __init__(self, lessons: Lessons) -> None:
+        self._lessons = lessons
+        self._learned: dict[Place, dict[str, DialectChange]] = {}
+        self._configured: dict[Place, ProviderEndpoint] = {}
+        self._tried: list[Upstream] = []
+        self._lines: list[str] = []
+
+    def applied(self, configured: ProviderEndpoint) -> ProviderEndpoint:
+        """The endpoint with what is known of it, and what this exchange learned."""
+        place = _place(configured)
+        self._configured[place] = configured
+        endpoint = self._lessons.applied(configured)
+        for change in self._learned.get(place, {}).values():
+            endpoint = _changed(endpoint, endpoint.upstream.dialect.changed(change))
+        return endpoint
+
+    def learn(self, refused: ProviderEndpoint, change: DialectChange) -> bool:
+        """Whether an endpoint that refused a request is worth another attempt. Nothing is tried twice, nor undone.
+
+        What this exchange learned before holds, unless it is the same again that was refused.
+        """
+        try:
+            dialect = refused.upstream.dialect.changed(change)
+        except ValueError:
+            return False
+        self._tried.append(refused.upstream)
+        if replace(refused.upstream, dialect=dialect) in self._tried:
+            return False
+        learned = self._learned.setdefault(_place(refused), {})
+        self._keep(refused, [earlier for earlier in learned.values() if earlier.reason != change.reason])
+        learned[change.flag] = change
+        return True
+
+    def confirm(self, answered: ProviderEndpoint) -> list[str]:
+        """Keeps what was learned of an endpoint that answered; a line for each lesson of this exchange."""
+        self._keep(answered, list(self._learned.get(_place(answered), {}).values()))
+        lines, self._lines = self._lines, []
+        return lines
+
+    def _keep(self, endpoint: ProviderEndpoint, proven: list[DialectChange]) -> None:
+        place = _place(endpoint)
+        for change in proven:
+            self._lines.append(self._lessons.keep(self._configured.get(place, endpoint), change))
+            del self._learned[place][change.flag]
+
+
 def _changed(endpoint: ProviderEndpoint, dialect: Dialect) -> ProviderEndpoint:
     return replace(endpoint, upstream=replace(endpoint.upstream, dialect=dialect))
 
 
-def _same(endpoint: ProviderEndpoint, other: ProviderEndpoint) -> bool:
-    return endpoint.upstream == other.upstream and endpoint.base_url == other.base_url
+def _place(endpoint: ProviderEndpoint) -> Place:
+    return endpoint.upstream.provider_name, endpoint.upstream.model
 
 
 def _value(dialect: Dialect, name: str) -> Any:
@@ -187,7 +207,7 @@ def _value(dialect: Dialect, name: str) -> Any:
 
 
 def _flag_of(endpoint: ProviderEndpoint, name: str) -> Flag:
-    return Flag(endpoint.upstream.provider_name, endpoint.upstream.model, name)
+    return Flag(*_place(endpoint), name)
 
 
 def _flag(key: str) -> Flag | None:
