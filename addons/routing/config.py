@@ -119,12 +119,21 @@ def _own(name: str, table: Any) -> Provider:
 def _merged_provider(at: str, name: str, table: Any) -> Provider:
     base = _shipped_tables().get(name)
     if base is None or not isinstance(table, dict):
-        return _provider(at, table)
+        return _provider(at, _with_standard(table))
     if "key_env" in table:  # a key for a server that needs none, none for one that needs it, or keys of one's own
         base = {key: value for key, value in base.items() if key not in ("auth", "key_env_else")}
     without_dialects = {key: base[key] for key in base if key not in ("dialect", "variants", "auth", "models")}
     _provider(at, without_dialects | table)  # so that an error in `table` is reported at its place there
     return _provider(at, _merged(base, table))
+
+
+def _with_standard(table: Any) -> Any:
+    """A provider whose dialect nobody knows: with what most take; what it refuses is learned."""
+    match table:
+        case {"protocol": str(protocol), **rest} if protocol in PROTOCOLS and "dialect" not in rest:
+            return {**table, "dialect": dict(PROTOCOLS[protocol].dialect.STANDARD)}
+        case _:
+            return table
 
 
 def _merged(base: Tables, table: Tables) -> Tables:

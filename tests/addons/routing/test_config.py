@@ -290,3 +290,28 @@ def test_check_lists_every_error_and_never_raises(tmp_path: Path) -> None:
     assert config.check(path) == [f"{path}: cannot be read (FileNotFoundError)"]
     path.write_text("[providers.x]\nidle = 0")
     assert len(config.check(path)) == 3
+
+
+@pytest.mark.parametrize(
+    ("dialect", "effort", "back", "parallel"),
+    [
+        ("", "reasoning_effort", "text", True),
+        ("dialect = {}", "none", "none", False),
+        ("dialect = { images = false }", "none", "none", False),
+        ('models = { "m-1" = { reasoning = false } }', "none", "none", True),
+    ],
+)
+def test_a_provider_of_which_nothing_is_known_gets_what_most_take(
+    dialect: str, effort: str, back: str, parallel: bool
+) -> None:
+    """What it refuses of that is learned; a user who says anything of its dialect says all of it."""
+    text = f'[providers.acme]\nprotocol = "chat"\nbase_url = "https://acme.example/v1"\n{dialect}'
+    endpoint = config.parse(text).providers["acme"].endpoint("acme", "m-1", {})
+    flags = endpoint.upstream.dialect.model_dump()
+    assert (flags["effort"], flags["reasoning_back"], flags["parallel_tool_calls"]) == (effort, back, parallel)
+
+
+def test_a_shipped_provider_has_its_own_dialect() -> None:
+    text = '[providers.openai]\nbase_url = "https://proxy.example/v1"\n[providers.zai]\nbase_url = "https://z.example"'
+    mine, shipped = config.parse(text).providers["zai"], config.parse("").providers["zai"]
+    assert mine.dialect == shipped.dialect
