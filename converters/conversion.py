@@ -82,7 +82,7 @@ def _opened(request: ClientRequest, spec: ConversionSpec, event_limit: int | Non
 
 
 _LESSON_KINDS = ("bad_request", "server", "model_not_found")
-_MOST_TRIED = 12
+_MOST_TRIED = 8
 
 
 def _lesson(

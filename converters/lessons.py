@@ -72,27 +72,22 @@ class LessonRules:
 
 def changes(known: LessonRules, dialect: Dialect, error: ErrorBody) -> Iterator[DialectChange]:
     """All that a refusal may teach, the likeliest first."""
-    message = error.message
+    message = " ".join([error.message, *error.params[:_MOST_NAMES]])
     for found in (*known.rules, *_COMMON):
         if found.words.search(message):
             yield from _changes(found.what, found.steps(dialect, message))
     for path in refused_fields(error):
-        yield from _changes(path[-1], _field_steps(known, dialect, message, path))
+        if _SCHEMAS & set(path[:-1]):  # what stands in a tool's schema is no field, whatever it is called
+            path = [path[-1] if path[-1] in _KEYWORDS else "schema"]
+        if name := next((name for name in reversed(path) if name in known.fields), ""):
+            yield from _changes(name, known.fields[name](dialect, message))
+        if path[0] not in dialect.KEPT:
+            whole = ".".join(path)
+            yield from _changes(whole, leave_out(whole)(dialect, message))
 
 
 def _changes(what: str, steps: Iterable[Step]) -> Iterator[DialectChange]:
     return (DialectChange(flag, value, f"{what} was refused") for flag, value in steps)
-
-
-def _field_steps(known: LessonRules, dialect: Dialect, message: str, path: list[str]) -> Iterator[Step]:
-    if _SCHEMAS & set(path[:-1]):  # what stands in a tool's schema is no field, whatever it is called
-        path = [name if name in _KEYWORDS else "schema" for name in path[-1:]]
-    for name in reversed(path):
-        if name in known.fields:
-            yield from known.fields[name](dialect, message)
-            break
-    if path[0] not in dialect.KEPT:
-        yield from leave_out(".".join(path))(dialect, message)
 
 
 _SCHEMAS = {"parameters", "input_schema", "properties", "schema", "function_declarations"}
@@ -108,8 +103,8 @@ _FIELD = r"(?:parameter|param|argument|field|property|key|option|input|name)"
 _NAMES = re.compile(
     "|".join(
         (
-            rf"(?:un(?:supported|known|recognized|expected)|extraneous|extra) (?:request |body ){{0,2}}{_FIELD}"
-            rf"s?(?:\(s\))?(?: in object)?(?: supplied| provided)?:? ?[\[({{]?{_NAME.format('a')}",
+            rf"(?:un(?:supported|known|recognized|expected)|extraneous|extra) (?:request |body |keyword ){{0,2}}"
+            rf"{_FIELD}s?(?:\(s\))?(?: in object)?(?: supplied| provided)?:? ?[\[({{]?{_NAME.format('a')}",
             rf"{_NAME.format('b')}['\"`]?+:? {{1,2}}extra (?:inputs|fields) (?:are )?not permitted",
             rf"{_NAME.format('c')}['\"`]?+ (?:{_FIELD} )?(?:is|are|was) (?:currently )?{_NOT_KNOWN}",
             rf"not support (?:the )?(?:following )?{_FIELD}s?:? ?[\[({{]?{_NAME.format('d')}",
@@ -148,7 +143,7 @@ _LONGEST_PATH = 100
 
 _LISTED = re.compile(
     r"(?:(?:supported|valid|allowed|permitted|available|accepted|possible) (?:values|types|levels|efforts|options)"
-    r"|one of|expected|should be|must be)(?P<values>.{2,200})",
+    r"|\bone of|\bexpected|should be|must be)(?P<values>.{2,200})",
     re.IGNORECASE,
 )
 _ANOTHER_SENTENCE = re.compile(r"\b(?:received|got|but|found|instead)\b|[.;] ", re.IGNORECASE)
@@ -170,13 +165,14 @@ def efforts(dialect: Dialect, message: str) -> Iterator[Step]:
 
 
 _FEWEST_TOKENS = 1024
+_ABOVE = re.compile(r"[0-9] > ([0-9]{4,7})\b")
 _NUMBER = re.compile(r"(?<![\w.])[0-9]{4,7}(?![\w.]*[0-9])")
 
 
 def token_limit(dialect: Dialect, message: str) -> Iterator[Step]:
     """The largest limit that a message names below ours; a tiny one would cut every response, and is none."""
-    limit = dialect.max_tokens
-    named = [int(number) for number in _NUMBER.findall(message.replace(",", ""))]
+    limit, text = dialect.max_tokens, message.replace(",", "")
+    named = [int(number) for number in _ABOVE.findall(text) or _NUMBER.findall(text)]
     if lower := [number for number in named if _FEWEST_TOKENS <= number < (limit or 0)]:
         yield "max_tokens", max(lower)
 

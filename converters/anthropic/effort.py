@@ -83,6 +83,8 @@ def _budget(requested: str, max_tokens: int, losses: Losses) -> Json | None:
 
 def _effort(requested: str | None, dialect: AnthropicDialect, losses: Losses) -> Effort | None:
     if not requested or not dialect.efforts:
+        if requested and dialect.thinking != "budget" and requested not in DEFAULT_EFFORTS:
+            losses.note("reasoning.effort", requested, "this upstream cannot be told how deep to think")
         return None
     effort = nearest_effort(requested, dialect.efforts)
     if effort != requested:

@@ -163,6 +163,9 @@ class _RequestConversion:
             return "Your final answer must be one JSON object and nothing else: no words around it, no code fence."
         if self._dialect.output_format:
             return ""
+        self._losses.note(
+            "text.format", wanted.type, "this upstream does not promise the form; the instructions ask for it"
+        )
         text = jsontext.dumps(wanted.schema_).decode()
         return (
             "Your final answer must be JSON that matches this JSON schema and nothing else: "

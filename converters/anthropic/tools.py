@@ -33,6 +33,8 @@ def offered(toolbox: Toolbox, dialect: AnthropicDialect, losses: Losses) -> list
 def _tool(function: Function, dialect: AnthropicDialect, losses: Losses) -> Json:
     described = {"description": function.description} if function.description else {}
     strict = {"strict": True} if dialect.strict_tools and function.strict else {}
+    if function.strict and not strict:
+        losses.note(function.path, "strict", "this upstream does not promise a call's form")
     # "input_schema does not support oneOf, allOf, or anyOf at the top level"
     parameters = root_unions.without(function.parameters, function.path, losses)
     return {"name": function.name, **described, "input_schema": parameters, **strict}

@@ -74,8 +74,9 @@ LESSONS = LessonRules(
         rule(
             "this effort",
             each(efforts, _depth),
-            r"reasoning[_. ]?effort\b.{0,60}(?:not support|one of|expected|must|should|invalid|supported [vtl])",
-            r"(?:invalid|unsupported|unexpected|unknown).{0,40}reasoning[_. ]?effort\b.{0,40}(?:supported|one of|valid)",
+            r"reasoning[_. ]?effort\b.{0,60}(?:not support|one of|expect|must|should|supported v)",
+            r"(?:invalid|unsupported|unexpected|unknown).{0,40}reasoning[_. ]?effort\b.{0,40}(?:support|one of|valid)",
+            r"(?:invalid|unsupported) value:? ['\"`]?\w{1,20}['\"`]?.{0,150} reasoning[_.]effort$",
             r"level ['\"`]?\w{1,20}['\"`]? not supported, valid levels",
         ),
         rule(
@@ -103,7 +104,7 @@ LESSONS = LessonRules(
         rule(
             "this choice of tools",
             _CHOICE,
-            r"tool[_ ]choice\b.{0,60}(?:not support|incompatible|must be|should be|supported (?:string )?value|not valid)",
+            r"tool[_ ]choice\b.{0,60}(?:not support|incompatible|must|should|supported (?:string )?value|not valid)",
             r"(?:invalid|only an?|not support(?: this)?|unsupported value:?|unsupported) ['\"`]?tool[_ ]choice\b",
         ),
         rule(
@@ -133,7 +134,12 @@ LESSONS = LessonRules(
             "a message without content",
             to("empty_content", "empty"),
             r"invalid type: null, expected a string",
-            r"content\b.{0,40}(?:null|none)\b|content: input should be a valid string",
+            r"content\b.{0,40}(?:null|none)\b",
+        ),
+        rule(
+            "content that is no text",
+            each(to("empty_content", "empty"), _NO_IMAGES),
+            r"content: input should be a valid string",
         ),
         rule(
             "an empty list of tools",

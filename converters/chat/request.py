@@ -82,6 +82,7 @@ def _response_format(request: wire.Request, dialect: ChatDialect, losses: Losses
         return _json_object(dialect, "Answer with one JSON object and nothing else, without a code fence.")
     if dialect.response_format == "json_schema":
         return {"response_format": {"type": "json_schema", "json_schema": _schema(form)}}, []
+    losses.note("text.format", form.type, "this upstream does not promise the form; the instructions ask for it")
     text = jsontext.dumps(form.schema_ or {}).decode()
     words = "Answer with one JSON value and nothing else, without a code fence. It must match this JSON schema:\n"
     return _json_object(dialect, words + text)

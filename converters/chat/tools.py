@@ -47,6 +47,8 @@ def _tool(function: Function, dialect: ChatDialect, losses: Losses) -> Json:
         described["description"] = function.description
     if dialect.strict_tools and function.strict is not None:
         described["strict"] = function.strict
+    elif function.strict:
+        losses.note(function.path, "strict", "this upstream does not promise a call's form")
     return {"type": "function", "function": described}
 
 

@@ -58,7 +58,7 @@ def blames_previous_response(status: int, body: bytes) -> bool:
 
 
 def _blames(what: re.Pattern[str], status: int, body: bytes) -> bool:
-    if status not in (400, 404):
+    if status not in (400, 404, 422):
         return False
     error_body = read_body(body)
     return what.search(f"{' '.join(error_body.codes)} {error_body.message}") is not None

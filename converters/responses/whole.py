@@ -47,11 +47,12 @@ def _item_events(index: int, item: Json) -> Iterator[Json]:
 
 def _part_events(part: Json, where: Json) -> Iterator[Json]:
     kind, field = f"response.{part['type']}", _DELTAS[part["type"]]
-    text = part.get(field)
+    text = part.get(field) or ""
+    more: Json = {"logprobs": []} if field == "text" else {}
     yield {"type": "response.content_part.added", **where, "part": {**part, field: ""}}
     if text:
-        yield {"type": f"{kind}.delta", **where, "delta": text}
-    yield {"type": f"{kind}.done", **where, field: text}
+        yield {"type": f"{kind}.delta", **where, "delta": text, **more}
+    yield {"type": f"{kind}.done", **where, field: text, **more}
     yield {"type": "response.content_part.done", **where, "part": part}
 
 

@@ -61,7 +61,9 @@ def test_tools_of_the_history_stand_there_without_being_offered() -> None:
 
 
 def test_a_forced_choice_switches_thinking_off_where_both_cannot_be() -> None:
-    sent, losses = convert_items(tools=[FUNCTION], tool_choice="required", reasoning={"effort": "high"}, dialect=THINKS)
+    sent, losses = convert_items(
+        tools=[FUNCTION], tool_choice="required", reasoning={"effort": "medium"}, dialect=THINKS
+    )
     assert (sent["tool_choice"], sent["thinking"]) == ({"type": "any"}, {"type": "disabled"})
     assert [loss.path for loss in losses] == ["reasoning"]
 
@@ -70,7 +72,7 @@ def test_a_forced_choice_switches_thinking_off_where_both_cannot_be() -> None:
 def test_a_forced_choice_gives_way_where_thinking_cannot(flags: Any) -> None:
     dialect = THINKS.model_copy(update=flags)
     sent, losses = convert_items(
-        tools=[FUNCTION], tool_choice="required", reasoning={"effort": "high"}, dialect=dialect
+        tools=[FUNCTION], tool_choice="required", reasoning={"effort": "medium"}, dialect=dialect
     )
     assert "tool_choice" not in sent
     assert sent["thinking"] == {"type": "adaptive"}
@@ -85,7 +87,7 @@ def test_a_model_that_always_thinks_is_not_forced_either() -> None:
 def test_both_are_sent_where_both_can_be() -> None:
     dialect = THINKS.model_copy(update={"forced_tool_choice": "full"})
     sent, losses = convert_items(
-        tools=[FUNCTION], tool_choice="required", reasoning={"effort": "high"}, dialect=dialect
+        tools=[FUNCTION], tool_choice="required", reasoning={"effort": "medium"}, dialect=dialect
     )
     assert (sent["tool_choice"], sent["thinking"]) == ({"type": "any"}, {"type": "adaptive"})
     assert losses == []
