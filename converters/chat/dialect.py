@@ -94,9 +94,9 @@ class ChatDialect(Dialect):
     empty_tools: bool = False
     """`tools: []` where the history has calls and no tool is offered (Anthropic behind a proxy answers 400 without)."""
 
-    schema_subset: Literal["full", "no_const", "plain"] = "full"
+    schema_subset: Literal["full", "no_const", "plain", "bare"] = "full"
     """Tool schemas: `no_const`: const becomes enum, local references are resolved and validators go (Moonshot).
-    `plain`: also no bare `true` schemas (llama.cpp)."""
+    `plain`: also no bare `true` schemas (llama.cpp). `bare`: nor `additionalProperties` (Google's older models)."""
 
     schema_unions: bool = True
     """False: anyOf, oneOf or allOf at the root of a tool's schema is refused (xAI): its branches become one object."""

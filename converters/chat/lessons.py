@@ -21,7 +21,7 @@ def _depth(dialect: Dialect, message: str) -> Iterator[Step]:
 _FORMAT = to("response_format", "json_schema", "json_object", "prompt")
 _CHOICE = to("tool_choice", "full", "strings", "auto")
 _NO_IMAGES = to("images", False)
-_SCHEMA = to("schema_subset", "full", "no_const", "plain")
+_SCHEMA = to("schema_subset", "full", "no_const", "plain", "bare")
 _NOT_STRICT = to("strict_tools", False)
 _NO_THINKING_BACK = to("reasoning_back", "none")
 
@@ -52,6 +52,7 @@ LESSONS = LessonRules(
         "store": to("store", False),
         "schema": _SCHEMA,
         "const": _SCHEMA,
+        "additionalProperties": to("schema_subset", "bare"),
         "anyOf": each(to("schema_unions", False), _SCHEMA),
         "oneOf": each(to("schema_unions", False), _SCHEMA),
         "allOf": each(to("schema_unions", False), _SCHEMA),

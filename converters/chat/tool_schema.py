@@ -29,7 +29,8 @@ def of_tool(parameters: Json, dialect: ChatDialect, path: str, losses: Losses) -
         parameters = root_unions.without(parameters, path, losses)
     if dialect.schema_subset == "full":
         return parameters
-    return _Subset(parameters, plain=dialect.schema_subset == "plain").object(parameters, ())
+    subset = _Subset(parameters, plain=dialect.schema_subset != "no_const", bare=dialect.schema_subset == "bare")
+    return subset.object(parameters, ())
 
 
 _MOST_RESOLVED = 2**20
@@ -44,9 +45,10 @@ class _Subset:
     copies. So there is an end of it, in bytes and in depth; what comes after is any object.
     """
 
-    def __init__(self, root: Json, *, plain: bool) -> None:
+    def __init__(self, root: Json, *, plain: bool, bare: bool) -> None:
         self._root = root
         self._plain = plain
+        self._left_out = _LEFT_OUT | {"additionalProperties"} if bare else _LEFT_OUT
         self._room = _MOST_RESOLVED
         self._sizes: dict[str, int] = {}
         self._depth = 0
@@ -61,7 +63,9 @@ class _Subset:
         if isinstance(reference := schema.get("$ref"), str):
             return self._resolved(schema, reference, inside)
         self._depth += 1
-        found = {name: self._keyword(name, value, inside) for name, value in schema.items() if name not in _LEFT_OUT}
+        found = {
+            name: self._keyword(name, value, inside) for name, value in schema.items() if name not in self._left_out
+        }
         self._depth -= 1
         if "const" in found:
             found["enum"] = [found.pop("const")]

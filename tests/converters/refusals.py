@@ -18,7 +18,12 @@ CALLED: list[Json] = [
     {"type": "function_call_output", "call_id": "call_1", "output": "done"},
     {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "Be short."}]},
 ]
-SCHEMA = {"type": "object", "properties": {"a": {"const": 1}, "b": True}, "anyOf": [{"required": ["a"]}]}
+SCHEMA = {
+    "type": "object",
+    "properties": {"a": {"const": 1}, "b": True},
+    "anyOf": [{"required": ["a"]}],
+    "additionalProperties": False,
+}
 EVERYTHING: Json = request_body(
     input=CALLED,
     instructions="You help.",

@@ -205,6 +205,13 @@ REFUSALS: list[tuple[str, Json, str, Any]] = [
     ("Failed to deserialize: invalid type: null, expected a string at line 1", {}, "empty_content", "empty"),
     ("messages.1.content: Input should be a valid string", {}, "empty_content", "empty"),
     ("messages.1.content: Input should be a valid string", {"empty_content": "empty"}, "images", False),
+    (
+        'Invalid JSON payload received. Unknown name "additionalProperties" at '
+        "'tools[0].function_declarations[0].parameters': Cannot find field.",
+        {},
+        "schema_subset",
+        "bare",
+    ),
     ("Unrecognized schema: true", {}, "schema_subset", "plain"),
     (
         "Invalid request: tools.function.parameters is not a valid moonshot flavored json schema, details: <keyword "

@@ -72,6 +72,13 @@ def test_plain_has_no_bare_true() -> None:
     assert fit(before, "plain") == {**before, "x": {}, "y": {"type": "array", "items": {}}}
 
 
+def test_bare_has_no_additional_properties_but_a_property_named_so() -> None:
+    inner = {"type": "object", "properties": {"additionalProperties": {"type": "string"}}}
+    before = {"x": {**inner, "additionalProperties": False}}
+    assert fit(before, "bare", additionalProperties=False) == {"x": inner}
+    assert fit(before, "plain", additionalProperties=False) == before
+
+
 def without_unions(**parameters: Any) -> Json:
     return of_tool({"type": "object", **parameters}, ChatDialect(schema_unions=False))
 
