@@ -6,7 +6,7 @@ from mitmproxy import http
 
 from addons.exchange.content_encoding import Undecodable
 from addons.exchange.exchange import Exchange
-from addons.exchange.flow_metadata import ATTEMPT, EXCHANGE, SIDE
+from addons.exchange.flow_metadata import EXCHANGE, SIDE
 from addons.layer.attempt import RunningAttempt, TooLarge
 from converters.errors import Fault
 from tests.addons.layer_harness import UppercaseConverter, attempt, planned
@@ -28,22 +28,8 @@ def test_it_is_added_to_its_exchange() -> None:
     running = make()
     running.start()
     assert running.exchange.attempts == [running.record]
-    assert running.flow.metadata == {EXCHANGE: running.exchange.flow.id, SIDE: "upstream", ATTEMPT: 1}
+    assert running.flow.metadata == {EXCHANGE: running.exchange.flow.id, SIDE: "upstream"}
     assert running.flow.live
-
-
-def test_it_knows_when_its_first_byte_and_its_first_content_came() -> None:
-    running = started()
-    running.receive(b"---")
-    running.read()
-    assert running.record.first_byte >= running.record.started and not running.record.first_content
-    running.receive(b"word")
-    running.read()
-    first = running.record.first_content
-    assert first >= running.record.first_byte
-    running.receive(b"word")
-    running.read()
-    assert running.record.first_content == first
 
 
 def test_credentials_replace_the_placeholder_on_a_copy() -> None:
