@@ -38,7 +38,7 @@ from addons.playback.server import PlaybackServer
 from addons.routing.config_watcher import ConfigWatcher
 from addons.routing.endpoint import ProviderEndpoint
 from addons.routing.provider import Provider
-from addons.routing.router import Route, Router
+from addons.routing.router import Route, Routed, Router
 from addons.runtime import startup
 from converters.conversion import ClientRequest
 
@@ -78,7 +78,7 @@ class Replay:
     def done(self) -> None:
         self._playback_server.stop()
 
-    def endpoints_for(self, request: http.Request, client_request: ClientRequest) -> list[ProviderEndpoint]:
+    def endpoints_for(self, request: http.Request, client_request: ClientRequest) -> Routed:
         """The endpoint that plays the matching case.
 
         Raises:
@@ -90,7 +90,7 @@ class Replay:
             logger.warning("replay: %s", miss)
             raise
         logger.info("replay: %s answers", chosen.name)
-        return [self._endpoint(chosen.name, chosen.case)]
+        return Routed([self._endpoint(chosen.name, chosen.case)])
 
     def _endpoint(self, name: str, case: Case) -> ProviderEndpoint:
         fault = case.metadata.fault.kind if case.metadata.fault else None

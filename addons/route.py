@@ -28,6 +28,8 @@ from addons.endpoints.codex import CodexEndpoints
 from addons.endpoints.health import HealthEndpoint
 from addons.endpoints.metrics import MetricsEndpoint
 from addons.exchange.addon import Exchanges
+from addons.failover.collaborators import Collaborators
+from addons.failover.policy import Failover
 from addons.health.addon import HealthCommands
 from addons.health.health import Health
 from addons.inspection.annotations import Annotations
@@ -36,12 +38,17 @@ from addons.inspection.flow_retention import FlowRetention
 from addons.inspection.mitmweb_style import MitmwebStyle
 from addons.layer import ExchangeLayer
 from addons.layer.live_bodies import LiveBodies
+from addons.lessons.commands import LessonCommands
+from addons.lessons.lessons import Lessons
 from addons.playback.client import ReplayClient
 from addons.playback.replay_credentials import ReplayCredentials
+from addons.rate_limits.addon import DailySpend
+from addons.rate_limits.counters import LocalCounters
+from addons.rate_limits.limiter import RateLimiter
 from addons.recording.capture import Capture
 from addons.routing import config, report
 from addons.routing.config_watcher import ConfigWatcher
-from addons.routing.endpoint import ProviderEndpoint
+from addons.routing.router import Routed
 from addons.runtime import startup
 from addons.runtime.garbage_collection import GarbageCollection
 from addons.state.addon import State
@@ -79,7 +86,7 @@ class Routing:
             await asyncio.sleep(1)
             self._watcher.refresh()  # which raises nothing
 
-    def endpoints_for(self, request: http.Request, client_request: ClientRequest) -> list[ProviderEndpoint]:
+    def endpoints_for(self, request: http.Request, client_request: ClientRequest) -> Routed:
         """Who can answer a request, in the order of preference; nobody where nobody is known.
 
         Raises:
@@ -88,10 +95,10 @@ class Routing:
         """
         self._watcher.refresh()
         router = self._watcher.current
-        if endpoints := router.endpoints(client_request.model, os.environ):
-            return endpoints
-        router.check_pass_through(client_request.model, os.environ, request.host)
-        return []
+        routed = router.routed(client_request.model, os.environ)
+        if not routed.endpoints:
+            router.check_pass_through(client_request.model, os.environ, request.host)
+        return routed
 
     @command.command("routes.show")
     def show(self) -> Sequence[str]:
@@ -115,10 +122,10 @@ class Routing:
 
 
 with startup.one_line():
-    _watcher, _retention = ConfigWatcher(), FlowRetention()
+    _watcher, _retention, _state = ConfigWatcher(), FlowRetention(), State()
     _routing = Routing(_watcher)
-    _state = State()
-    _health = Health(_state.store)
+    _health, _lessons, _counters = Health(_state.store), Lessons(_state.store), LocalCounters(_state.store)
+    _failover = Failover(Collaborators(_health, RateLimiter(_counters), _lessons))
     addons = [
         GarbageCollection(),
         ClientAuth(),
@@ -130,7 +137,8 @@ with startup.one_line():
         LiveBodies(),
         MitmwebStyle(),
         ExchangeLayer(),
-        Exchanges(_routing.endpoints_for),
+        Exchanges(_routing.endpoints_for, _failover),
+        _failover,
         Annotations(_retention.exchange),
         _routing,
         Capture(_watcher.keys),
@@ -138,5 +146,7 @@ with startup.one_line():
         ReplayCredentials(_watcher),
         _state,
         HealthCommands(_health, _watcher),
+        LessonCommands(_lessons),
+        DailySpend(_counters),
         startup.Options(),
     ]

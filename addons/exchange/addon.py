@@ -6,30 +6,30 @@ to the reverse target, and so does everything else; what fails here is refused.
 """
 
 import logging
-import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from mitmproxy import ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 
 from addons.exchange import content_encoding, error_response, flow_metadata, upstream_request
+from addons.exchange.attempt_planning import plan_attempt, refuse_ourselves
 from addons.exchange.client_request import (
     client_of,
     decoded,
     is_below_responses,
     is_model_request,
-    wants_compaction,
 )
-from addons.exchange.exchange import Exchange, Plan
+from addons.exchange.exchange import Exchange
 from addons.exchange.request_path import request_path
 from addons.exchange.retry_policy import RetryPolicy, SameEndpoint
-from addons.routing import config, own_addresses
-from addons.routing.endpoint import ProviderEndpoint
+from addons.rate_limits.scope import estimated_tokens
+from addons.routing import config
+from addons.routing.router import Routed
 from addons.runtime import startup
 from addons.runtime.printable import printable
-from converters.conversion import ClientRequest, ConversionSpec, load, open_conversion
+from converters.conversion import ClientRequest, load
 from converters.errors import Fault, RequestError
 
 logger = logging.getLogger(__name__)
@@ -40,8 +40,8 @@ _HEAD_PATIENCE_SECONDS = 120.0
 """Seconds. Codex waits for the head of a response without limit (seen with 0.169); others give up after five minutes
 (Node) or ten (OpenAI's clients), and not all of that is ours."""
 
-type Choose = Callable[[http.Request, ClientRequest], Sequence[ProviderEndpoint]]
-"""The endpoints that serve a client's request, in the order of preference; none: no known provider does.
+type Choose = Callable[[http.Request, ClientRequest], Routed]
+"""Who serves a client's request; nobody: no known provider does.
 
 Raises RequestError or config.KeyProblem, which the client reads.
 """
@@ -80,18 +80,27 @@ class Exchanges:
             flow.metadata[flow_metadata.WHOLE] = ctx.options.request_limit << 20
             flow.request.stream = False  # which `stream_large_bodies` may have set just before
 
-    def next_attempt(self, exchange: Exchange) -> None:
+    async def next_attempt(self, exchange: Exchange) -> None:
         try:
-            if exchange.attempts:
-                self._try_again(exchange)
-            else:
+            if exchange.retries is None:
                 self._start(exchange)
+            if exchange.retries is not None:
+                await plan_attempt(exchange, exchange.retries)
         except content_encoding.Undecodable as error:
             _refuse(exchange, RequestError(str(error)), error.status)
         except (RequestError, config.KeyProblem) as error:
             _refuse(exchange, error if isinstance(error, RequestError) else RequestError(str(error)))
         except Exception as error:  # the boundary to mitmproxy, which would log it with the client's data
             _refuse(exchange, RequestError(_bug(error)), 500)
+
+    def attempt_end(self, exchange: Exchange) -> None:
+        if exchange.retries is not None:
+            exchange.retries.attempt_ended(exchange.attempts[-1])
+
+    def exchange_end(self, exchange: Exchange) -> None:
+        if exchange.retries is not None:
+            exchange.retries.exchange_ended()
+            exchange.retries = None  # which refers to the exchange
 
     def _start(self, exchange: Exchange) -> None:
         request = exchange.flow.request
@@ -100,33 +109,29 @@ class Exchanges:
         if is_below_responses(request) and request.raw_content is None:
             return  # which keeps the layer from streaming it: the model is not known before the body is here
         if is_model_request(request):
-            self._plan_first_attempt(exchange)
+            self._begin(exchange)
         else:
             self._pass_other(exchange)
-
-    def _try_again(self, exchange: Exchange) -> None:
-        last = exchange.attempts[-1]
-        plan = self._policy.after(exchange, last, last.fault) if last.fault else None
-        if plan is not None:
-            _attempt(exchange, plan)
 
     def _pass_other(self, exchange: Exchange) -> None:
         """What is no request for a model passes, unless its body names a model that is served here."""
         request = exchange.flow.request
         is_below = is_below_responses(request)
         client_request = _loaded(request) if is_below else _loaded_elsewhere(request)
-        endpoints = self._choose(request, client_request) if "model" in client_request.raw else ()
+        endpoints = self._choose(request, client_request).endpoints if "model" in client_request.raw else ()
         # The reverse target may be the model's own provider, and this a request in another of its protocols.
         if endpoints and (is_below or endpoints[0].address != (request.host, request.port)):
             refused = f"{request.method} {request_path(request)} is not served here for {client_request.model}"
             raise RequestError(printable(f"{refused}, whose answers come from another provider"))
         _pass(exchange)
 
-    def _plan_first_attempt(self, exchange: Exchange) -> None:
+    def _begin(self, exchange: Exchange) -> None:
         request = exchange.flow.request
-        client_request = exchange.request = ClientRequest(load(decoded(request, ctx.options.request_limit)))
+        body = decoded(request, ctx.options.request_limit)
+        client_request = exchange.request = ClientRequest(load(body))
         logged_model = printable(client_request.model, 100)
-        exchange.endpoints = self._choose(request, client_request)
+        exchange.estimated_tokens = estimated_tokens(body)
+        exchange.endpoints, exchange.route = self._choose(request, client_request)
         if not exchange.endpoints:
             _pass(exchange)
             logger.info("%s passes through to %s", logged_model, request.host)
@@ -134,20 +139,7 @@ class Exchanges:
                 return
             exchange.endpoints = [endpoint]
             exchange.pass_through = False
-        _attempt(exchange, self._policy.first(exchange))
-
-
-def _attempt(exchange: Exchange, plan: Plan) -> None:
-    """Has the exchange try this next."""
-    assert exchange.request is not None
-    upstream = plan.endpoint.upstream
-    _refuse_ourselves(*plan.endpoint.address)
-    compact = wants_compaction(exchange.flow.request)
-    spec = ConversionSpec(upstream, int(time.time()), exchange.client, compact, plan.reasoning_stripped)
-    conversion = open_conversion(exchange.request, spec, event_limit=ctx.options.event_limit << 20)
-    attempt = upstream_request.attempt(exchange, plan, conversion, answer_limit=ctx.options.answer_limit << 20)
-    flow_metadata.note_attempt(exchange.flow, attempt.flow, spec, exchange.model, conversion.losses.total)
-    exchange.attempt = attempt
+        exchange.retries = self._policy.begin(exchange)
 
 
 def _refuse(exchange: Exchange, error: RequestError, status: int = 400) -> None:
@@ -179,15 +171,8 @@ def _pass(exchange: Exchange) -> None:
     request = exchange.flow.request
     if ctx.options.pass_through == "never":
         raise RequestError("no provider that is known here serves this, and the option pass_through says `never`")
-    _refuse_ourselves(request.host, request.port)
+    refuse_ourselves(request.host, request.port)
     exchange.pass_through = True
-
-
-def _refuse_ourselves(host: str, port: int) -> None:
-    servers = ctx.master.addons.get("proxyserver")
-    own = [(here, own_port) for here, own_port, *_ in servers.listen_addrs()] if servers else []
-    if own_addresses.is_own(host, port, own):
-        raise RequestError(f"{host}:{port}, where this request would go, is this very proxy; have one of both move")
 
 
 def _bug(error: Exception) -> str:

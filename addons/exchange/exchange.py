@@ -14,8 +14,10 @@ from mitmproxy import http
 
 from addons.routing.account import Account
 from addons.routing.endpoint import ProviderEndpoint
+from addons.routing.router import Route
 from converters.conversion import ClientRequest
-from converters.errors import Client, ClientResponse, Fault
+from converters.dialect import DialectChange
+from converters.errors import Client, ClientResponse, Fault, RequestError
 from converters.jsontext import Json
 from converters.losses import Losses
 
@@ -61,6 +63,10 @@ class ResponseConverter(Protocol):
     @property
     def blames_reasoning(self) -> bool:
         """The upstream refused the request for the thread's earlier reasoning."""
+
+    @property
+    def lesson(self) -> DialectChange | None:
+        """What a refusal says of the upstream's dialect."""
 
     @property
     def blames_previous_response(self) -> bool:
@@ -124,7 +130,13 @@ class Plan:
     """Seconds before it begins."""
 
     reason: str = ""
-    """Why this is tried after what failed, for a person: `retry`, `next key`, `next provider`, ..."""
+    """Why this is tried after what failed, for a person: `next try`, `next key`, `next provider NAME`."""
+
+    turn_state: str | None = None
+    """The header `x-codex-turn-state` that the upstream gets, nothing where it is empty; None leaves the client's."""
+
+    turn_state_prefix: str = ""
+    """What the client's value of that header begins with, so that its turn stays here; the upstream's own follows."""
 
     @property
     def account(self) -> Account:
@@ -179,6 +191,25 @@ class Attempt:
         return self.conversion.losses
 
 
+class RetryState(Protocol):
+    """What decides on the attempts of one exchange, see `retry_policy.py`."""
+
+    async def next_plan(self) -> Plan | None:
+        """What is tried now, after whatever it has to wait for; None ends the exchange, and its client reads a failure.
+
+        Nothing is planned while an attempt is in progress.
+        """
+
+    def not_convertible(self, error: RequestError) -> None:
+        """The request cannot be converted for the last plan: it leads to no attempt."""
+
+    def attempt_ended(self, attempt: Attempt) -> None:
+        """Takes in what came of it, and decides what is next."""
+
+    def exchange_ended(self) -> None:
+        """Gives up whatever is held for the exchange; its last plan may have led to no attempt."""
+
+
 @dataclass(eq=False)
 class Exchange:
     """A client's request and the attempts at a response.
@@ -195,6 +226,15 @@ class Exchange:
     request: ClientRequest | None = field(default=None, repr=False)
     endpoints: Sequence[ProviderEndpoint] = ()
     """Those that serve the request, in the order of preference."""
+
+    route: Route | None = None
+    """The one that has named them, and how they are tried."""
+
+    estimated_tokens: int = 0
+    """Of the request."""
+
+    retries: RetryState | None = field(default=None, repr=False)
+    """What decides on the attempts, from the first one on."""
 
     attempt: Attempt | None = None
     """What to try next."""

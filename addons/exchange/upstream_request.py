@@ -4,6 +4,7 @@ from mitmproxy import connection, http
 
 from addons.credentials import header_secrets
 from addons.exchange.exchange import Attempt, Exchange, Limits, Plan
+from addons.exchange.response_headers import TURN_STATE
 from addons.routing.endpoint import ProviderEndpoint
 from converters.conversion import ClientRequest, Conversion, Upstream, passes_as_it_is
 from converters.protocols import PROTOCOLS, RESPONSES
@@ -39,6 +40,9 @@ def attempt(exchange: Exchange, plan: Plan, conversion: Conversion, *, answer_li
         **conversion.headers,
         **shown,
     }
+    if plan.turn_state is not None:
+        headers.pop(TURN_STATE, None)
+        headers |= {TURN_STATE: plan.turn_state} if plan.turn_state else {}
     flow = http.HTTPFlow(exchange.flow.client_conn, connection.Server(address=None))
     fields = [(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in headers.items()]
     flow.request = http.Request.make("POST", endpoint.url(conversion.path), conversion.body, fields)

@@ -172,7 +172,7 @@ class ClientStream(LimitedStream):
 
     def headers_of(self, attempt: Attempt) -> dict[str, str]:
         """Those of the attempt's response that the client gets, and what addons lay over them."""
-        return response_headers.for_client(attempt.flow.response) | self.exchange.response_headers
+        return response_headers.for_client(attempt) | self.exchange.response_headers
 
     def _outcome(self) -> Outcome:
         """Of an exchange whose client gets a whole response."""

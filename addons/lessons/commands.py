@@ -1,4 +1,4 @@
-"""What was learned of upstreams, shown and forgotten."""
+"""Takes over what an earlier program learned of upstreams, and shows and forgets it by commands."""
 
 import logging
 from collections.abc import Sequence
@@ -14,6 +14,9 @@ logger = logging.getLogger(__name__)
 class LessonCommands:
     def __init__(self, lessons: Lessons) -> None:
         self._lessons = lessons
+
+    def running(self) -> None:
+        self._lessons.restore()
 
     @command.command("lessons.show")
     def show(self) -> Sequence[str]:

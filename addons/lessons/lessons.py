@@ -57,7 +57,11 @@ class Lessons:
     def __init__(self, store: StateStore, clock: Callable[[], float] = time.time) -> None:
         self._store, self._clock = store, clock
         self._kept: dict[Place, dict[str, Lesson]] = {}
-        self.absorb(store.load(TABLE))
+        self.restore()
+
+    def restore(self) -> None:
+        """Takes over what the store remembers."""
+        self.absorb(self._store.load(TABLE))
 
     def absorb(self, rows: Mapping[str, Json | None]) -> None:
         """Takes over what is stored, or what another proxy stored; a row that is none of ours is passed over."""

@@ -2,8 +2,11 @@
 
     [[routes]]                                   # the first match wins
     models    = ["deepseek-*"]                   # globs for the model that Codex requests
-    providers = ["deepseek", "openrouter"]       # in order of preference; those without a key are left out
+    providers = ["deepseek", "openrouter"]       # tried in this order; those without a key are left out
     model     = "deepseek-v4-pro"                # optional: the name upstream, or a table by provider
+    policy    = "fastest"                        # optional: in-order, fastest, cheapest or weighted
+    weights   = { deepseek = 3 }                 # optional, for `weighted`: 1 for all others
+    retry     = { attempts = 3, wait = 5, seconds = 60 }    # optional: see the options retry_attempts, ...
 
     [providers.deepseek]                         # optional: merged over the shipped provider of this name
     base_url = "https://deepseek.example/v1"
@@ -174,4 +177,7 @@ def _route(at: str, table: Any, providers: Mapping[str, Provider]) -> Route:
     for name in route.model if isinstance(route.model, dict) else ():
         if name not in route.providers:
             raise ConfigError([f"{at}.model.{name}: {config_errors.unknown(name, route.providers)}"])
+    for name in route.weights:
+        if name not in route.providers:
+            raise ConfigError([f"{at}.weights.{name}: {config_errors.unknown(name, route.providers)}"])
     return route

@@ -43,6 +43,8 @@ class ProviderEndpoint:
     """For each of the keys; `limits` is for all together."""
 
     price: Price | None = None
+    context: int | None = None
+    """The most tokens of a request and its response, where that is known."""
 
     @property
     def key(self) -> str | None:

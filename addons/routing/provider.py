@@ -220,6 +220,7 @@ class Provider(Table):
             limits=self.limits,
             key_limits=self.key_limits,
             price=known.price if known else None,
+            context=known.context if known else None,
         )
 
     def _protocol_of(self, model: str, known: Model | None) -> tuple[str, Auth, Dialect]:

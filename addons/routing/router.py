@@ -1,14 +1,15 @@
 """Which provider serves a model: by the first matching route, by the lists of models, or by the name's prefix."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from addons.routing.api_keys import KeyProblem, MissingKey
 from addons.routing.endpoint import ProviderEndpoint
 from addons.routing.provider import Globs, Model, Names, Provider, checked_name, matches
+from addons.routing.rate_limits import RateLimits
 from addons.routing.table import Table
 from converters.errors import RequestError
 
@@ -24,15 +25,39 @@ def _by_provider(model: Any) -> Any:
     return model
 
 
+class Retry(Table):
+    """How much is tried for one request, where a route differs from the options `retry_attempts`, `retry_wait` and
+    `retry_seconds`."""
+
+    attempts: Annotated[int, Field(strict=True, ge=1)] | None = None
+    wait: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] | None = None
+    seconds: Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)] | None = None
+
+
+type _Weight = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+
+
 class Route(Table):
     """Some models and the providers that serve them, in order of preference.
 
     `model` is the name upstream, for all providers or by provider; by default the provider's list of models decides.
+    `policy` says in which order they are tried (`addons/failover/choice.py`); `weights` are by provider, 1 by default.
     """
 
     models: Globs
     providers: Names = Field(min_length=1)
     model: Annotated[str | dict[str, str] | None, BeforeValidator(_by_provider)] = None
+    policy: Literal["in-order", "fastest", "cheapest", "weighted"] = "in-order"
+    weights: dict[str, _Weight] = Field(default_factory=dict)
+    retry: Retry = Retry()
+    limits: RateLimits | None = None
+
+    @field_validator("weights")
+    @classmethod
+    def _are_used(cls, weights: dict[str, float], info: ValidationInfo) -> dict[str, float]:
+        if weights and info.data.get("policy") != "weighted":
+            raise ValueError('have a meaning with policy = "weighted" alone')
+        return weights
 
     def upstream_name(self, name: str, provider: Provider, requested: str) -> str:
         return self._configured_name(name) or provider.upstream_name(name, requested)
@@ -45,6 +70,14 @@ class Route(Table):
 
     def _configured_name(self, provider: str) -> str | None:
         return self.model.get(provider) if isinstance(self.model, dict) else self.model
+
+
+class Routed(NamedTuple):
+    """Who can serve a model, in order of preference; nobody where it is empty."""
+
+    endpoints: Sequence[ProviderEndpoint]
+    route: Route | None = None
+    """The one that says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +105,12 @@ class Router:
         self.providers = dict(providers)
         self.declared = dict(declared or {})
 
-    def endpoints(self, model: str, environ: Mapping[str, str]) -> list[ProviderEndpoint]:
-        """Who can serve this model, in order of preference; empty if nobody can.
+    def endpoints(self, model: str, environ: Mapping[str, str]) -> Sequence[ProviderEndpoint]:
+        """Who can serve this model, see `routed`."""
+        return self.routed(model, environ).endpoints
+
+    def routed(self, model: str, environ: Mapping[str, str]) -> Routed:
+        """Who can serve this model, and by which route.
 
         The first matching route alone decides. If there are no routes at all, the first provider that lists the model
         and has a key serves it. A model may also name its provider: `deepseek/deepseek-v4-pro`.
@@ -84,8 +121,8 @@ class Router:
         """
         for route in self.routes:
             if matches(route.models, model):
-                return self._by_route(route, model, environ)
-        return self._by_list(model, environ) or self._by_prefix(model, environ)
+                return Routed(self._by_route(route, model, environ), route)
+        return Routed(self._by_list(model, environ) or self._by_prefix(model, environ))
 
     def check_pass_through(self, model: str, environ: Mapping[str, str], host: str) -> None:
         """Checks that a model without endpoints may pass through to this host: it is the host's own, or unknown.

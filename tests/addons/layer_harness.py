@@ -4,7 +4,7 @@ import asyncio
 import inspect
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from mitmproxy import connection, http, options
@@ -17,6 +17,7 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 from addons.exchange.exchange import Attempt, Exchange, Limits, Outcome
 from addons.exchange.flow_metadata import SIDE
 from converters import errors
+from converters.dialect import DialectChange
 from converters.errors import ClientResponse, Fault
 from converters.losses import Losses
 
@@ -31,6 +32,7 @@ class UppercaseConverter:
 
     surprise = ""
     blames_reasoning = False
+    lesson: DialectChange | None = None
     blames_previous_response = False
     usage: dict[str, Any] | None = None
 
@@ -178,6 +180,25 @@ def refusal(status: int = 429, text: bytes = b"slow down") -> bytes:
     return b"HTTP/1.1 %d No\r\nretry-after: 7\r\ncontent-length: %d\r\n\r\n%s" % (status, len(text), text)
 
 
+def run_to_end(result: Any) -> None:
+    """Runs a hook that has nothing to wait for, if it is a coroutine."""
+    if inspect.iscoroutine(result):
+        with suppress(StopIteration):
+            result.send(None)
+            raise AssertionError("the hook waits")
+
+
+def on_each(addons: Iterable[object], hook: str) -> Callable[..., None]:
+    """The hook of all these addons, as one."""
+    handlers = [getattr(addon, hook) for addon in addons if hasattr(addon, hook)]
+
+    def call(*args: Any) -> None:
+        for handler in handlers:
+            run_to_end(handler(*args))
+
+    return call
+
+
 class LayerHarness:
     """One client connection. Hooks complete at once unless their name is in `held`; upstreams connect at once unless
     their port is in `refused` or `held`.
@@ -211,6 +232,7 @@ class LayerHarness:
         self._tasks: list[asyncio.Task[None]] = []
         self._servers: list[connection.Server] = []
         self._events: deque[events.Event] = deque()
+        self._is_running = False
         self._layer = self._make_layer(alpn)
         self._run(events.Start())
 
@@ -284,9 +306,13 @@ class LayerHarness:
 
     def _run(self, *new: events.Event) -> None:
         self._events.extend(new)
+        if self._is_running:
+            return  # a hook that did not wait: who runs takes this, too
+        self._is_running = True
         while self._events:
             for command in self._layer.handle_event(self._events.popleft()):
                 self._execute(command)
+        self._is_running = False
 
     def _execute(self, command: commands.Command) -> None:
         match command:
@@ -314,9 +340,16 @@ class LayerHarness:
             handler = getattr(self.addon, command.name, None)
             result = handler(*command.args()) if handler is not None else None
             if inspect.iscoroutine(result):
-                self._tasks.append(asyncio.create_task(self._complete_later(command, result)))
+                self._start(self._complete_later(command, result))
             else:
                 self._events.append(events.HookCompleted(command))
+
+    def _start(self, hook: Coroutine[Any, Any, None]) -> None:
+        """Runs a hook until it waits; outside of an event loop there is nothing to wait for."""
+        try:
+            self._tasks.append(asyncio.Task(hook, loop=asyncio.get_running_loop(), eager_start=True))
+        except RuntimeError:
+            run_to_end(hook)
 
     async def _complete_later(self, command: commands.StartHook, hook: Coroutine[Any, Any, None]) -> None:
         await hook

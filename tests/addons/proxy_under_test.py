@@ -11,7 +11,7 @@ from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.addons.script import load_script
 from mitmproxy.test import taddons
 
-from tests.addons.layer_harness import LayerHarness, chunked_response
+from tests.addons.layer_harness import LayerHarness, chunked_response, on_each
 
 SCRIPT = Path(__file__).parents[2] / "addons" / "route.py"
 ROUTES = """
@@ -88,10 +88,10 @@ class ProxyUnderTest:
         assert script is not None
         self.addons = list(script.addons)
         context.master.addons.add(Proxyserver(), *self.addons)
+        self.set(retry_wait=0)  # no hook waits here, see `on_each`
 
     def __getattr__(self, hook: str) -> Any:
-        handlers = [getattr(addon, hook) for addon in self.addons if hasattr(addon, hook)]
-        return lambda *args: [handler(*args) for handler in handlers]
+        return on_each(self.addons, hook)
 
     def routes(self, text: str = ROUTES) -> None:
         """Writes the routes file and sets the option."""

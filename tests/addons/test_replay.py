@@ -12,7 +12,7 @@ from mitmproxy.proxy.layers import http as internals
 from mitmproxy.test import taddons
 
 from tests.addons.example_cases import REFUSAL, case, request_fields
-from tests.addons.layer_harness import LayerHarness
+from tests.addons.layer_harness import LayerHarness, on_each
 from tests.addons.proxy_under_test import CODEX, HttpMessage, raw_request, request_body
 
 SCRIPT = Path(__file__).parents[2] / "addons" / "replay.py"
@@ -30,8 +30,7 @@ class Replaying:
         context.master.addons.add(Proxyserver(), *self.addons)
 
     def __getattr__(self, hook: str) -> object:
-        handlers = [getattr(addon, hook) for addon in self.addons if hasattr(addon, hook)]
-        return lambda *args: [handler(*args) for handler in handlers]
+        return on_each(self.addons, hook)
 
     def open(self, folder: Path) -> None:
         self.context.options.update(replay=str(folder))

@@ -13,6 +13,7 @@ from mitmproxy.test import taddons
 from addons.exchange.addon import Choose, Exchanges
 from addons.layer import ExchangeLayer
 from addons.routing.endpoint import ProviderEndpoint
+from addons.routing.router import Routed
 from converters.chat.dialect import ChatDialect
 from converters.conversion import ClientRequest, Upstream
 from converters.errors import RequestError
@@ -47,19 +48,19 @@ def send_request() -> Iterator[RequestSender]:
 
 
 def test_the_chosen_upstream_gets_the_request_and_its_response_converted(send_request: RequestSender) -> None:
-    harness = send_request(lambda request, client_request: [ACME])
+    harness = send_request(lambda request, client_request: Routed([ACME]))
     assert HttpMessage(harness.to_upstream[1]).json["model"] == "model-x"
     harness.upstream_sends(HELLO)
     assert b'"text":"Hello"' in harness.to_client
 
 
 def test_without_a_choice_the_request_passes_as_it_is(send_request: RequestSender) -> None:
-    harness = send_request(lambda request, client_request: [])
+    harness = send_request(lambda request, client_request: Routed([]))
     assert HttpMessage(harness.to_upstream[TARGET]).body == request_body()
 
 
 def test_a_chooser_without_endpoint_says_why_and_the_client_reads_it(send_request: RequestSender) -> None:
-    def refuse(request: http.Request, client_request: ClientRequest) -> list[ProviderEndpoint]:
+    def refuse(request: http.Request, client_request: ClientRequest) -> Routed:
         raise RequestError(f"nobody for {client_request.model}")
 
     response = HttpMessage(send_request(refuse).to_client)
@@ -84,7 +85,7 @@ def pour(harness: LayerHarness, piece: bytes, count: int) -> int:
 
 @PROTOCOLS
 def test_an_event_without_end_is_cut_off(send_request: RequestSender, endpoint: ProviderEndpoint) -> None:
-    harness = send_request(lambda request, client_request: [endpoint], event_limit=1)
+    harness = send_request(lambda request, client_request: Routed([endpoint]), event_limit=1)
     harness.upstream_sends(STREAM + chunk(b"data: "))
     assert pour(harness, b"x" * 65536, 40) <= 18
     response = HttpMessage(harness.to_client)
@@ -94,7 +95,7 @@ def test_an_event_without_end_is_cut_off(send_request: RequestSender, endpoint: 
 
 
 def test_json_without_end_is_cut_off(send_request: RequestSender) -> None:
-    harness = send_request(lambda request, client_request: [ACME], event_limit=1)
+    harness = send_request(lambda request, client_request: Routed([ACME]), event_limit=1)
     harness.upstream_sends(STREAM + chunk(b'{"x": "'))
     assert pour(harness, b"x" * 65536, 40) <= 18
     assert b"an answer that is no stream of more than 1 MiB" in harness.to_client
@@ -105,7 +106,7 @@ def test_json_without_end_is_cut_off(send_request: RequestSender) -> None:
 def test_a_response_without_end_is_cut_off(
     send_request: RequestSender, endpoint: ProviderEndpoint, begun: bool
 ) -> None:
-    harness = send_request(lambda request, client_request: [endpoint], answer_limit=1)
+    harness = send_request(lambda request, client_request: Routed([endpoint]), answer_limit=1)
     harness.upstream_sends(STREAM + (chunk(HELLO_SO_FAR) if begun else b""))
     words = HELLO_SO_FAR if begun else b": ping\n\n"
     assert pour(harness, words * (65536 // len(words)), 40) <= 18
@@ -116,7 +117,7 @@ def test_a_response_without_end_is_cut_off(
 
 
 def test_a_response_that_was_packed_is_measured_as_it_is_read(send_request: RequestSender) -> None:
-    harness = send_request(lambda request, client_request: [ACME], answer_limit=1)
+    harness = send_request(lambda request, client_request: Routed([ACME]), answer_limit=1)
     packed = gzip.compress(b": ping\n\n" * 1_000_000)
     head = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(packed)
     harness.upstream_sends(head + packed)
@@ -124,7 +125,7 @@ def test_a_response_that_was_packed_is_measured_as_it_is_read(send_request: Requ
 
 
 def test_a_request_is_read_to_its_limit(send_request: RequestSender) -> None:
-    harness = send_request(lambda request, client_request: [ACME], request_limit=1)
+    harness = send_request(lambda request, client_request: Routed([ACME]), request_limit=1)
     harness.upstream_sends(HELLO)
     before = harness.to_client
     harness.client_sends(b"POST /v1/responses HTTP/1.1\r\nhost: proxy\r\ncontent-length: 500000000\r\n\r\n")
@@ -147,7 +148,7 @@ def test_whatever_fails_the_request_goes_nowhere_and_nobody_reads_it(
     code: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def fail(request: http.Request, client_request: ClientRequest) -> list[ProviderEndpoint]:
+    def fail(request: http.Request, client_request: ClientRequest) -> Routed:
         raise error(PROMPT)
 
     with caplog.at_level(logging.DEBUG):
@@ -163,14 +164,14 @@ def test_whatever_fails_the_request_goes_nowhere_and_nobody_reads_it(
 
 def test_a_version_that_is_no_number_changes_nothing(send_request: RequestSender) -> None:
     agent = {"user-agent": f"codex_exec/{'9' * 5000}.1.2", "originator": "codex_exec"}
-    assert list(send_request(lambda request, client_request: [ACME], agent).to_upstream) == [1]
+    assert list(send_request(lambda request, client_request: Routed([ACME]), agent).to_upstream) == [1]
 
 
 @pytest.mark.parametrize("options", [{"request_limit": 0}, {"request_limit": -1}, {"pass_through": "maybe"}])
 def test_an_option_that_means_nothing_is_refused_and_the_old_one_stays(
     send_request: RequestSender, options: dict[str, object]
 ) -> None:
-    send_request(lambda request, client_request: [ACME])
+    send_request(lambda request, client_request: Routed([ACME]))
     for name, value in options.items():
         before = getattr(send_request.context.options, name)
         with pytest.raises(exceptions.OptionsError, match=name):

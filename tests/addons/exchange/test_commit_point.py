@@ -6,10 +6,9 @@ import time
 import pytest
 
 from addons.exchange.addon import Exchanges
-from addons.exchange.exchange import Attempt, Exchange, Plan
 from addons.exchange.flow_metadata import OUTCOME
-from converters.errors import Fault
 from tests.addons.layer_harness import OK, LayerHarness, body, chunk, chunked_response
+from tests.addons.once_more import OnceMore
 from tests.addons.proxy_under_test import ACME, CODEX, ROUTES, THEIRS, HttpMessage, ProxyUnderTest, request_body
 
 ANTHROPIC = 5
@@ -54,16 +53,6 @@ ERROR = {
 PORTS = pytest.mark.parametrize("port", MODELS, ids=["chat", "responses", "anthropic"])
 
 
-class Again:
-    """A policy that tries everything once more."""
-
-    def first(self, exchange: Exchange) -> Plan:
-        return Plan(exchange.endpoints[0])
-
-    def after(self, exchange: Exchange, attempt: Attempt, fault: Fault) -> Plan | None:
-        return attempt.plan if len(exchange.attempts) == 1 else None
-
-
 @pytest.fixture
 def proxy_under_test(proxy_under_test: ProxyUnderTest) -> ProxyUnderTest:
     proxy_under_test.routes(TWO)
@@ -72,7 +61,7 @@ def proxy_under_test(proxy_under_test: ProxyUnderTest) -> ProxyUnderTest:
 
 def stubborn(proxy_under_test: ProxyUnderTest) -> None:
     (exchanges,) = (addon for addon in proxy_under_test.addons if type(addon).__name__ == Exchanges.__name__)
-    exchanges._policy = Again()
+    exchanges._policy = OnceMore()
 
 
 def fail(harness: LayerHarness, port: int, way: str) -> None:

@@ -10,9 +10,8 @@ import pytest
 from mitmproxy.addons.script import load_script
 
 from addons.exchange.addon import Exchanges
-from addons.exchange.exchange import Attempt, Exchange, Plan
-from converters.errors import Fault
 from tests.addons.live_proxy import HELLO, live_proxy
+from tests.addons.once_more import OnceMore
 from tests.addons.proxy_under_test import HttpMessage, request_body
 
 ONE_LINE = Path(__file__).parents[2] / "data" / "one_line.py"
@@ -47,16 +46,6 @@ class Scripted:
         writer.write(self.answers.pop(0))
         await writer.drain()
         writer.close()
-
-
-class OnceMore:
-    """A policy that tries everything once more."""
-
-    def first(self, exchange: Exchange) -> Plan:
-        return Plan(exchange.endpoints[0])
-
-    def after(self, exchange: Exchange, attempt: Attempt, fault: Fault) -> Plan | None:
-        return attempt.plan if len(exchange.attempts) == 1 else None
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""What is tried first, and what after a failure."""
+"""What is tried first, and what after a failure, where there is no failover."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ import pytest
 from mitmproxy import http
 from mitmproxy.test import tflow
 
-from addons.exchange.exchange import Attempt, Exchange, Plan
+from addons.exchange.exchange import Attempt, Exchange, Plan, RetryState
 from addons.exchange.retry_policy import SameEndpoint
 from addons.routing.endpoint import ProviderEndpoint
 from converters.chat.dialect import ChatDialect
 from converters.conversion import Upstream
-from converters.errors import Fault
+from converters.errors import Fault, RequestError
 from tests.addons.layer_harness import UppercaseConverter
 
 FIRST, SECOND = (
@@ -20,45 +20,65 @@ FIRST, SECOND = (
 CUT = Fault("cut", "a broke off")
 
 
-def tried(*, kept: bool = True, answered: bool = False, attempts: int = 1) -> Exchange:
-    """An exchange whose attempts failed on a connection that was open before, or was opened for them."""
-    exchange = Exchange(tflow.tflow(), endpoints=[FIRST, SECOND])
-    for _ in range(attempts):
-        flow: http.HTTPFlow = tflow.tflow(resp=answered)
-        flow.server_conn.timestamp_start = flow.request.timestamp_start - 5 if kept else flow.request.timestamp_start
-        exchange.attempts.append(Attempt(flow, UppercaseConverter(), plan=Plan(FIRST)))
-    return exchange
+def begun() -> RetryState:
+    return SameEndpoint().begin(Exchange(tflow.tflow(), endpoints=[FIRST, SECOND]))
 
 
-def after(exchange: Exchange, fault: Fault = CUT) -> Plan | None:
-    return SameEndpoint().after(exchange, exchange.attempts[-1], fault)
+def failed(fault: Fault | None = CUT, *, kept: bool = True, answered: bool = False, planned: bool = True) -> Attempt:
+    """An attempt that failed, on a connection that was open before or was opened for it."""
+    flow: http.HTTPFlow = tflow.tflow(resp=answered)
+    flow.server_conn.timestamp_start = flow.request.timestamp_start - 5 if kept else flow.request.timestamp_start
+    return Attempt(flow, UppercaseConverter(), plan=Plan(FIRST) if planned else None, fault=fault)
 
 
-def test_the_first_endpoint_is_tried_first() -> None:
-    assert SameEndpoint().first(tried()) == Plan(FIRST)
+async def after(*attempts: Attempt) -> Plan | None:
+    retries = begun()
+    for attempt in attempts:
+        retries.attempt_ended(attempt)
+    return await retries.next_plan()
 
 
-def test_a_kept_connection_that_was_closed_is_no_reason_to_give_up() -> None:
-    assert after(tried()) == Plan(FIRST)
+async def test_the_first_endpoint_is_tried_first() -> None:
+    assert await after() == Plan(FIRST)
 
 
-@pytest.mark.parametrize("otherwise", [{"kept": False}, {"answered": True}, {"attempts": 2}])
-def test_any_other_break_ends_the_exchange(otherwise: dict[str, Any]) -> None:
-    assert after(tried(**otherwise)) is None
+async def test_a_kept_connection_that_was_closed_is_no_reason_to_give_up() -> None:
+    assert await after(failed()) == Plan(FIRST)
+
+
+@pytest.mark.parametrize("otherwise", [{"kept": False}, {"answered": True}, {"planned": False}, {"fault": None}])
+async def test_any_other_break_ends_the_exchange(otherwise: dict[str, Any]) -> None:
+    assert await after(failed(**otherwise)) is None
+
+
+async def test_so_does_the_second_one() -> None:
+    assert await after(failed(), failed()) is None
 
 
 @pytest.mark.parametrize("fault", [Fault("unreachable", "a is out of reach"), Fault("rate_limited", "slow down", 429)])
-def test_what_no_second_try_mends_ends_the_exchange(fault: Fault) -> None:
-    assert after(tried(), fault) is None
+async def test_what_no_second_try_mends_ends_the_exchange(fault: Fault) -> None:
+    assert await after(failed(fault)) is None
 
 
-def test_who_blames_earlier_reasoning_gets_a_request_without() -> None:
-    exchange = tried(answered=True)
-    exchange.attempts[0].conversion.blames_reasoning = True  # type: ignore[misc]
-    assert after(exchange, Fault("bad_request", "no signature", 400)) == Plan(FIRST, reasoning_stripped=True)
+async def test_who_blames_earlier_reasoning_gets_a_request_without() -> None:
+    attempt = failed(Fault("bad_request", "no signature", 400), answered=True)
+    attempt.conversion.blames_reasoning = True  # type: ignore[misc]
+    assert await after(attempt) == Plan(FIRST, reasoning_stripped=True)
 
 
-def test_what_nobody_planned_is_not_tried_again() -> None:
-    exchange = tried()
-    exchange.attempts[0].plan = None
-    assert after(exchange) is None
+async def test_who_does_not_know_the_response_before_gets_a_request_without() -> None:
+    attempt = failed(Fault("bad_request", "previous response not found", 400), answered=True)
+    attempt.conversion.blames_previous_response = True  # type: ignore[misc]
+    assert await after(attempt) == Plan(FIRST, previous_response_stripped=True)
+
+
+async def test_what_cannot_be_converted_is_not_tried() -> None:
+    retries = begun()
+    retries.not_convertible(RequestError("no"))
+    assert await retries.next_plan() is None
+
+
+async def test_nothing_is_planned_for_an_exchange_that_has_ended() -> None:
+    retries = begun()
+    retries.exchange_ended()
+    assert await retries.next_plan() is None

@@ -110,8 +110,9 @@ async def test_encrypted_content_of_another_account_is_stripped_and_tried_once(t
         sealed = [item for item in body["input"] if item.get("type") == "reasoning"]
         return "The encrypted content gAAA could not be verified. (invalid_encrypted_content)" if sealed else ""
 
+    words = {"type": "response.output_text.delta", "delta": "Hi"}
     completed = {"type": "response.completed", "response": {"id": "resp_1", "status": "completed", "output": []}}
-    upstream = Strict(knows_its_own, sse.encode(completed))
+    upstream = Strict(knows_its_own, sse.encode(words) + sse.encode(completed))
     async with proxy_before(upstream, tmp_path, "responses") as proxy:
         foreign = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAAAABforeign"}
         response = await asked(proxy, turn(foreign))

@@ -29,7 +29,7 @@ THINKING = (
 class Master:
     """A mitmdump with all our addons that listens nowhere; `answers` plays what the upstream says now."""
 
-    def __init__(self, folder: Path, answers: Case, **options: str) -> None:
+    def __init__(self, folder: Path, answers: Case, **options: object) -> None:
         self.folder, self.options = folder, options
         self.playback_server = PlaybackServer(
             CaseLibrary([LibraryCase("now", answers, fingerprint(conversion.load(answers.client_request)))])
@@ -74,7 +74,7 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 
 async def sent(
-    started: list[Master], folder: Path, log: pytest.LogCaptureFixture, *, now: Case, **options: str
+    started: list[Master], folder: Path, log: pytest.LogCaptureFixture, *, now: Case, **options: object
 ) -> list[str]:
     """What is logged when a recorded greeting is sent again to an upstream that answers like `now`."""
     case().save(folder / "hello")
@@ -119,7 +119,7 @@ async def test_what_is_new_in_the_answer_is_told_for_both_sides(
 async def test_a_refusal_is_told_with_its_status(
     started: list[Master], tmp_path: Path, log: pytest.LogCaptureFixture
 ) -> None:
-    lines = await sent(started, tmp_path, log, now=case(pieces=(REFUSAL,), status=429))
+    lines = await sent(started, tmp_path, log, now=case(pieces=(REFUSAL,), status=429), retry_wait=0)
     assert "status: 429, recorded 200" in lines
 
 
