@@ -6,7 +6,7 @@ from mitmproxy import http
 
 from addons.exchange.content_encoding import Undecodable
 from addons.exchange.exchange import Exchange
-from addons.exchange.flow_metadata import EXCHANGE, SIDE
+from addons.exchange.flow_metadata import ATTEMPT, EXCHANGE, SIDE
 from addons.layer.attempt import RunningAttempt, TooLarge
 from converters.errors import Fault
 from tests.addons.layer_harness import UppercaseConverter, attempt, planned
@@ -28,7 +28,7 @@ def test_it_is_added_to_its_exchange() -> None:
     running = make()
     running.start()
     assert running.exchange.attempts == [running.record]
-    assert running.flow.metadata == {EXCHANGE: running.exchange.flow.id, SIDE: "upstream"}
+    assert running.flow.metadata == {EXCHANGE: running.exchange.flow.id, SIDE: "upstream", ATTEMPT: 1}
     assert running.flow.live
 
 

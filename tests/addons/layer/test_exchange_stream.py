@@ -4,7 +4,7 @@ import pytest
 from mitmproxy import http
 
 from addons.exchange.exchange import Exchange
-from addons.exchange.flow_metadata import CHUNKS, EXCHANGE, OUTCOME, SIDE, TIMES, numbers
+from addons.exchange.flow_metadata import ATTEMPT, CHUNKS, EXCHANGE, OUTCOME, SIDE, TIMES, numbers
 from tests.addons.layer_harness import (
     END,
     POST,
@@ -59,7 +59,8 @@ def test_the_flows_hold_what_each_side_saw() -> None:
     assert upstream.response and upstream.response.raw_content == b"one-two"
     assert client.metadata == {SIDE: "client", OUTCOME: "answered"}
     assert len(numbers(upstream.metadata.pop(TIMES))) == 3
-    assert upstream.metadata == {OUTCOME: "answered", SIDE: "upstream", EXCHANGE: client.id, CHUNKS: "3 1 3"}
+    expected = {OUTCOME: "answered", SIDE: "upstream", EXCHANGE: client.id, ATTEMPT: 1, CHUNKS: "3 1 3"}
+    assert upstream.metadata == expected
     assert not client.live and not upstream.live
     assert client.error is None and upstream.error is None
 
