@@ -42,7 +42,8 @@ def running(
     # scripts/record makes cases of these exchanges.
     flows = Path(os.environ.get("E2E_FLOWS") or folder / "flows.mitm")
     proxy = Proxy(free_port(), folder / "mitmdump.log", flows)
-    chosen = ["--set", f"routes={folder / 'routes.toml'}", *options]
+    # What Codex makes of each failure is looked at here, so nothing is waited for and tried again.
+    chosen = ["--set", f"routes={folder / 'routes.toml'}", "--set", "retry_wait=0", *options]
     with _started(proxy, "route.py", target, keys, chosen, program):
         yield proxy
 
