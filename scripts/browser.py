@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import brotli
+import wrapper_script
 from playwright.sync_api import Browser, Error, Playwright, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -79,7 +80,7 @@ def of_npm() -> Path:
         _unpack(next(Path(packed).iterdir()), folder)
     fonts = folder / "fonts.conf"
     fonts.write_text(_FONTS.format(folder=folder / "fonts"))
-    program = _wrapper(folder / "browser", folder / "chromium", LD_LIBRARY_PATH=folder / "lib", FONTCONFIG_FILE=fonts)
+    program = wrapper_script.write(folder / "browser", folder / "chromium", LD_LIBRARY_PATH=folder / "lib", FONTCONFIG_FILE=fonts)
     return _first([program])
 
 
@@ -153,20 +154,12 @@ def _unpack_part(name: str, data: bytes, folder: Path) -> None:
         (folder / name).chmod(0o755)
 
 
-def _wrapper(path: Path, program: Path, **environment: Path) -> Path:
-    """A script, and no link: a program may look at the name that it is called by."""
-    settings = "".join(f"export {name}={shlex.quote(str(value))}\n" for name, value in environment.items())
-    path.write_text(f'#!/bin/sh\n{settings}exec {shlex.quote(str(program))} "$@"\n')
-    path.chmod(0o755)
-    return path
-
-
 def main() -> int:
     CACHE.mkdir(parents=True, exist_ok=True)
     reasons = []
     for name, source in SOURCES.items():
         try:
-            _wrapper(BROWSER, source())
+            wrapper_script.write(BROWSER, source())
             return 0
         except NotHere as reason:
             reasons.append(f"{name}: {reason}")

@@ -222,7 +222,8 @@ def test_what_there_is_not_is_told_with_what_there_is(machine: Machine) -> None:
     assert done.returncode == 2
     assert (
         done.stderr
-        == "usage: scripts/setup [dev | codex [VERSION] | real-model | chromium | mitmproxy (oldest | newest)]\n"
+        == "usage: scripts/setup [fleet | dev | haproxy | redis | codex [VERSION] | real-model | chromium |"
+        " mitmproxy (oldest | newest)]\n"
     )
 
 
