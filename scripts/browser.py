@@ -80,7 +80,9 @@ def of_npm() -> Path:
         _unpack(next(Path(packed).iterdir()), folder)
     fonts = folder / "fonts.conf"
     fonts.write_text(_FONTS.format(folder=folder / "fonts"))
-    program = wrapper_script.write(folder / "browser", folder / "chromium", LD_LIBRARY_PATH=folder / "lib", FONTCONFIG_FILE=fonts)
+    program = wrapper_script.write(
+        folder / "browser", folder / "chromium", LD_LIBRARY_PATH=folder / "lib", FONTCONFIG_FILE=fonts
+    )
     return _first([program])
 
 

@@ -108,8 +108,8 @@ def startup_message(known: argparse.Namespace, router: config.Router) -> str:
     return "\n".join([*lines, ""])
 
 
-def main() -> None:
-    known = options(sys.argv[1:])
+def show(known: argparse.Namespace) -> None:
+    """Raises SystemExit: the proxy could not start so."""
     named = getattr(known, "routes", "")
     try:
         message = startup_message(known, config.load(Path(named).expanduser() if named else None))
@@ -123,4 +123,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    show(options(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""A script that starts a program with the environment that it needs: what scripts/setup leaves in .cache leads there."""
+"""A script that starts a program with the environment that it needs, as scripts/setup leaves it in .cache."""
 
 import shlex
 from pathlib import Path
