@@ -51,7 +51,7 @@ def parse(arguments: list[str], environment: Mapping[str, str]) -> FleetOptions:
     parser.add_argument("--no-redis", action="store_true")
     parser.add_argument("--drain", type=float, default=60.0)
     parser.add_argument("--listen-host")
-    parser.add_argument("--listen-port", "-p", type=int)
+    parser.add_argument("--listen-port", "-p")
     parser.add_argument("--mode", "-m", action="append", default=[])
     parser.add_argument("--set", dest="settings", action="append", default=[])
     known, rest = parser.parse_known_args(arguments)
@@ -68,7 +68,7 @@ def parse(arguments: list[str], environment: Mapping[str, str]) -> FleetOptions:
     return FleetOptions(
         workers=known.workers,
         host=host,
-        port=known.listen_port or int(settings.get("listen_port") or 8390),
+        port=_port(known.listen_port or settings.get("listen_port") or "8390"),
         drain=known.drain,
         has_redis=not known.no_redis,
         redis=_redis_address(known.redis, environment),
@@ -92,6 +92,12 @@ def _host(given: str) -> str:
     if not _HOST.fullmatch(host):
         raise Usage("--listen-host: this is no address")
     return host
+
+
+def _port(given: str) -> int:
+    if not given.isascii() or not given.isdecimal() or not 0 < int(given[:6]) < 65536:
+        raise Usage("--listen-port: 1 to 65535")
+    return int(given)
 
 
 def _check(known: argparse.Namespace, others: list[str]) -> None:

@@ -221,8 +221,7 @@ def test_what_there_is_not_is_told_with_what_there_is(machine: Machine) -> None:
     done = machine.setup("everything")
     assert done.returncode == 2
     assert (
-        done.stderr
-        == "usage: scripts/setup [fleet | dev | haproxy | redis | codex [VERSION] | real-model | chromium |"
+        done.stderr == "usage: scripts/setup [fleet | dev | haproxy | redis | codex [VERSION] | real-model | chromium |"
         " mitmproxy (oldest | newest)]\n"
     )
 

@@ -1,0 +1,122 @@
+"""Several workers behind haproxy: who gets which request, and what is lost when one of them, or all, end."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import fleet as fleets
+from tests.e2e.fleet import Fleet, ask
+
+QUICK = "chat-20-10"
+PACED = "chat-200-50-paced"
+"""Four seconds."""
+
+LONG = "chat-3000-50-paced"
+"""A minute."""
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[str]:
+    with fleets.paced_upstream() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def fleet(upstream: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    folder = tmp_path_factory.mktemp("fleet")
+    with fleets.running(folder, fleets.ROUTES.format(address=upstream), 2, "--no-redis") as running:
+        yield running
+
+
+def growth(before: list[int], after: list[int]) -> list[int]:
+    return [now - then for then, now in zip(before, after, strict=True)]
+
+
+async def test_all_workers_take_part_and_a_session_stays_with_its_own(fleet: Fleet) -> None:
+    before = fleet.counts()
+    answers = await asyncio.gather(*(ask(fleet.port, QUICK, f"session-{number}") for number in range(12)))
+    assert all(answer.is_whole for answer in answers)
+    taken = growth(before, fleet.counts())
+    assert sum(taken) == 12 and min(taken) > 0
+    before = fleet.counts()
+    for _ in range(6):
+        assert (await ask(fleet.port, QUICK, "session-3")).is_whole
+    assert sorted(growth(before, fleet.counts())) == [0, 6]
+
+
+async def test_a_killed_worker_loses_only_its_streams_and_comes_again(fleet: Fleet) -> None:
+    port, pid = fleet.workers[0]
+    before = fleet.counts()[1]
+    started = [asyncio.Event() for _ in range(10)]
+    streams = [
+        asyncio.create_task(ask(fleet.port, PACED, f"kill-{number}", started=event))
+        for number, event in enumerate(started)
+    ]
+    await asyncio.gather(*(event.wait() for event in started))
+    os.kill(pid, signal.SIGKILL)
+    answers = await asyncio.gather(*streams)
+    lost = [f"kill-{number}" for number, answer in enumerate(answers) if not answer.is_whole]
+    assert 0 < len(lost) < 10
+    assert fleet.counts()[1] - before == 10 - len(lost)
+    retried = await asyncio.gather(*(ask(fleet.port, QUICK, session) for session in lost))
+    assert all(answer.is_whole for answer in retried)
+
+    await comes_again(fleet, port)
+    fresh = await asyncio.gather(*(ask(fleet.port, QUICK, f"fresh-{number}") for number in range(12)))
+    assert all(answer.is_whole for answer in fresh)
+    assert fleet.counts()[0] > 0
+
+
+async def comes_again(fleet: Fleet, port: int) -> None:
+    for _ in range(300):
+        if fleets.get(port, "/health", {})[0] == 200:
+            await asyncio.sleep(1)  # until haproxy has seen it, too
+            return
+        await asyncio.sleep(0.1)
+    pytest.fail(f"the worker is not started again:\n{fleet.log.read_text()}")
+
+
+async def test_a_stop_lets_running_streams_end_and_takes_no_new_ones(upstream: str, tmp_path: Path) -> None:
+    with fleets.running(tmp_path, fleets.ROUTES.format(address=upstream), 1, "--no-redis") as fleet:
+        started = asyncio.Event()
+        stream = asyncio.create_task(ask(fleet.port, PACED, "last", started=started))
+        await started.wait()
+        fleet.process.send_signal(signal.SIGTERM)
+        while fleets.get(fleet.port, "/health", {})[0]:
+            await asyncio.sleep(0.05)
+        assert not stream.done()
+        assert (await stream).is_whole
+        assert await asyncio.to_thread(fleet.process.wait, 30) == 0
+
+
+@pytest.mark.parametrize(
+    ("drain", "signals"), [("3600", [signal.SIGINT, signal.SIGINT]), ("0.5", [signal.SIGTERM])], ids=["twice", "late"]
+)
+async def test_a_second_signal_or_too_long_a_wait_ends_all(
+    upstream: str, tmp_path: Path, drain: str, signals: list[signal.Signals]
+) -> None:
+    with fleets.running(tmp_path, fleets.ROUTES.format(address=upstream), 1, "--no-redis", "--drain", drain) as fleet:
+        started = asyncio.Event()
+        stream = asyncio.create_task(ask(fleet.port, LONG, "last", started=started))
+        await started.wait()
+        assert await asyncio.to_thread(fleet.stop, *signals) == 0
+        assert not (await stream).is_whole
+
+
+async def test_on_all_addresses_every_client_needs_the_token_and_health_checks_have_it(
+    upstream: str, tmp_path: Path
+) -> None:
+    token = 'a %[odd] "token" $HOME \\ #'
+    options = ("--no-redis", "--listen-host", "0.0.0.0", "--set", "client_token_env=FLEET_TOKEN")
+    routes = fleets.ROUTES.format(address=upstream)
+    with fleets.running(tmp_path, routes, 1, *options, environment={"FLEET_TOKEN": token}, token=token) as fleet:
+        await asyncio.sleep(5)  # three health checks that failed would take the worker out
+        assert (await ask(fleet.port, QUICK, "stranger")).status == 401
+        assert (await ask(fleet.port, QUICK, "friend", token=token)).is_whole
+        assert fleets.get(fleet.port, "/health", {"host": "evil.example", "x-transcodex-token": token})[0] == 403
+        assert " is DOWN" not in fleet.log.read_text()
+        assert token not in fleet.log.read_text()
