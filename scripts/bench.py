@@ -16,6 +16,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from itertools import product
 
+import bench_fleet
 import bench_load
 import bench_paced
 import bench_requests
@@ -96,10 +97,15 @@ def main() -> None:
     parser.add_argument("--recording", action="store_true", help="measure capture_all, too, beside the conversions")
     parser.add_argument("--paced", action="store_true", help="streams at the pace of real models")
     parser.add_argument("--kept", type=int, default=0, help="measure mitmweb, with that many exchanges in its list")
+    parser.add_argument("--fleet", type=int, default=0, help="the throughput of that many workers, beside one")
     parser.add_argument("--set", dest="settings", action="append", default=[], help="an option for our mitmdump")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     loads, rounds = (QUICK, 1) if options.quick else (LOADS, options.rounds)
+    if options.fleet:
+        measured = bench_fleet.measure(options.fleet, rounds, options.settings, quick=options.quick)
+        print(table(*asyncio.run(measured)))
+        return
     program = "mitmweb" if options.kept else "mitmdump"
     with proxies(program, options.settings, recording=options.recording) as running:
         if options.paced or options.kept:

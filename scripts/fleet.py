@@ -97,6 +97,7 @@ class Fleet:
         program = self._program("haproxy", command, fleet_haproxy.environment(self.options.token))
         host = "127.0.0.1" if self.options.host in ("0.0.0.0", "*") else self.options.host
         await program.start(partial(_is_open, host, self.options.port))
+        say(f"haproxy listens on {_address(self.options)}, process {program.pid}")
 
     async def _drain(self, stops: asyncio.Queue[None]) -> None:
         """haproxy ends when its last stream has, or when their time is over."""
