@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 from addons.rate_limits.bucket import Bucket
 from addons.rate_limits.scope import Scope
@@ -16,6 +16,14 @@ _MOST_SCOPES = 10_000
 """Beyond it, those that nobody uses are forgotten."""
 
 
+LIMIT_TEXTS = {
+    "concurrent": "{:,} at once",
+    "requests_per_minute": "{:,} requests a minute",
+    "tokens_per_minute": "{:,} tokens a minute",
+    "daily_usd": "{:,g} USD a day",
+}
+
+
 class Lack(NamedTuple):
     """A limit that is used up."""
 
@@ -25,6 +33,11 @@ class Lack(NamedTuple):
 
     seconds: float | None
     """Until there is enough at the earliest; None where that is when another request ends."""
+
+    @classmethod
+    def of(cls, scope: Scope, limit: str, seconds: float | None) -> Self:
+        """`limit` is the name of one of `RateLimits`."""
+        return cls(scope, LIMIT_TEXTS[limit].format(getattr(scope.limits, limit)), seconds)
 
 
 class Counters(Protocol):
@@ -71,13 +84,13 @@ class _Used:
     def lacks(self, scope: Scope, tokens: int, now: float) -> list[Lack]:
         limits, found = scope.limits, []
         if limits.concurrent is not None and self.in_flight >= limits.concurrent:
-            found.append(Lack(scope, f"{limits.concurrent:,} at once", None))
+            found.append(Lack.of(scope, "concurrent", None))
         if self.requests and (seconds := self.requests.seconds_until(1)):
-            found.append(Lack(scope, f"{limits.requests_per_minute:,} requests a minute", seconds))
+            found.append(Lack.of(scope, "requests_per_minute", seconds))
         if self.tokens and (seconds := self.tokens.seconds_until(tokens)):
-            found.append(Lack(scope, f"{limits.tokens_per_minute:,} tokens a minute", seconds))
+            found.append(Lack.of(scope, "tokens_per_minute", seconds))
         if limits.daily_usd is not None and self.usd >= limits.daily_usd:
-            found.append(Lack(scope, f"{limits.daily_usd:,g} USD a day", (self.day + 1) * _DAY - now))
+            found.append(Lack.of(scope, "daily_usd", (self.day + 1) * _DAY - now))
         return found
 
 
@@ -113,9 +126,14 @@ class LocalCounters:
         used = [(scope, self._refilled(scope, now)) for scope in scopes]
         if lacks := [lack for scope, scope_used in used for lack in scope_used.lacks(scope, tokens, now)]:
             return lacks
-        for _, scope_used in used:
-            scope_used.count(1, 1, tokens)
+        self.record(scopes, tokens)
         return []
+
+    def record(self, scopes: Sequence[Scope], tokens: int) -> None:
+        """Takes it, whether there is enough or not."""
+        now = self.clock()
+        for scope in scopes:
+            self._refilled(scope, now).count(1, 1, tokens)
 
     def give_back(self, scopes: Sequence[Scope], requests: int, tokens: int, usd: float) -> None:
         now = self.clock()
