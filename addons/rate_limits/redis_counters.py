@@ -10,9 +10,8 @@ import secrets
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -33,18 +32,18 @@ _ANSWER_SECONDS = 1.0
 _RETRY_SECONDS = (1.0, 30.0)
 
 
-@dataclass
-class _Untold:
+class _Untold(NamedTuple):
     """What Redis is to give back of one scope: negative where it was used."""
 
-    scope: Scope
     requests: int = 0
     tokens: int = 0
     usd: float = 0.0
 
-    def plus(self, requests: int, tokens: int, usd: float) -> Self:
-        self.requests, self.tokens, self.usd = self.requests + requests, self.tokens + tokens, self.usd + usd
-        return self
+    def plus(self, other: "_Untold") -> "_Untold":
+        return _Untold(self.requests + other.requests, self.tokens + other.tokens, self.usd + other.usd)
+
+
+_NOTHING = _Untold()
 
 
 class RedisCounters:
@@ -58,7 +57,12 @@ class RedisCounters:
         self._alone = LocalCounters(MemoryStore())
         """Counts this proxy's part, for when it must do without the others."""
 
-        self._held: Counter[Scope] = Counter()
+        self._held: Counter[str] = Counter()
+        """Slots, by the scope's name."""
+
+        self._scopes: dict[str, Scope] = {}
+        """The latest of each name."""
+
         self._untold: dict[str, _Untold] = {}
         self._asking = asyncio.Lock()
         self._changed = asyncio.Event()
@@ -77,7 +81,7 @@ class RedisCounters:
 
     def give_back(self, scopes: Sequence[Scope], requests: int, tokens: int, usd: float) -> None:
         self._alone.give_back(scopes, requests, tokens, usd)
-        self._held -= Counter(scopes)
+        self._held -= Counter(scope.name for scope in scopes)
         self._remember(scopes, requests, tokens, usd)
 
     async def close(self) -> None:
@@ -106,7 +110,7 @@ class RedisCounters:
     async def _take_alone(self, scopes: Sequence[Scope], tokens: int) -> list[Lack]:
         if lacks := await self._alone.take(scopes, tokens):
             return lacks
-        self._held.update(scopes)
+        self._held.update(scope.name for scope in scopes)
         self._remember(scopes, -1, -tokens, 0.0)
         return []
 
@@ -114,7 +118,8 @@ class RedisCounters:
 
     def _remember(self, scopes: Sequence[Scope], requests: int, tokens: int, usd: float) -> None:
         for scope in scopes:
-            self._untold.setdefault(scope.name, _Untold(scope)).plus(requests, tokens, usd)
+            self._scopes[scope.name] = scope
+            self._untold[scope.name] = self._untold.get(scope.name, _NOTHING).plus(_Untold(requests, tokens, usd))
         self._keep_telling()
         self._changed.set()
 
@@ -140,52 +145,46 @@ class RedisCounters:
                         await self._changed.wait()
 
     async def _ask(self, scopes: Sequence[Scope], tokens: int, *, takes: bool) -> list[Lack]:
-        """One at a time, so that what Redis hears last is what is so."""
+        """One at a time, so that what Redis hears last is what is so.
+
+        With a request it is told of its scopes; without one of all, since it may have forgotten what it was told.
+        """
         async with self._asking:
-            untold, self._untold = self._untold, {}
-            named = {scope.name: scope for scope in scopes}
-            if not takes:  # all that it may know of this proxy is told anew: it may have forgotten
-                named |= {scope.name: scope for scope in self._held} | {name: it.scope for name, it in untold.items()}
-            else:
-                self._untold = {name: it for name, it in untold.items() if name not in named}
-            told = {name: untold.get(name) or _Untold(scope) for name, scope in named.items()}
+            names = [scope.name for scope in scopes] if takes else list(self._held.keys() | self._untold.keys())
+            self._scopes |= {scope.name: scope for scope in scopes}
+            told = {name: self._untold.pop(name, _NOTHING) for name in names}
             try:
                 async with asyncio.timeout(_ANSWER_SECONDS):
                     answer = await self._script(*self._request(told, tokens, takes=takes))
-                lacks = [_lack(told, each) for each in orjson.loads(answer)]
+                found = orjson.loads(answer)
+                lacks = [self._lack(names[number - 1], limit, seconds) for number, limit, seconds in found]
             except BaseException:
-                for name, it in untold.items():
-                    if name in told:
-                        self._untold.setdefault(name, _Untold(it.scope)).plus(it.requests, it.tokens, it.usd)
+                for name, untold in told.items():
+                    self._untold[name] = untold.plus(self._untold.get(name, _NOTHING))
                 raise
             if takes and not lacks:
-                self._held.update(scopes)
+                self._held.update(names)
+            self._forget_scopes()
         self._is_back()
         return lacks
 
     def _request(self, told: dict[str, _Untold], tokens: int, *, takes: bool) -> tuple[list[str], list[bytes]]:
-        held: Counter[str] = Counter()
-        for scope, number in self._held.items():
-            held[scope.name] += number
-        request = {
-            "proxy": self._proxy,
-            "sign_of_life": _SIGN_OF_LIFE,
-            "alive_ms": round(_ALIVE_SECONDS * 1000),
-            "takes": takes,
-            "tokens": tokens,
-            "scopes": [
-                {
-                    "limits": it.scope.limits.model_dump(exclude_none=True),
-                    "held": held[name],
-                    "requests": it.requests,
-                    "tokens": it.tokens,
-                    "usd": it.usd,
-                }
-                for name, it in told.items()
-            ],
-        }
+        scopes = [
+            {"limits": self._scopes[name].limits.model_dump(exclude_none=True), "held": self._held[name]}
+            | untold._asdict()
+            for name, untold in told.items()
+        ]
+        proxy = {"proxy": self._proxy, "sign_of_life": _SIGN_OF_LIFE, "alive_ms": round(_ALIVE_SECONDS * 1000)}
         keys = [f"{_PREFIX}{kind}:{name}" for name in told for kind in ("used", "slots")]
+        request = proxy | {"takes": takes, "tokens": tokens, "scopes": scopes}
         return [_SIGN_OF_LIFE + self._proxy, *keys], [orjson.dumps(request)]
+
+    def _lack(self, name: str, limit: str, seconds: float) -> Lack:
+        return Lack.of(self._scopes[name], limit, seconds if seconds >= 0 else None)
+
+    def _forget_scopes(self) -> None:
+        needed = self._held.keys() | self._untold.keys()
+        self._scopes = {name: scope for name, scope in self._scopes.items() if name in needed}
 
     # --- Redis comes and goes ---
 
@@ -200,12 +199,6 @@ class RedisCounters:
         if self._away_until is not None:
             logger.warning("limits: Redis can be used again")
         self._away_until, self._pause = None, _RETRY_SECONDS[0]
-
-
-def _lack(told: dict[str, _Untold], found: list[Any]) -> Lack:
-    number, limit, seconds = found
-    scope = list(told.values())[number - 1].scope
-    return Lack.of(scope, limit, seconds if seconds >= 0 else None)
 
 
 def _connect(url: str) -> Any:
