@@ -6,13 +6,13 @@ unpacked and not installed: that needs no root, and starts no service. From then
 
 import os
 import platform
-import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import wrapper_script
 
@@ -72,8 +72,8 @@ def _unpacked(name: str, server: Server) -> Path:
     folder = _cache(name)
     root = folder / "root"
     with (folder / "setup.log").open("wb") as log:
-        for package in _downloaded(folder, server.package, log.fileno()):
-            _run(["dpkg-deb", "-x", str(package), str(root)], log.fileno())
+        for package in _downloaded(folder, server.package, log):
+            _run(["dpkg-deb", "-x", str(package), str(root)], log)
     shutil.rmtree(folder / "apt")
     libraries = ":".join(sorted({str(library.parent) for library in root.rglob("*.so*")}))
     for program in (root / "usr" / place / alias for place in ("bin", "sbin") for alias in server.names):
@@ -82,7 +82,7 @@ def _unpacked(name: str, server: Server) -> Path:
     raise NotHere(f"the package {server.package} has no {' or '.join(server.names)}")
 
 
-def _downloaded(folder: Path, package: str, log: int) -> Iterable[Path]:
+def _downloaded(folder: Path, package: str, log: BinaryIO) -> Iterable[Path]:
     """With lists of packages of its own: the system's may be old, or only root may renew them."""
     shutil.rmtree(folder / "apt", ignore_errors=True)
     for part in ("lists/partial", "cache/archives/partial"):
@@ -97,11 +97,11 @@ def _downloaded(folder: Path, package: str, log: int) -> Iterable[Path]:
     return sorted((folder / "apt" / "cache" / "archives").glob("*.deb"))
 
 
-def _run(command: list[str], log: int) -> None:
+def _run(command: list[str], log: BinaryIO) -> None:
     try:
         subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=_PATIENCE, check=True)
     except (OSError, subprocess.SubprocessError) as error:
-        raise NotHere(f"{shlex.join(command[:1] + command[-2:])} failed, setup.log beside it says why") from error
+        raise NotHere(f"{command[0]} failed, {log.name} says why") from error
 
 
 def get(name: str) -> None:
