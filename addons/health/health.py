@@ -5,7 +5,7 @@ A failure counts against the key or against the provider as a whole (`cool_downs
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from addons.health.cool_downs import COOL_DOWNS
@@ -13,6 +13,7 @@ from addons.health.record import Record, State, Use
 from addons.routing.account import Account
 from addons.state.store import MemoryStore, StateStore
 from converters.errors import Kind
+from converters.jsontext import Json
 
 TABLE = "health"
 
@@ -44,10 +45,16 @@ class Health:
 
     def restore(self) -> None:
         """Takes over what the store remembers, in place of what is known of the same accounts."""
+        self.absorb(self._store.load(TABLE))
+
+    def absorb(self, rows: Mapping[str, Json | None]) -> None:
+        """Takes over rows of the store, which other proxies may have put: None for one that they forgot."""
         now = self._clock()
-        for name, row in self._store.load(TABLE).items():
+        for name, row in rows.items():
             record = self._records.get(account := _account(name)) or Record()
-            if record.take(row, self._latest_use) and now - record.used < _FORGOTTEN_AFTER:
+            if row is None:
+                record.forget()
+            elif record.take(row, self._latest_use) and now - record.used < _FORGOTTEN_AFTER:
                 self._records[account] = record
         self._make_room(now, _MOST_ACCOUNTS)
 

@@ -155,3 +155,19 @@ class LocalCounters:
     def _forget_idle(self) -> None:
         if len(self._used) >= _MOST_SCOPES:
             self._used = {name: used for name, used in self._used.items() if used.in_flight or used.usd}
+
+
+class LateCounters:
+    """Counters that can be handed out before it is known which ones they are. They change before the first request."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+
+    def open(self, counters: Counters) -> None:
+        self._counters = counters
+
+    async def take(self, scopes: Sequence[Scope], tokens: int) -> list[Lack]:
+        return await self._counters.take(scopes, tokens)
+
+    def give_back(self, scopes: Sequence[Scope], requests: int, tokens: int, usd: float) -> None:
+        self._counters.give_back(scopes, requests, tokens, usd)

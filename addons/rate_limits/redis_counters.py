@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
 from addons.rate_limits.counters import Lack, LocalCounters
 from addons.rate_limits.scope import Scope
 from addons.runtime.printable import printable
+from addons.state import redis_client
 from addons.state.store import MemoryStore
 
 logger = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ class RedisCounters:
 
     def __init__(self, url: str) -> None:
         """Raises ValueError, which does not hold the address: it is none, or the package redis is missing."""
-        self._client = _connect(url)
+        self._client = redis_client.for_event_loop(url, _ANSWER_SECONDS)
         self._script = self._client.register_script(_SCRIPT)
         self._proxy = secrets.token_hex(8)
         self._alone = LocalCounters(MemoryStore())
@@ -199,16 +200,3 @@ class RedisCounters:
         if self._away_until is not None:
             logger.warning("limits: Redis can be used again")
         self._away_until, self._pause = None, _RETRY_SECONDS[0]
-
-
-def _connect(url: str) -> Any:
-    try:
-        from redis import asyncio as redis
-        from redis.backoff import NoBackoff
-        from redis.retry import Retry
-    except ImportError:
-        raise ValueError("the package redis is missing: pip install 'redis>=6'") from None
-    try:
-        return redis.Redis.from_url(url, protocol=2, retry=Retry(NoBackoff(), 0), socket_timeout=_ANSWER_SECONDS)
-    except Exception:  # whatever is in the text may be part of a password
-        raise ValueError("this is no address of a Redis server") from None

@@ -1,28 +1,46 @@
-"""Opens the store of what outlives the program, and closes it."""
+"""Opens the store of what outlives the program, or is shared by several proxies, and closes it."""
 
+import asyncio
 import logging
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import platformdirs
-from mitmproxy import ctx
+from mitmproxy import ctx, exceptions
 from mitmproxy.addonmanager import Loader
 
+from addons.routing import api_keys
 from addons.runtime import startup
+from addons.state import redis_client
+from addons.state.redis_store import RedisStore
 from addons.state.sqlite_store import SqliteStore
 from addons.state.store import LateStore
+from converters.jsontext import Json
 
 logger = logging.getLogger(__name__)
 
 NOWHERE = "none"
 
+_LOOK_SECONDS = 0.5
+"""After which it is asked what other proxies put."""
+
+type TakeOver = Callable[[Mapping[str, Json | None]], None]
+"""Gets rows by key: None where one is forgotten."""
+
 
 class State:
-    """`store` can be handed out from the start. Whoever remembers something loads it in its own hook `running`, for
-    which it comes after this addon."""
+    """`store` can be handed out from the start."""
 
     def __init__(self) -> None:
         self.store = LateStore()
+        self._memories: dict[str, TakeOver] = {}
         self._is_running = False
+        self._follower: asyncio.Task[None] | None = None
+
+    def remember(self, table: str, take_over: TakeOver) -> None:
+        """Calls it with the rows of the table once they can be read, and then with what other proxies change."""
+        self._memories[table] = take_over
 
     @startup.one_line()
     def load(self, loader: Loader) -> None:
@@ -33,10 +51,19 @@ class State:
             "Folder for what is remembered of providers. Default: transcodex in the platform's folder for state; `none`"
             " remembers nothing beyond the end.",
         )
+        loader.add_option(
+            "state_url_env",
+            str,
+            "",
+            "Environment variable with the address of a Redis server in which several proxies share what they remember,"
+            " in place of a folder: redis://host:6379/0",
+        )
 
     @startup.one_line()
     def configure(self, updated: set[str]) -> None:
-        if "state_dir" in updated and self._is_running:
+        if "state_url_env" in updated and ctx.options.state_url_env:
+            _check(ctx.options.state_url_env)
+        if updated & {"state_dir", "state_url_env"} and self._is_running:
             self._open()
 
     def running(self) -> None:
@@ -46,12 +73,43 @@ class State:
     def done(self) -> None:
         """Waits until all is written, for some seconds at most."""
         self._is_running = False
+        if self._follower:
+            self._follower.cancel()
         self.store.close()
 
     def _open(self) -> None:
+        if self._follower:
+            self._follower.cancel()
         self.store.close()
-        if (folder := _folder(ctx.options.state_dir)) is not None:
+        if url := shared_url():
+            self.store.open(RedisStore(url))
+            self._follower = asyncio.get_running_loop().create_task(self._follow())
+        elif (folder := _folder(ctx.options.state_dir)) is not None:
             self.store.open(SqliteStore(folder))
+        for table, take_over in self._memories.items():
+            take_over(self.store.load(table))
+
+    async def _follow(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            for table, take_over in self._memories.items():
+                if rows := self.store.changes(table):
+                    take_over(rows)
+
+
+def shared_url() -> str:
+    """Where several proxies share what they remember; "" where they do not."""
+    return os.environ.get(ctx.options.state_url_env, "") if ctx.options.state_url_env else ""
+
+
+def _check(variable: str) -> None:
+    try:
+        api_keys.variable(variable)
+        if not os.environ.get(variable):
+            raise ValueError(f"the variable {variable} is not set or empty")
+        redis_client.check(os.environ[variable])
+    except ValueError as error:
+        raise exceptions.OptionsError(f"state_url_env: {error}") from None
 
 
 def _folder(state_dir: str) -> Path | None:

@@ -13,9 +13,10 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from addons.runtime.printable import printable
+from addons.state import redis_client
 from converters import jsontext
 from converters.jsontext import Json
 
@@ -60,7 +61,7 @@ class RedisStore:
 
     def __init__(self, url: str) -> None:
         """Raises ValueError, which does not hold the address: it is none, or the package redis is missing."""
-        self._client = connect(url)
+        self._client = redis_client.blocking(url, _ANSWER_SECONDS)
         self._sender = secrets.token_hex(8).encode()
         self._form: bytes | None = None
         self._values: dict[bytes, bytes] = {}
@@ -206,30 +207,6 @@ class RedisStore:
         elif error is None and self._is_away:
             logger.warning("state: Redis can be used again")
         self._is_away = error is not None
-
-
-def connect(url: str) -> Any:
-    """A client that connects when it is used, and tries nothing twice.
-
-    Raises:
-        ValueError: the address is none, or the package redis is missing. The text does not hold the address.
-    """
-    try:
-        import redis
-        from redis.backoff import NoBackoff
-        from redis.retry import Retry
-    except ImportError:
-        raise ValueError("the package redis is missing: pip install 'redis>=6'") from None
-    try:
-        return redis.Redis.from_url(
-            url,
-            protocol=2,
-            retry=Retry(NoBackoff(), 0),
-            socket_timeout=_ANSWER_SECONDS,
-            socket_connect_timeout=_ANSWER_SECONDS,
-        )
-    except Exception:  # whatever is in the text may be part of a password
-        raise ValueError("this is no address of a Redis server") from None
 
 
 def _set(values: dict[bytes, bytes], field: bytes, value: bytes | None) -> None:

@@ -62,6 +62,10 @@ class SqliteStore:
             if len(self._unwritten) == 1:
                 self._changed.notify()
 
+    def changes(self, table: str) -> dict[str, Json | None]:
+        """Those who share the file read it when they start."""
+        return {}
+
     def close(self) -> None:
         with self._changed:
             self._closing = True

@@ -18,6 +18,9 @@ class StateStore(Protocol):
     def put(self, table: str, key: str, value: Json | None) -> None:
         """Remembers the value in place of an earlier one; None forgets the row."""
 
+    def changes(self, table: str) -> Mapping[str, Json | None]:
+        """What other proxies put since the last call, or since `load`; None for a row that they forgot."""
+
     def close(self) -> None:
         """Writes what is not written yet, as far as that is possible within seconds."""
 
@@ -37,6 +40,10 @@ class MemoryStore:
             rows.pop(key, None)
         else:
             rows[key] = value
+
+    def changes(self, table: str) -> dict[str, Json | None]:
+        """Nobody else knows it."""
+        return {}
 
     def close(self) -> None:
         """There is nothing to write."""
@@ -58,6 +65,9 @@ class LateStore:
 
     def put(self, table: str, key: str, value: Json | None) -> None:
         self._store.put(table, key, value)
+
+    def changes(self, table: str) -> Mapping[str, Json | None]:
+        return self._store.changes(table)
 
     def close(self) -> None:
         self.open(MemoryStore())
