@@ -31,6 +31,7 @@ from addons.exchange.addon import Exchanges
 from addons.failover.collaborators import Collaborators
 from addons.failover.policy import Failover
 from addons.health.addon import HealthCommands
+from addons.health.health import TABLE as HEALTH_TABLE
 from addons.health.health import Health
 from addons.inspection.annotations import Annotations
 from addons.inspection.content_view import TurnView
@@ -39,11 +40,11 @@ from addons.inspection.mitmweb_style import MitmwebStyle
 from addons.layer import ExchangeLayer
 from addons.layer.live_bodies import LiveBodies
 from addons.lessons.commands import LessonCommands
+from addons.lessons.lessons import TABLE as LESSONS_TABLE
 from addons.lessons.lessons import Lessons
 from addons.playback.client import ReplayClient
 from addons.playback.replay_credentials import ReplayCredentials
-from addons.rate_limits.addon import DailySpend
-from addons.rate_limits.counters import LocalCounters
+from addons.rate_limits.addon import LimitCounters
 from addons.rate_limits.limiter import RateLimiter
 from addons.recording.capture import Capture
 from addons.routing import config, report
@@ -124,8 +125,10 @@ class Routing:
 with startup.one_line():
     _watcher, _retention, _state = ConfigWatcher(), FlowRetention(), State()
     _routing = Routing(_watcher)
-    _health, _lessons, _counters = Health(_state.store), Lessons(_state.store), LocalCounters(_state.store)
-    _failover = Failover(Collaborators(_health, RateLimiter(_counters), _lessons))
+    _health, _lessons, _limits = Health(_state.store), Lessons(_state.store), LimitCounters(_state.store)
+    _state.remember(HEALTH_TABLE, _health.absorb)
+    _state.remember(LESSONS_TABLE, _lessons.absorb)
+    _failover = Failover(Collaborators(_health, RateLimiter(_limits.counters, look_again=1.0), _lessons))
     addons = [
         GarbageCollection(),
         ClientAuth(),
@@ -145,8 +148,8 @@ with startup.one_line():
         ReplayClient(_watcher),
         ReplayCredentials(_watcher),
         _state,
+        _limits,
         HealthCommands(_health, _watcher),
         LessonCommands(_lessons),
-        DailySpend(_counters),
         startup.Options(),
     ]

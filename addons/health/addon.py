@@ -1,4 +1,4 @@
-"""Takes over what an earlier program remembered of providers, and shows and resets it by commands."""
+"""How providers fare, shown and reset by commands."""
 
 import datetime
 import logging
@@ -20,9 +20,6 @@ logger = logging.getLogger(__name__)
 class HealthCommands:
     def __init__(self, health: Health, watcher: ConfigWatcher) -> None:
         self._health, self._watcher = health, watcher
-
-    def running(self) -> None:
-        self._health.restore()
 
     @command.command("health.show")
     def show(self) -> Sequence[str]:

@@ -46,6 +46,15 @@ class Fleet:
         found = {int(number): (int(port), int(pid)) for number, port, pid in _WORKER.findall(self.log.read_text())}
         return [found[number] for number in sorted(found)]
 
+    @property
+    def pids(self) -> list[int]:
+        return [pid for _, pid in self.workers]
+
+    def cooling(self) -> list[list[str]]:
+        """Of each worker: the providers that it leaves alone."""
+        found = [get(port, "/health", {"x-transcodex-token": self.token})[1] for port, _ in self.workers]
+        return [[shown["provider"] for shown in json.loads(health)["cooling"]] for health in found]
+
     def counts(self) -> list[int]:
         """How many exchanges each worker has ended since it was started; -1 of one that does not answer."""
         return [self._count(port) for port, _ in self.workers]

@@ -3,11 +3,15 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from addons.state.redis_store import RedisStore
+from tests import servers
 from tests.e2e import fleet as fleets
 from tests.e2e.fleet import Fleet, ask
 
@@ -28,7 +32,7 @@ def upstream() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def fleet(upstream: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     folder = tmp_path_factory.mktemp("fleet")
-    with fleets.running(folder, fleets.ROUTES.format(address=upstream), 2, "--no-redis") as running:
+    with fleets.running(folder, fleets.ROUTES.format(address=upstream), 2) as running:
         yield running
 
 
@@ -91,6 +95,27 @@ async def test_a_stop_lets_running_streams_end_and_takes_no_new_ones(upstream: s
         assert not stream.done()
         assert (await stream).is_whole
         assert await asyncio.to_thread(fleet.process.wait, 30) == 0
+
+
+async def test_what_one_puts_into_a_shared_redis_all_workers_know_and_no_command_line_shows_its_address(
+    upstream: str, tmp_path: Path
+) -> None:
+    now = time.time()
+    row = {"failures": 1, "reason": "overloaded", "since": now, "until": now + 600, "used": now}
+    routes = fleets.ROUTES.format(address=upstream)
+    with servers.redis_server() as server, closing(RedisStore(server.url)) as another:
+        options = ("--redis", "STATE_URL")
+        with fleets.running(tmp_path, routes, 2, *options, environment={"STATE_URL": server.url}) as fleet:
+            assert fleet.cooling() == [[], []]
+            another.put("health", "paced ", row)
+            while fleet.cooling() != [["paced"], ["paced"]]:
+                await asyncio.sleep(0.1)
+            another.put("health", "paced ", None)
+            while fleet.cooling() != [[], []]:
+                await asyncio.sleep(0.1)
+            shown = [Path(f"/proc/{pid}/cmdline").read_text() for pid in (fleet.process.pid, *fleet.pids)]
+            assert not [line for line in shown if server.url in line]
+            assert server.url not in fleet.log.read_text()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from addons.health.addon import HealthCommands
 from addons.health.health import Health
 from addons.routing.account import Account, fingerprint
 from addons.routing.config_watcher import ConfigWatcher
-from addons.state.store import MemoryStore
 from converters.errors import Kind
 from tests.addons.proxy_under_test import ROUTES
 
@@ -80,14 +79,6 @@ def test_a_provider_is_reset_or_all_are(commands: HealthCommands, health: Health
     assert [shown.account.provider for shown in health.cooling()] == ["theirs"]
     assert commands.reset() == ["acme is as new", "theirs is as new"]
     assert health.cooling() == []
-
-
-def test_what_was_remembered_is_taken_over_at_the_start(watcher: ConfigWatcher) -> None:
-    store = MemoryStore()
-    attempt(Health(store), "auth")
-    health = Health(store)
-    HealthCommands(health, watcher).running()
-    assert not health.is_available(ACME)
 
 
 def test_no_line_holds_a_key(commands: HealthCommands, health: Health) -> None:

@@ -462,3 +462,13 @@ class HealthMachine(RuleBasedStateMachine):
 
 
 TestHealthMachine = HealthMachine.TestCase
+
+
+def test_what_another_proxy_put_or_forgot_is_taken_over() -> None:
+    store, clock = MemoryStore(), Clock()
+    one, other = Health(store, clock), Health(MemoryStore(), clock)
+    one.end(one.begin(FIRST), "rate_limited", retry_after=60)
+    other.absorb(store.load(TABLE))
+    assert not other.is_available(FIRST)
+    other.absorb({name: None for name in store.load(TABLE)} | {"never heard of": None, "stranger ": {"until": "x"}})
+    assert other.is_available(FIRST)

@@ -96,3 +96,12 @@ def test_without_a_home_there_is_memory_alone(
     (message,) = caplog.messages
     assert "no home" in message
     assert os.listdir(tmp_path) == []
+
+
+def test_whoever_remembers_is_told_what_was_remembered(context: taddons.context, state: Path) -> None:
+    rows_after(context, started(context))
+    addon, told = State(), []
+    addon.remember("health", told.append)
+    addon.running()
+    addon.done()
+    assert told == [{"acme": {"until": 1}}]
