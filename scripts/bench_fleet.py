@@ -61,7 +61,13 @@ def _running(workers: int, address: str, settings: list[str]) -> Iterator[Fleet]
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder, port = Path(name), free_port()
         (folder / "routes.toml").write_text(routes(address))
-        chosen = [f"routes={folder / 'routes.toml'}", f"confdir={folder}", "termlog_verbosity=error", *settings]
+        chosen = [
+            f"routes={folder / 'routes.toml'}",
+            f"confdir={folder}",
+            f"state_dir={folder}",
+            "termlog_verbosity=error",
+            *settings,
+        ]
         command = [sys.executable, str(Path(__file__).with_name("fleet.py")), str(workers), "-p", str(port)]
         command += [
             "--no-redis",

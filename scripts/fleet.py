@@ -75,6 +75,7 @@ class Fleet:
         config = self._write("redis.conf", fleet_redis.config(self._socket, state_folder))
         program = self._program("redis", [str(server_programs.path("redis")), str(config)])
         await program.start(partial(fleet_redis.is_ready, self._socket))
+        say(f"redis listens on a socket of the fleet's own, process {program.pid}")
 
     async def _start_worker(self, number: int, port: int) -> None:
         options = [option.replace(fleet_options.PLACEHOLDER, str(number)) for option in self.options.worker]

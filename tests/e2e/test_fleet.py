@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -82,6 +83,16 @@ async def comes_again(fleet: Fleet, port: int) -> None:
             return
         await asyncio.sleep(0.1)
     pytest.fail(f"the worker is not started again:\n{fleet.log.read_text()}")
+
+
+async def test_without_redis_the_workers_go_on_until_it_is_there_again(fleet: Fleet) -> None:
+    found = re.search(r"redis listens .*, process (\d+)", fleet.log.read_text())
+    assert found
+    os.kill(int(found[1]), signal.SIGKILL)
+    answers = await asyncio.gather(*(ask(fleet.port, QUICK, f"alone-{number}") for number in range(6)))
+    assert all(answer.is_whole for answer in answers)
+    while "state: Redis can be used again" not in fleet.log.read_text():
+        await asyncio.sleep(0.1)
 
 
 async def test_a_stop_lets_running_streams_end_and_takes_no_new_ones(upstream: str, tmp_path: Path) -> None:
