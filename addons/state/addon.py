@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
@@ -94,7 +95,17 @@ class State:
             await asyncio.sleep(_LOOK_SECONDS)
             for table, take_over in self._memories.items():
                 if rows := self.store.changes(table):
-                    take_over(rows)
+                    with _told_in_the_log():
+                        take_over(rows)
+
+
+@contextmanager
+def _told_in_the_log() -> Iterator[None]:
+    """What cannot be taken over must not be the last that is."""
+    try:
+        yield
+    except Exception:
+        logger.exception("state: what another proxy put cannot be used")
 
 
 def shared_url() -> str:

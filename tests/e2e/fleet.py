@@ -50,6 +50,20 @@ class Fleet:
     def pids(self) -> list[int]:
         return [pid for _, pid in self.workers]
 
+    @property
+    def redis(self) -> int:
+        """The process of its own Redis."""
+        found = re.search(r"redis listens .*, process (\d+)", self.log.read_text())
+        assert found
+        return int(found[1])
+
+    @property
+    def redis_socket(self) -> Path:
+        """As its process shows it."""
+        shown = re.search(r"unixsocket:(\S+)", Path(f"/proc/{self.redis}/cmdline").read_text())
+        assert shown
+        return Path(shown[1].strip("\0"))
+
     def cooling(self) -> list[list[str]]:
         """Of each worker: the providers that it leaves alone."""
         found = [get(port, "/health", {"x-transcodex-token": self.token})[1] for port, _ in self.workers]
@@ -64,11 +78,14 @@ class Fleet:
         return sum(json.loads(health[1])["exchanges"].values()) if health[0] == 200 else -1
 
     def stop(self, *signals: signal.Signals, patience: float = 30) -> int:
-        """Its exit status."""
+        """Its exit status, after these signals."""
         for which in signals or (signal.SIGTERM,):
             self.process.send_signal(which)
             time.sleep(0.3)
-        return self.process.wait(patience)
+        try:
+            return self.process.wait(patience)
+        finally:
+            self.process.kill()  # where that was not enough; its programs end with it
 
 
 @contextmanager
@@ -87,11 +104,18 @@ def paced_upstream() -> Iterator[str]:
 
 @contextmanager
 def running(
-    folder: Path, routes: str, workers: int, *options: str, environment: dict[str, str] | None = None, token: str = ""
+    folder: Path,
+    routes: str,
+    workers: int,
+    *options: str,
+    environment: dict[str, str] | None = None,
+    token: str = "",
+    port: int | None = None,
 ) -> Iterator[Fleet]:
-    """The fleet until the block ends, at an end without mercy if it has not ended before."""
+    """The fleet until the block ends, unless it has ended before."""
     (folder / "routes.toml").write_text(routes)
-    port, log = free_port(), folder / "fleet.log"
+    port, log = port or free_port(), folder / "fleet.log"
+    log.unlink(missing_ok=True)
     command = [sys.executable, str(_SCRIPTS / "fleet.py"), str(workers), "--listen-port", str(port)]
     command += ["--set", f"confdir={folder}", "--set", f"routes={folder / 'routes.toml'}", *options]
     # Its folder has the socket of Redis in it, whose path must be short: pytest's are not.
@@ -105,8 +129,7 @@ def running(
         yield fleet
     finally:
         if process.poll() is None:
-            process.kill()  # its programs end with it
-            process.wait()
+            fleet.stop(signal.SIGTERM, signal.SIGTERM)
 
 
 def _wait_until_it_serves(fleet: Fleet) -> None:

@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-import re
 import signal
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,6 +15,7 @@ from addons.state.redis_store import RedisStore
 from tests import servers
 from tests.e2e import fleet as fleets
 from tests.e2e.fleet import Fleet, ask
+from tests.e2e.proxy import free_port
 
 QUICK = "chat-20-10"
 PACED = "chat-200-50-paced"
@@ -86,9 +87,7 @@ async def comes_again(fleet: Fleet, port: int) -> None:
 
 
 async def test_without_redis_the_workers_go_on_until_it_is_there_again(fleet: Fleet) -> None:
-    found = re.search(r"redis listens .*, process (\d+)", fleet.log.read_text())
-    assert found
-    os.kill(int(found[1]), signal.SIGKILL)
+    os.kill(fleet.redis, signal.SIGKILL)
     answers = await asyncio.gather(*(ask(fleet.port, QUICK, f"alone-{number}") for number in range(6)))
     assert all(answer.is_whole for answer in answers)
     while "state: Redis can be used again" not in fleet.log.read_text():
@@ -111,14 +110,12 @@ async def test_a_stop_lets_running_streams_end_and_takes_no_new_ones(upstream: s
 async def test_what_one_puts_into_a_shared_redis_all_workers_know_and_no_command_line_shows_its_address(
     upstream: str, tmp_path: Path
 ) -> None:
-    now = time.time()
-    row = {"failures": 1, "reason": "overloaded", "since": now, "until": now + 600, "used": now}
     routes = fleets.ROUTES.format(address=upstream)
     with servers.redis_server() as server, closing(RedisStore(server.url)) as another:
         options = ("--redis", "STATE_URL")
         with fleets.running(tmp_path, routes, 2, *options, environment={"STATE_URL": server.url}) as fleet:
             assert fleet.cooling() == [[], []]
-            another.put("health", "paced ", row)
+            another.put("health", "paced ", cool_down())
             while fleet.cooling() != [["paced"], ["paced"]]:
                 await asyncio.sleep(0.1)
             another.put("health", "paced ", None)
@@ -127,6 +124,30 @@ async def test_what_one_puts_into_a_shared_redis_all_workers_know_and_no_command
             shown = [Path(f"/proc/{pid}/cmdline").read_text() for pid in (fleet.process.pid, *fleet.pids)]
             assert not [line for line in shown if server.url in line]
             assert server.url not in fleet.log.read_text()
+
+
+async def test_what_its_own_redis_holds_is_the_users_alone_and_survives_a_restart(
+    upstream: str, tmp_path: Path
+) -> None:
+    port, routes = free_port(), fleets.ROUTES.format(address=upstream)
+    with fleets.running(tmp_path, routes, 1, "--set", f"state_dir={tmp_path / 'state'}", port=port) as fleet:
+        socket = fleet.redis_socket
+        assert [stat.S_IMODE(folder.stat().st_mode) for folder in (socket.parent, *(tmp_path / "state").iterdir())] == (
+            [0o700, 0o700]
+        )
+        with closing(RedisStore(f"unix://{socket}")) as another:
+            another.put("health", "paced ", cool_down())
+            while fleet.cooling() != [["paced"]]:
+                await asyncio.sleep(0.1)
+        assert await asyncio.to_thread(fleet.stop) == 0
+        assert not socket.parent.exists()
+    with fleets.running(tmp_path, routes, 1, "--set", f"state_dir={tmp_path / 'state'}", port=port) as fleet:
+        assert fleet.cooling() == [["paced"]]
+
+
+def cool_down() -> dict[str, object]:
+    now = time.time()
+    return {"failures": 1, "reason": "overloaded", "since": now, "until": now + 600, "used": now}
 
 
 @pytest.mark.parametrize(
