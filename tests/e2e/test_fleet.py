@@ -14,8 +14,12 @@ import pytest
 from addons.state.redis_store import RedisStore
 from tests import servers
 from tests.e2e import fleet as fleets
+from tests.e2e.codex import Codex
+from tests.e2e.conftest import KEYS, Endpoint
 from tests.e2e.fleet import Fleet, ask
 from tests.e2e.proxy import free_port
+from tests.e2e.scripted_response import Call, ModelResponse, Text
+from tests.e2e.scripted_upstream import ScriptedUpstream, UpstreamKind
 
 QUICK = "chat-20-10"
 PACED = "chat-200-50-paced"
@@ -25,6 +29,19 @@ LONG = "chat-3000-50-paced"
 """A minute."""
 
 
+STRICT = """
+[[routes]]
+models = ["strict-*"]
+providers = ["strict"]
+
+[providers.strict]
+protocol = "chat"
+base_url = "{address}"
+key_env = ["CHAT_KEY"]
+dialect = {{ reasoning_back = "exact", effort = "thinking", tool_choice = "auto" }}
+"""
+
+
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[str]:
     with fleets.paced_upstream() as address:
@@ -32,9 +49,12 @@ def upstream() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def fleet(upstream: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    folder = tmp_path_factory.mktemp("fleet")
-    with fleets.running(folder, fleets.ROUTES.format(address=upstream), 2) as running:
+def fleet(
+    upstream: str, upstreams: dict[UpstreamKind, ScriptedUpstream], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Fleet]:
+    routes = fleets.ROUTES.format(address=upstream) + STRICT.format(address=upstreams["chat"].base_url)
+    environment = {"CHAT_KEY": KEYS["chat"]}
+    with fleets.running(tmp_path_factory.mktemp("fleet"), routes, 2, environment=environment) as running:
         yield running
 
 
@@ -52,6 +72,17 @@ async def test_all_workers_take_part_and_a_session_stays_with_its_own(fleet: Fle
     for _ in range(6):
         assert (await ask(fleet.port, QUICK, "session-3")).is_whole
     assert sorted(growth(before, fleet.counts())) == [0, 6]
+
+
+def test_a_session_of_codex_stays_with_its_worker(fleet: Fleet, codex: Codex, chat: Endpoint) -> None:
+    codex.provider["base_url"] = f"http://127.0.0.1:{fleet.port}/v1"
+    before = fleet.counts()
+    chat.upstream.script(ModelResponse(Call("exec_command", {"cmd": "echo on"})), ModelResponse(Text("first")))
+    assert codex.exec("go", model="strict-tiny").agent_messages == ["first"]
+    for text in ("second", "third"):
+        chat.upstream.script(ModelResponse(Text(text)))
+        assert codex.resume("and on", model="strict-tiny").agent_messages == [text]
+    assert sorted(growth(before, fleet.counts())) == [0, 4]
 
 
 async def test_a_killed_worker_loses_only_its_streams_and_comes_again(fleet: Fleet) -> None:
