@@ -15,7 +15,7 @@ from pathlib import Path
 
 from addons.runtime.dependencies import ROOT, dependencies
 
-TOOLS = ["pytest", "pytest-xdist", "pytest-asyncio", "hypothesis"]
+TOOLS = ["pytest", "pytest-xdist", "pytest-asyncio", "hypothesis", "redis"]
 UNBOUND = {"certifi"}
 """mitmproxy 12.3 wants certificates that are newer than all that were published by 2026-11: then any must do."""
 
