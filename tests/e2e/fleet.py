@@ -93,7 +93,7 @@ def paced_upstream() -> Iterator[str]:
     """Its address; the model `chat-200-50-paced` is answered by 200 deltas, 50 a second."""
     port = free_port()
     command = [sys.executable, str(_SCRIPTS / "bench_load.py"), str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout
         process.stdout.readline()  # it is ready
         try:
