@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from addons.runtime.printable import printable
 from addons.state import redis_client
+from addons.state.redis_client import Client
 from converters import jsontext
 from converters.jsontext import Json
 
@@ -115,14 +116,15 @@ class RedisStore:
         pause = _RETRY_SECONDS[0]
         while not self._closing.is_set():
             try:
-                last = self._synchronize()
-                self._tell(None)
-                self._was_opened.set()
-                pause = _RETRY_SECONDS[0]
-                while not self._closing.is_set():
+                with self._client.client() as connection:  # a new one is never taken in silence
+                    last = self._synchronize(connection)
+                    self._tell(None)
+                    self._was_opened.set()
+                    pause = _RETRY_SECONDS[0]
+                    while not self._closing.is_set():
+                        self._send()
+                        last = self._listen(connection, last)
                     self._send()
-                    last = self._listen(last)
-                self._send()
             except Exception as error:  # the thread must live; what it talks to may say anything
                 self._tell(error)
             self._was_opened.set()
@@ -131,11 +133,11 @@ class RedisStore:
         with suppress(Exception):
             self._client.close()
 
-    def _synchronize(self) -> bytes:
+    def _synchronize(self, connection: Client) -> bytes:
         """Takes over what Redis holds, and returns the place in the stream after which changes are missing."""
-        latest = self._client.xrevrange(CHANGES, count=1)
-        self._client.hsetnx(HASH, _FORM, secrets.token_hex(8))
-        held = dict(islice(self._client.hscan_iter(HASH, count=1000), _MOST_ROWS + 1))
+        latest = connection.xrevrange(CHANGES, count=1)
+        connection.hsetnx(HASH, _FORM, secrets.token_hex(8))
+        held = dict(islice(connection.hscan_iter(HASH, count=1000), _MOST_ROWS + 1))
         form = held.pop(_FORM, None)
         with self._lock:
             self._awaited.clear()
@@ -173,10 +175,10 @@ class RedisStore:
             raise
         self._awaited.update(batch.keys())
 
-    def _listen(self, last: bytes) -> bytes:
+    def _listen(self, connection: Client, last: bytes) -> bytes:
         """Takes what comes within a moment; returns the place of the last of it."""
         block = round(_LISTEN_SECONDS * 1000)
-        for _, entries in self._client.xread({CHANGES: last}, count=100, block=block) or ():
+        for _, entries in connection.xread({CHANGES: last}, count=100, block=block) or ():
             for place, entry in entries:
                 last = place
                 if entry.pop(b"", None) == self._sender:
