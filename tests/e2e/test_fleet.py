@@ -18,7 +18,7 @@ from tests.e2e.codex import Codex
 from tests.e2e.conftest import KEYS, Endpoint
 from tests.e2e.fleet import Fleet, ask
 from tests.e2e.proxy import free_port
-from tests.e2e.scripted_response import Call, ModelResponse, Text
+from tests.e2e.scripted_response import Call, ErrorResponse, ModelResponse, Text
 from tests.e2e.scripted_upstream import ScriptedUpstream, UpstreamKind
 
 QUICK = "chat-20-10"
@@ -115,6 +115,18 @@ async def comes_again(fleet: Fleet, port: int) -> None:
             return
         await asyncio.sleep(0.1)
     pytest.fail(f"the worker is not started again:\n{fleet.log.read_text()}")
+
+
+async def test_what_one_worker_learns_of_a_provider_the_other_knows(fleet: Fleet, chat: Endpoint) -> None:
+    chat.upstream.script_by(lambda _: ErrorResponse(429, "slow down", headers={"retry-after": "600"}))
+    before = fleet.counts()
+    assert not (await ask(fleet.port, "strict-tiny", "unlucky")).is_whole
+    assert sorted(growth(before, fleet.counts())) == [0, 1]
+    for _ in range(100):
+        if fleet.cooling() == [["strict"], ["strict"]]:
+            return
+        await asyncio.sleep(0.1)
+    pytest.fail(f"{fleet.cooling()}, {chat.upstream.refusals}: {fleet.log.read_text()[-2000:]}")
 
 
 async def test_without_redis_the_workers_go_on_until_it_is_there_again(fleet: Fleet) -> None:
