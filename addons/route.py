@@ -133,7 +133,7 @@ with startup.one_line():
         GarbageCollection(),
         ClientAuth(),
         HealthEndpoint(_watcher, _health),
-        MetricsEndpoint(),
+        MetricsEndpoint(_health.cool_downs_begun),
         CodexEndpoints(_watcher),
         _retention,
         TurnView(),

@@ -20,7 +20,7 @@ from mitmproxy.io import FlowReader
 from tqdm import tqdm
 
 from addons.exchange.flow_metadata import EXCHANGE, is_attempt
-from addons.recording.recorder import RecordedExchange
+from addons.recording.recorder import RecordedExchange, read_exchange
 
 _BATCH_BYTES, _BATCH_FLOWS = 1 << 20, 32
 _WAITING_BYTES, _WAITING = 64 << 20, 1000
@@ -33,14 +33,18 @@ type States = tuple[dict[str, Any], dict[str, Any]]
 
 @dataclass
 class Waiting:
-    """What was read of one exchange. The last attempt's answer is what the client read."""
+    """What was read of one exchange."""
 
     client: http.HTTPFlow | None = None
-    attempt: http.HTTPFlow | None = None
+    attempts: list[http.HTTPFlow] = field(default_factory=list)
+
+    @property
+    def flows(self) -> list[http.HTTPFlow]:
+        return [*self.attempts, *filter(None, [self.client])]
 
     @property
     def size(self) -> int:
-        return sum(map(_size, filter(None, (self.client, self.attempt))))
+        return sum(map(_size, self.flows))
 
 
 class Pairing:
@@ -54,14 +58,13 @@ class Pairing:
         exchange = str(flow.metadata.get(EXCHANGE, flow.id))
         waiting = self._waiting.setdefault(exchange, Waiting())
         self._bytes -= waiting.size
-        had_attempt = waiting.attempt is not None
         if is_attempt(flow):
-            waiting.attempt = flow
+            waiting.attempts.append(flow)
         else:
             waiting.client = flow
         self._bytes += waiting.size
-        # Written as they end, an attempt comes before its client; saved from the list, in the order of their beginning.
-        if (waiting.client is flow and had_attempt) or EXCHANGE not in flow.metadata:
+        # Written as they end, attempts come before their client; saved from the list, in the order of their beginning.
+        if (waiting.client is flow and waiting.attempts) or EXCHANGE not in flow.metadata:
             yield self._release(exchange)
         while len(self._waiting) > _WAITING or (self._bytes > _WAITING_BYTES and len(self._waiting) > 1):
             yield self._release(next(iter(self._waiting)))
@@ -110,7 +113,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/compare", description=__doc__)
     parser.add_argument("file", type=Path, help="flows that mitmproxy saved: -w FILE, or File > Save in mitmweb")
-    parser.add_argument("filter", nargs="?", type=_filter, help="mitmproxy's filter, for either side of an exchange")
+    parser.add_argument("filter", nargs="?", type=_filter, help="mitmproxy's filter, for any flow of an exchange")
     parser.add_argument("--lines", type=int, default=40, help="most lines for each exchange (%(default)s)")
     parser.add_argument("--most", type=int, default=20, help="most exchanges that are shown (%(default)s)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (one a core)")
@@ -127,13 +130,13 @@ def _filter(text: str) -> flowfilter.TFilter:
 def _exchanges(file: BinaryIO, wanted: flowfilter.TFilter | None, tally: Tally) -> Iterator[States]:
     pairing = Pairing()
     for released in _released(pairing, _flows(file, tally)):
-        sides = [flow for flow in (released.client, released.attempt) if flow is not None]
-        if wanted is not None and not any(wanted(flow) for flow in sides):
+        if wanted is not None and not any(wanted(flow) for flow in released.flows):
             continue
-        if released.client is None or released.attempt is None:
-            tally.skipped[SKIPPED_PLAIN] += 1
+        exchange = read_exchange(released.client, released.attempts) if released.client else None
+        if isinstance(exchange, RecordedExchange):
+            yield exchange.client.get_state(), exchange.attempt.get_state()
         else:
-            yield released.client.get_state(), released.attempt.get_state()
+            tally.skipped[SKIPPED_PLAIN] += 1
 
 
 def _released(pairing: Pairing, flows: Iterable[http.HTTPFlow]) -> Iterator[Waiting]:

@@ -13,7 +13,7 @@ from mitmproxy.test import tflow
 
 from addons.cases.case import Case
 from addons.exchange.flow_metadata import FAULT
-from tests.addons.example_cases import RESPONSE_CHUNKS, case, flows_of, request_fields
+from tests.addons.example_cases import RESPONSE_CHUNKS, case, flows_of, request_fields, three_attempts
 
 pytestmark = pytest.mark.slow
 
@@ -122,6 +122,32 @@ def test_the_last_attempt_is_the_one_that_was_answered(file: Path) -> None:
     failed.response = None
     save(file, [failed, attempt, client])
     assert compared(file)[1].startswith("1 exchanges: 1 the same")
+
+
+def test_of_several_attempts_the_one_is_compared_that_the_client_read(file: Path) -> None:
+    *attempts, client = three_attempts()
+    for saved in ([*attempts, client], [client, *attempts], [attempts[2], client, *attempts[:2]]):
+        save(file, saved)
+        assert compared(file)[1].startswith("1 exchanges: 1 the same, 0 different"), saved
+
+
+@pytest.mark.parametrize("read", [1, 2])
+def test_where_all_failed_the_failure_is_compared_that_the_client_read(file: Path, read: int) -> None:
+    save(file, three_attempts(read))
+    assert compared(file)[1].startswith("1 exchanges: 1 the same, 0 different")
+
+
+def test_without_the_attempt_that_was_read_nothing_is_compared(file: Path) -> None:
+    *failed, _, client = three_attempts()
+    save(file, [*failed, client])
+    assert (
+        compared(file)[1] == "0 exchanges: 0 the same, 0 different; skipped: 1 not converted, or one side is missing\n"
+    )
+
+
+def test_a_filter_that_finds_a_failed_attempt_chooses_its_exchange(file: Path) -> None:
+    save(file, three_attempts())
+    assert compared(file, '~meta "provider: other"')[:2] == (0, "1 exchanges: 1 the same, 0 different\n")
 
 
 def test_a_filter_chooses_by_either_side(file: Path) -> None:

@@ -4,7 +4,8 @@ Names, labels and boundaries are those of OpenTelemetry's conventions for genera
 Prometheus' spelling; an attempt is an operation there. https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from weakref import WeakSet
 
 from mitmproxy import http
@@ -19,7 +20,9 @@ from addons.runtime.printable import printable
 from converters.jsontext import Json
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-MOST_VALUES = 200
+MOST_VALUES = 50
+"""Of a label. Each model has a hundred lines, and what is scraped is written out in the event loop."""
+
 OTHER = "other"
 _LONGEST_VALUE = 100  # characters
 
@@ -95,24 +98,24 @@ class Metrics:
             yield metric
 
 
-class CooldownCounts(Collector):
-    """How many cool-downs began, read where they begin when the metrics are asked for."""
+class CoolDownCounts(Collector):
+    """How many cool-downs began, read where that is counted when the metrics are asked for."""
 
-    def __init__(self, begun: Callable[[], Mapping[str, int]]) -> None:
+    def __init__(self, begun: Mapping[str, int]) -> None:
         self._begun = begun
 
     def collect(self) -> Iterator[Metric]:
-        family = CounterMetricFamily("transcodex_cooldowns", "Cool-downs that began.", labels=["provider"])
-        for provider, count in self._begun().items():
+        family = CounterMetricFamily("transcodex_cool_downs", "Cool-downs that began.", labels=["provider"])
+        for provider, count in self._begun.items():
             family.add_metric([provider], count)
         yield family
 
 
 class MetricsEndpoint:
-    def __init__(self, cooldowns_begun: Callable[[], Mapping[str, int]] = dict) -> None:
-        """`cooldowns_begun`: how many began since the start, by provider."""
+    def __init__(self, cool_downs_begun: Mapping[str, int] = MappingProxyType({})) -> None:
+        """`cool_downs_begun`: how many, by provider; it grows."""
         self._metrics = Metrics()
-        self._metrics.registry.register(CooldownCounts(cooldowns_begun))
+        self._metrics.registry.register(CoolDownCounts(cool_downs_begun))
         self._metrics.in_flight.set_function(self._count_in_flight)
         self._began: WeakSet[Exchange] = WeakSet()
         self._model, self._provider = LabelValues(), LabelValues()

@@ -275,8 +275,6 @@ class Exchange:
     @property
     def read_attempt(self) -> Attempt | None:
         """The one whose response, or whose failure, the client reads; None where it is refused here."""
-        if self.reported is not None and self.outcome != "answered":
-            return self.reported
         return next((attempt for attempt in reversed(self.attempts) if attempt.fault is self.fault), None)
 
     @property

@@ -5,6 +5,7 @@ A failure counts against the key or against the provider as a whole (`cool_downs
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
@@ -42,6 +43,8 @@ class Health:
         self._clock = clock
         self._records: dict[Account, Record] = {}
         self._latest_use = 0
+        self.cool_downs_begun: Counter[str] = Counter()
+        """By provider, with those of its keys; since the start."""
 
     def restore(self) -> None:
         """Takes over what the store remembers, in place of what is known of the same accounts."""
@@ -142,7 +145,8 @@ class Health:
         if kind == "auth" and not account.key:
             return  # those are the client's own credentials, and they may be others the next time
         record = use.records[_both(use.account).index(account)]
-        record.fail(kind, retry_after, use, self._clock(), self._latest_use)
+        if record.fail(kind, retry_after, use, self._clock(), self._latest_use):
+            self.cool_downs_begun[account.provider] += 1
         self._save(account, record)
 
     # --- for people ---

@@ -133,8 +133,8 @@ class Record:
         if self.reason is None or use.number > self._cooled_at:
             self.clear()
 
-    def fail(self, kind: Kind, retry_after: float | None, use: Use, now: float, latest: int) -> None:
-        """Begins a cool-down, or makes the one that is on longer where there is a reason to.
+    def fail(self, kind: Kind, retry_after: float | None, use: Use, now: float, latest: int) -> bool:
+        """Begins a cool-down (True), or makes the one that is on longer where there is a reason to.
 
         Several attempts that were under way when trouble began are one failure; so are those of a user who has no
         other provider and asks all the same. `latest` is the number of the latest use.
@@ -143,13 +143,14 @@ class Record:
         rule, state = COOL_DOWNS[kind], self.state(now)
         is_same_trouble = state in ("cooling", "parked") or (state != "ok" and use.number <= self._cooled_at)
         if is_same_trouble and retry_after is None and not rule.parks:
-            return
+            return False
         if not is_same_trouble:
             is_long_ago = self.reason is not None and now - self.until > _FORGIVEN_AFTER
             self.failures = 1 if is_long_ago else self.failures + 1
         until = now + rule.seconds(self.failures, retry_after)
         if not is_same_trouble or until > self.until:
             self.reason, self.since, self.until, self._cooled_at, self._probe = kind, now, until, latest, None
+        return not is_same_trouble
 
     def clear(self) -> None:
         """As if nothing had ever failed, but for the averages."""

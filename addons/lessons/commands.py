@@ -1,4 +1,4 @@
-"""Takes over what an earlier program learned of upstreams, and shows and forgets it by commands."""
+"""Shows and forgets what was learned of upstreams."""
 
 import logging
 from collections.abc import Sequence
@@ -14,9 +14,6 @@ logger = logging.getLogger(__name__)
 class LessonCommands:
     def __init__(self, lessons: Lessons) -> None:
         self._lessons = lessons
-
-    def running(self) -> None:
-        self._lessons.restore()
 
     @command.command("lessons.show")
     def show(self) -> Sequence[str]:

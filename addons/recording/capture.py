@@ -94,12 +94,13 @@ class Capture:
     # --- every exchange ---
 
     def exchange_end(self, exchange: Exchange) -> None:
-        if self._archive_worker is None or not exchange.attempts or exchange.outcome in ("killed", "client_left"):
+        read = exchange.read_attempt
+        if self._archive_worker is None or read is None or exchange.outcome in ("killed", "client_left"):
             return
         if self._archive_worker.outstanding >= _LARGEST_BACKLOG:
             logger.warning("capture_all: an exchange was left out, too many wait to be redacted")
             return
-        client, attempt = exchange.flow, exchange.attempts[-1].flow
+        client, attempt = exchange.flow, read.flow
         exchanged = RecordedExchange(FlowSnapshot.of(client).without_response_body(), FlowSnapshot.of(attempt))
         private = _with_client_credentials(self._recent_private(), [client, attempt])
         self._archive_worker.put(ArchiveTask(exchanged, _archive_name(client), private))

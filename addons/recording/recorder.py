@@ -15,7 +15,7 @@ from addons.cases.case_metadata import CaseMetadata, ClientResponseHead, Upstrea
 from addons.exchange import content_encoding
 from addons.exchange.client_request import decoded
 from addons.exchange.exchange import CLIENT_LEFT
-from addons.exchange.flow_metadata import CHUNKS, EXCHANGE, FAULT, SIDE, SPEC, TIMES, is_attempt, numbers
+from addons.exchange.flow_metadata import ATTEMPT, CHUNKS, EXCHANGE, FAULT, SIDE, SPEC, TIMES, is_attempt, numbers
 from converters import jsontext
 from converters.conversion import ConversionSpec
 
@@ -24,7 +24,7 @@ _MAX_MIB = 256  # decoded
 _VERSION = re.compile(r"[^/\s]+/(\d+\.\d+\.\d+\S*)")
 
 
-_METADATA = {CHUNKS, EXCHANGE, FAULT, SIDE, SPEC, TIMES}
+_METADATA = {ATTEMPT, CHUNKS, EXCHANGE, FAULT, SIDE, SPEC, TIMES}
 
 
 class NoCase(ValueError):
@@ -66,10 +66,16 @@ class FlowSnapshot:
 
 @dataclass(frozen=True)
 class RecordedExchange:
-    """The two sides of one exchange. `attempt` is the chosen one, or the last: its response is what the client read."""
+    """The two sides of one exchange. `attempt` is the chosen one, or the one whose response the client read."""
 
     client: RecordedFlow
     attempt: RecordedFlow
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the client read this attempt's response. Older saved flows do not know, and had mostly one."""
+        number = self.client.metadata.get(ATTEMPT)
+        return number is None or self.attempt.metadata.get(ATTEMPT) == number
 
 
 def exchanges(chosen: Iterable[flow.Flow], known: Iterable[flow.Flow]) -> Iterator[RecordedExchange | NoCase]:
@@ -98,12 +104,20 @@ def _exchange_of(
 ) -> RecordedExchange | NoCase:
     if client is None:
         return NoCase("the client's side of it is not among the flows")
-    attempts = sorted(filter(is_attempt, all_flows), key=lambda attempt: attempt.request.timestamp_start)
-    if not attempts:
-        why = "the provider's side of it is not among the flows"
-        return NoCase(why if client.metadata.get(SIDE) else "it was not converted: it passed through, or was refused")
-    own = isinstance(chosen, http.HTTPFlow) and is_attempt(chosen)
-    return RecordedExchange(client, chosen if own and isinstance(chosen, http.HTTPFlow) else attempts[-1])
+    if isinstance(chosen, http.HTTPFlow) and is_attempt(chosen):
+        return RecordedExchange(client, chosen)
+    return read_exchange(client, filter(is_attempt, all_flows))
+
+
+def read_exchange(client: http.HTTPFlow, attempts: Iterable[http.HTTPFlow]) -> RecordedExchange | NoCase:
+    """The exchange with the attempt whose response the client read; failed ones before it, or after, are left out."""
+    in_order = sorted(attempts, key=lambda attempt: attempt.request.timestamp_start)
+    read = [attempt for attempt in in_order if RecordedExchange(client, attempt).is_read]
+    if read:
+        return RecordedExchange(client, read[-1])
+    if client.metadata.get(SIDE) and client.metadata.get(ATTEMPT) != 0:
+        return NoCase("the provider's side of it is not among the flows")
+    return NoCase("it was not converted: it passed through, or was refused")
 
 
 def protocol_of(exchanged: RecordedExchange) -> str:
@@ -122,10 +136,11 @@ def _spec(attempt: RecordedFlow) -> ConversionSpec:
 
 
 def case_of(exchanged: RecordedExchange, pins: str = "") -> Case:
-    """The exchange as it was recorded.
+    """The exchange as it was recorded. What the client would have read of an attempt that failed is made anew.
 
     Raises:
         NoCase: it is not over, the client left, or a body cannot be read.
+        RequestError: of such an attempt, today's code refuses the request.
     """
     client, attempt = exchanged.client, exchanged.attempt
     _check(client, attempt)
@@ -138,7 +153,9 @@ def case_of(exchanged: RecordedExchange, pins: str = "") -> Case:
     upstream_response = Text.of(b"".join(pieces)) if attempt.response else None
     assert client.response is not None
     client_response = Text.pretty(client.response.raw_content or b"")
-    return Case(_metadata(client, attempt, pieces, pins), request, upstream_request, upstream_response, client_response)
+    metadata = _metadata(client, attempt, pieces, pins)
+    case = Case(metadata, request, upstream_request, upstream_response, client_response)
+    return case if exchanged.is_read else case.renewed()
 
 
 def _check(client: RecordedFlow, attempt: RecordedFlow) -> None:

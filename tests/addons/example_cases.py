@@ -8,11 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from mitmproxy import http
+from mitmproxy.flow import Error
 from mitmproxy.test import tflow, tutils
 
 from addons.cases.case import Case, Text, pretty
 from addons.cases.case_metadata import CaseMetadata, RecordedRoute, UpstreamFault
-from addons.exchange.flow_metadata import CHUNKS, EXCHANGE, PROVIDER, SIDE, SPEC
+from addons.exchange.flow_metadata import ATTEMPT, CHUNKS, EXCHANGE, FAULT, PROVIDER, SIDE, SPEC
 from converters import jsontext
 from converters.errors import Kind
 
@@ -57,6 +58,22 @@ def case(
     client_request = pretty(json.dumps(raw).encode())
     answered = Text.of(body) if status is not None else None
     return replace(Case(metadata, client_request, b"{}", answered, Text.of(b"")), upstream_request=b"{}").renewed()
+
+
+def three_attempts(read: int = 3) -> list[http.HTTPFlow]:
+    """Flows in the order in which they end: an attempt that was refused, one that was cut, one that was answered, and
+    the client's, which read the attempt of that number."""
+    cut = case(pieces=RESPONSE_CHUNKS[:2], broken="cut")
+    pairs = [flows_of(attempt) for attempt in (case(pieces=(REFUSAL,), status=429), cut, case())]
+    attempts, client = [attempt for attempt, _ in pairs], pairs[read - 1][1]
+    for number, attempt in enumerate(attempts, 1):
+        attempt.metadata |= {EXCHANGE: client.id, ATTEMPT: number}
+        attempt.request.timestamp_start = float(number)
+    assert cut.metadata.fault is not None
+    attempts[1].error = Error(cut.metadata.fault.message)
+    attempts[1].metadata |= {FAULT: cut.metadata.fault.model_dump_json(), PROVIDER: "other"}
+    client.metadata[ATTEMPT] = read
+    return [*attempts, client]
 
 
 def flows_of(recorded: Case) -> tuple[http.HTTPFlow, http.HTTPFlow]:

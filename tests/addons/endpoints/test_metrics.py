@@ -10,6 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from addons.endpoints.metrics import CONTENT_TYPE, MOST_VALUES, OTHER, LabelValues, MetricsEndpoint
 from addons.exchange.exchange import Attempt, Exchange, Outcome
+from addons.health.health import Health
+from addons.routing.account import Account
 from converters.errors import Fault, Kind
 from tests.addons.layer_harness import (
     LayerHarness,
@@ -135,12 +137,12 @@ def test_each_attempt_after_a_failed_one_is_a_failover() -> None:
     }
 
 
-def test_cooldowns_are_read_where_they_begin() -> None:
-    begun = {"acme": 2}
-    endpoint = MetricsEndpoint(lambda: begun)
-    assert value(text_of(endpoint), "transcodex_cooldowns_total", provider="acme") == 2
-    begun["acme"] = 3
-    assert value(text_of(endpoint), "transcodex_cooldowns_total", provider="acme") == 3
+def test_cool_downs_are_read_where_they_are_counted() -> None:
+    health = Health(clock=lambda: 0.0)
+    endpoint = MetricsEndpoint(health.cool_downs_begun)
+    assert series(text_of(endpoint), "transcodex_cool_downs_total") == {}
+    health.end(health.begin(Account("acme", "")), "server")
+    assert value(text_of(endpoint), "transcodex_cool_downs_total", provider="acme") == 1
 
 
 # --- in flight ---

@@ -4,6 +4,7 @@ from mitmproxy.test import tflow, tutils
 
 from addons.exchange.exchange import Attempt, Exchange
 from converters.conversion import ClientRequest
+from converters.errors import Fault
 from converters.losses import Losses
 from tests.addons.layer_harness import UppercaseConverter
 
@@ -38,3 +39,12 @@ def test_the_last_attempt_speaks_for_the_exchange() -> None:
 
 def test_a_model_that_is_no_text_is_none() -> None:
     assert Exchange(tflow.tflow(), request=ClientRequest({"model": ["m"]})).model == ""
+
+
+def test_the_client_reads_the_attempt_whose_fault_is_the_exchanges() -> None:
+    attempts = [Attempt(tflow.tflow(), UppercaseConverter(), fault=Fault("server", "no")) for _ in range(2)]
+    answered = Attempt(tflow.tflow(), UppercaseConverter())
+    assert Exchange(tflow.tflow(), attempts=[*attempts, answered]).read_attempt is answered
+    for failed in attempts:
+        assert Exchange(tflow.tflow(), attempts=attempts, fault=failed.fault).read_attempt is failed
+    assert Exchange(tflow.tflow(), attempts=attempts, fault=Fault("rate_limited", "spent")).read_attempt is None

@@ -95,6 +95,15 @@ def test_cool_downs_grow_and_end(health: Health, clock: Clock) -> None:
     assert lengths == [5, 10, 20, 40, 80, 160, 320, 600, 600]
 
 
+def test_each_cool_down_that_begins_is_counted_by_its_provider(health: Health, clock: Clock) -> None:
+    for account, kind in ((FIRST, "rate_limited"), (FIRST, "rate_limited"), (SECOND, "auth"), (OTHER, "bad_request")):
+        attempt(health, kind, account)
+    assert health.cool_downs_begun == {"acme": 2}
+    clock.now = health.available_at(FIRST)
+    attempt(health, "server")
+    assert health.cool_downs_begun == {"acme": 3}
+
+
 def test_the_first_success_clears_everything(health: Health, clock: Clock) -> None:
     for _ in range(4):
         attempt(health, "overloaded")

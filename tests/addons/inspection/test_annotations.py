@@ -234,7 +234,7 @@ def test_the_client_knows_the_attempt_whose_failure_it_read(annotations: Annotat
     fail(annotations, exchange, Fault("context_overflow", "too long", 400), "next provider zai")
     add_attempt(annotations, exchange, "zai")
     fail(annotations, exchange, Fault("server", "broken", 500))
-    exchange.outcome, exchange.reported = "failed", exchange.attempts[0]
+    exchange.outcome, exchange.fault = "failed", exchange.attempts[0].fault
     annotations.exchange_end(exchange)
     assert exchange.flow.metadata[ATTEMPT] == 1
 

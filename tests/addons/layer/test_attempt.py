@@ -32,6 +32,20 @@ def test_it_is_added_to_its_exchange() -> None:
     assert running.flow.live
 
 
+def test_it_knows_when_its_first_byte_and_its_first_content_came() -> None:
+    running = started()
+    running.receive(b"---")
+    running.read()
+    assert running.record.first_byte >= running.record.started and not running.record.first_content
+    running.receive(b"word")
+    running.read()
+    first = running.record.first_content
+    assert first >= running.record.first_byte
+    running.receive(b"word")
+    running.read()
+    assert running.record.first_content == first
+
+
 def test_credentials_replace_the_placeholder_on_a_copy() -> None:
     running = started(credentials={"Authorization": "Bearer sk-1"})
     assert running.on_the_wire(keep_alive=True).headers.get_all("authorization") == ["Bearer sk-1"]

@@ -10,7 +10,8 @@ from mitmproxy.test import taddons
 from addons.cases.case import Case
 from addons.exchange.exchange import Attempt, Exchange, Outcome
 from addons.recording.capture import Capture, expand_values, private_values
-from tests.addons.example_cases import case, flows_of, request_fields
+from converters.errors import Fault
+from tests.addons.example_cases import case, flows_of, request_fields, three_attempts
 from tests.addons.layer_harness import UppercaseConverter
 
 
@@ -100,6 +101,24 @@ async def test_every_exchange_is_kept_where_that_is_wished(capture: Captures, tm
     [folder] = (tmp_path / "all" / "chat").iterdir()
     assert folder.name.endswith(client.id[:8])
     assert b"the key <key-1>" in Case.load(folder).client_request
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("read", [1, 2, 3])
+async def test_of_several_attempts_the_one_is_kept_that_the_client_read(
+    capture: Captures, tmp_path: Path, read: int
+) -> None:
+    addon, context = capture
+    context.options.capture_all = str(tmp_path / "all")
+    *flows, client = three_attempts(read)
+    faults = [Fault("rate_limited", "slow down"), Fault("cut", "acme cut"), None]
+    attempts = [Attempt(flow, UppercaseConverter(), fault=fault) for flow, fault in zip(flows, faults, strict=True)]
+    outcome: Outcome = "failed" if faults[read - 1] else "answered"
+    addon.exchange_end(Exchange(client, attempts=attempts, outcome=outcome, fault=faults[read - 1]))
+    addon.done()
+    [folder] = (tmp_path / "all" / "chat").iterdir()
+    metadata = Case.load(folder).metadata
+    assert (metadata.status, metadata.fault is None) == [(429, True), (200, False), (200, True)][read - 1]
 
 
 @pytest.mark.slow

@@ -6,10 +6,18 @@ from mitmproxy import flow, http
 from mitmproxy.test import tflow
 
 from addons.cases.case_metadata import UpstreamFault
-from addons.exchange.flow_metadata import CHUNKS, EXCHANGE, FAULT, SIDE, SPEC, TIMES
-from addons.recording.recorder import NoCase, RecordedExchange, RecordedFlow, case_of, exchanges, protocol_of
+from addons.exchange.flow_metadata import ATTEMPT, CHUNKS, EXCHANGE, FAULT, SIDE, SPEC, TIMES
+from addons.recording.recorder import (
+    FlowSnapshot,
+    NoCase,
+    RecordedExchange,
+    RecordedFlow,
+    case_of,
+    exchanges,
+    protocol_of,
+)
 from converters.errors import Kind
-from tests.addons.example_cases import REFUSAL, RESPONSE_CHUNKS, case, flows_of
+from tests.addons.example_cases import REFUSAL, RESPONSE_CHUNKS, case, flows_of, three_attempts
 
 
 def exchanged() -> RecordedExchange:
@@ -159,3 +167,48 @@ def test_what_is_no_exchange_is_left_out_beside_one() -> None:
     attempt, client = flows_of(case())
     health = tflow.tflow(resp=True)
     assert list(exchanges([health, attempt, client], [health, attempt, client])) == [RecordedExchange(client, attempt)]
+
+
+@pytest.mark.parametrize("read", [1, 2, 3])
+def test_the_attempt_that_the_client_read_becomes_the_case(read: int) -> None:
+    *attempts, client = three_attempts(read)
+    for known in ([client, *attempts], [*reversed(attempts), client]):
+        [recorded] = exchanges([client], known)
+        assert isinstance(recorded, RecordedExchange)
+        assert recorded == RecordedExchange(client, attempts[read - 1])
+        made = case_of(recorded)
+        assert made.client_response == made.renewed().client_response
+
+
+def test_without_a_word_of_it_the_last_attempt_was_read() -> None:
+    *attempts, client = flows = three_attempts(read=1)
+    for side in flows:
+        del side.metadata[ATTEMPT]  # as in flows that an older version has saved
+    assert list(exchanges([client], [client, *attempts])) == [RecordedExchange(client, attempts[2])]
+
+
+def test_what_would_have_been_read_of_a_failed_attempt_is_made_anew() -> None:
+    refusal, _, _, client = three_attempts()
+    [recorded] = exchanges([refusal], [refusal, client])
+    assert isinstance(recorded, RecordedExchange) and not recorded.is_read
+    made = case_of(recorded)
+    assert (made.metadata.status, made.metadata.told.status) == (
+        429,
+        case(pieces=(REFUSAL,), status=429).metadata.told.status,
+    )
+    assert made.differing(made.renewed()) == []
+
+
+def test_without_the_attempt_that_was_read_there_is_no_case() -> None:
+    refusal, cut, _, client = three_attempts()
+    [missing] = exchanges([client], [refusal, cut, client])
+    assert str(missing) == "the provider's side of it is not among the flows"
+    client.metadata[ATTEMPT] = 0
+    [refused_here] = exchanges([client], [refusal, cut, client])
+    assert "was refused" in str(refused_here)
+
+
+def test_a_snapshot_knows_as_well_what_was_read() -> None:
+    refusal, _, answered, client = three_attempts()
+    snapshots = [RecordedExchange(FlowSnapshot.of(client), FlowSnapshot.of(side)) for side in (refusal, answered)]
+    assert [snapshot.is_read for snapshot in snapshots] == [False, True]
