@@ -2,15 +2,41 @@
 
 import json
 import os
+import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.e2e.scripted_response import Json
 
+_CACHE = Path(__file__).parents[2] / ".cache"
+
 CLIENT_KEY = "client-key-of-the-user"
 """What Codex itself is given as a key; no provider may ever see it, but the one that a request passes through to."""
+
+
+def find_binary() -> Path:
+    """Raises FileNotFoundError, which fails the test: none is left out for want of a Codex."""
+    binary = Path(os.environ.get("CODEX_BIN", _CACHE / "codex" / "node_modules" / ".bin" / "codex"))
+    if not binary.exists():
+        raise FileNotFoundError(f"no Codex at {binary}: run scripts/setup codex, or set CODEX_BIN")
+    return binary
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A folder outside of /tmp: Codex does not work fully with a home in there."""
+    parent = _CACHE / "e2e"
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -64,6 +90,16 @@ class Codex:
             # Not as `--disable`: an older Codex refuses to start over a feature that it does not know.
             "features.unbounded_connection_retries": False,
         }
+
+    @classmethod
+    def of_new_user(cls, binary: Path, folder: Path, base_url: str) -> "Codex":
+        """Everything that it keeps is in this folder, which is empty so far."""
+        home, work = folder / "home", folder / "work"
+        home.mkdir()
+        (folder / "tmp").mkdir()
+        # A repository of its own: else Codex takes the one around it for the user's project.
+        subprocess.run(["git", "init", "--quiet", work], check=True)
+        return cls(binary, home, work, base_url)
 
     def exec(self, prompt: str, *options: str, model: str, **config: Any) -> Run:
         """`codex exec` with JSON events; `config` overrides single keys of the configuration."""

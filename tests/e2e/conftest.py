@@ -1,9 +1,5 @@
 """Real Codex -> real mitmdump with addons/route.py -> strict scripted upstreams, all on 127.0.0.1."""
 
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +8,7 @@ import pytest
 
 from converters.protocols import converted
 from tests.e2e import proxy as mitmdump
-from tests.e2e.codex import Codex
+from tests.e2e.codex import Codex, find_binary, scratch_folder
 from tests.e2e.proxy import Proxy
 from tests.e2e.scripted_upstream import ScriptedUpstream, UpstreamKind
 
@@ -183,28 +179,15 @@ def anthropic(upstreams: dict[UpstreamKind, ScriptedUpstream]) -> Endpoint:
 
 @pytest.fixture(scope="session")
 def codex_binary() -> Path:
-    installed = mitmdump.REPOSITORY / ".cache" / "codex" / "node_modules" / ".bin" / "codex"
-    binary = Path(os.environ.get("CODEX_BIN", installed))
-    if not binary.exists():
-        pytest.fail(f"no Codex at {binary}: run scripts/setup codex, or set CODEX_BIN")
-    return binary
+    return find_binary()
 
 
 @pytest.fixture
 def scratch() -> Iterator[Path]:
-    """A folder outside of /tmp: Codex does not work fully with a home in there."""
-    parent = mitmdump.REPOSITORY / ".cache" / "e2e"
-    parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=parent))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    with scratch_folder() as folder:
+        yield folder
 
 
 @pytest.fixture
 def codex(codex_binary: Path, scratch: Path, proxy: Proxy) -> Codex:
-    home, work = scratch / "home", scratch / "work"
-    home.mkdir()
-    (scratch / "tmp").mkdir()
-    # A repository of its own: else Codex takes the one around it for the user's project.
-    subprocess.run(["git", "init", "--quiet", work], check=True)
-    return Codex(codex_binary, home, work, proxy.base_url)
+    return Codex.of_new_user(codex_binary, scratch, proxy.base_url)
