@@ -160,7 +160,8 @@ def in_stream(fault: Fault, client: Client) -> Json:
     message = fault.message
     if code == "rate_limit_exceeded":
         wait = fault.retry_after if isinstance(fault.retry_after, int) else codex.retry_after
-        message += f"{'' if message.endswith(_SENTENCE_ENDS) else '.'} Please try again in {wait}s."
+        if f"try again in {wait}s" not in message:
+            message += f"{'' if message.endswith(_SENTENCE_ENDS) else '.'} Please try again in {wait}s."
     known = client == "codex" or (client == "older-codex" and code == "context_length_exceeded")
     return {"code": code if known else _PUBLISHED_CODE.get(code, code), "message": message}
 

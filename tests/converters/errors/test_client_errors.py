@@ -73,6 +73,11 @@ def test_codex_reads_the_wait_from_the_text_within_a_stream() -> None:
     assert "try again in 9s" in error["message"]
 
 
+def test_a_wait_that_the_upstream_has_told_is_not_told_twice() -> None:
+    message = "Rate limit reached. Please try again in 9s."
+    assert errors.in_stream(Fault("rate_limited", message, retry_after=9), "codex")["message"] == message
+
+
 def test_a_request_that_cannot_be_converted_is_refused_with_its_place() -> None:
     response = errors.refusal(RequestError("is not text", param="input[3].content"), "codex")
     error = jsontext.loads(response.body)["error"]
