@@ -69,6 +69,11 @@ class Conversion(ABC):
         return self._gave_up or self._fault is not None or self._emptiness is not None
 
     @property
+    def ended(self) -> bool:
+        """The response came to its end, good or bad: what still comes is not needed."""
+        return self.failed or self._has_ended
+
+    @property
     @abstractmethod
     def usage(self) -> Json | None:
         """The tokens that the upstream counted, in the form of the Responses API; None as long as there are none."""
@@ -130,6 +135,11 @@ class Conversion(ABC):
         if not self._is_empty or (self.stream and self.committed):
             return None
         return Fault("empty", f"{self.provider_name} answered with nothing")
+
+    @property
+    @abstractmethod
+    def _has_ended(self) -> bool:
+        """The response is complete, or nothing more of it can be."""
 
     @abstractmethod
     def _feed(self, data: bytes) -> list[bytes]: ...

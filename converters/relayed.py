@@ -57,6 +57,10 @@ class RelayedConversion(Conversion):
     def _is_empty(self) -> bool:
         return self._watch.is_empty
 
+    @property
+    def _has_ended(self) -> bool:
+        return self._watch.ended or self._broken is not None
+
     def _feed(self, data: bytes) -> list[bytes]:
         if self._broken is not None:
             return []

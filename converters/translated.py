@@ -61,6 +61,10 @@ class TranslatedConversion(Conversion):
     def _is_empty(self) -> bool:
         return self._encoder.is_empty
 
+    @property
+    def _has_ended(self) -> bool:
+        return self._encoder.ended
+
     def _feed(self, data: bytes) -> list[bytes]:
         if self._encoder.ended:
             return []

@@ -54,6 +54,10 @@ class ResponseConverter(Protocol):
         """It has failed, and the client has its end where it could be sent: the upstream is not needed."""
 
     @property
+    def ended(self) -> bool:
+        """The response is whole, or it has failed; what still comes is not needed."""
+
+    @property
     def usage(self) -> Json | None: ...
 
     @property

@@ -7,6 +7,7 @@
 | from one byte to the next                       | `idle`       |
 | from one event with content to the next         | `progress`   |
 | from the request to the end of the response     | `whole`      |
+| from the response's end to that of its message  | a second     |
 
 Comments and pings are bytes without content. `first_byte` grows with the request, which the upstream reads first. The
 time in which a hook is waited for, as when a person has intercepted the attempt, counts for none.
@@ -20,6 +21,9 @@ from addons.exchange.exchange import Limits
 FIRST_BYTE_PER_MIB = 60
 """Seconds that `first_byte` is longer for each MiB of the request."""
 
+_LAST_SECOND = 1.0
+"""A connection whose message ends in time can be used again."""
+
 
 class Clock:
     def __init__(self, limits: Limits) -> None:
@@ -28,6 +32,7 @@ class Clock:
         self.started_at = self._since = self._progress_since = self._sent_at = time.monotonic()
         self._held_since: float | None = None
         self._is_sent = False
+        self._ended_at = math.inf
 
     def connected(self, request_size: int = 0) -> None:
         """The request goes out; its size is in bytes."""
@@ -50,6 +55,10 @@ class Clock:
         """A hook is waited for from now on, if none was before."""
         self._held_since = self._held_since or time.monotonic()
 
+    def ended(self) -> None:
+        """The response is complete; upstreams that keep their message open are not waited for."""
+        self._ended_at = min(self._ended_at, time.monotonic())
+
     def rest(self) -> None:
         """Nothing is waited for any longer: what runs begins anew, but for `whole`, which goes on."""
         self._since = self._progress_since = time.monotonic()
@@ -60,7 +69,8 @@ class Clock:
     @property
     def left(self) -> float:
         """In seconds."""
-        return min(self._silence_left, self._progress_left, self._whole_left)
+        ended_left = self._ended_at + _LAST_SECOND - time.monotonic()
+        return min(self._silence_left, self._progress_left, self._whole_left, ended_left)
 
     @property
     def overdue(self) -> str:

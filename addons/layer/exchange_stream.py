@@ -96,7 +96,7 @@ class ExchangeStream(SafeStream):
     def _send_converted(self, attempt: RunningAttempt, data: bytes) -> CommandGenerator[None]:
         if data:
             yield self.body_data(data)
-        if attempt.conversion.failed:
+        if attempt.conversion.ended:
             yield from super().handle_event(ReadEnded())
 
     def _slow_path(self, event: events.Event) -> CommandGenerator[None]:
@@ -317,8 +317,8 @@ class ExchangeStream(SafeStream):
             return
         if attempt.unread:
             yield from self._send_to_client(attempt, attempt.read())
-        if attempt.conversion.failed and self._attempt is attempt:
-            yield from self._conclude(attempt, [])
+        if attempt.conversion.ended and self._attempt is attempt:
+            yield from self._conclude(attempt, []) if attempt.conversion.failed else self.await_end(attempt)
 
     def _send_to_client(self, attempt: RunningAttempt, chunks: list[bytes]) -> CommandGenerator[None]:
         if attempt.conversion.stream:

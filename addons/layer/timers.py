@@ -25,6 +25,11 @@ class TimedStream(ClientStream):
     _wakeup_due = 0.0  # when it comes
 
     @abstractmethod
+    def _conclude(
+        self, attempt: RunningAttempt, last_chunks: list[bytes], error: str | None = None
+    ) -> CommandGenerator[None]: ...
+
+    @abstractmethod
     def _fail_upstream(self, kind: Kind, what: str, status: int | None = None) -> CommandGenerator[None]: ...
 
     @abstractmethod
@@ -38,6 +43,11 @@ class TimedStream(ClientStream):
         """
         limits = (self.exchange.quiet, attempt.record.limits.idle or math.inf, self._quiet_left(), attempt.clock.left)
         yield from self._schedule_wakeup(max(0.0, min(limits)))
+
+    def await_end(self, attempt: RunningAttempt) -> CommandGenerator[None]:
+        """The response has ended, its message not yet."""
+        attempt.clock.ended()
+        yield from self.arm(attempt)
 
     def _schedule_wakeup(self, seconds: float) -> CommandGenerator[None]:
         due = time.monotonic() + seconds
@@ -58,7 +68,10 @@ class TimedStream(ClientStream):
         if not self._is_current(event) or attempt is None:
             return
         if attempt.clock.left <= 0:
-            yield from self._fail_upstream("timeout", attempt.clock.overdue)
+            if attempt.conversion.ended:
+                yield from self._conclude(attempt, [])
+            else:
+                yield from self._fail_upstream("timeout", attempt.clock.overdue)
             return
         if not self.head_sent and self._head_is_due():
             yield from self._send_to_client(attempt, attempt.conversion.commit())

@@ -50,6 +50,10 @@ class UppercaseConverter:
     def failed(self) -> bool:
         return self.fault is not None
 
+    @property
+    def ended(self) -> bool:
+        return self.failed or b"." in self.received
+
     def feed(self, data: bytes) -> list[bytes]:
         self.received += data
         self.progress += len(data.replace(b"-", b""))

@@ -6,6 +6,7 @@ import pytest
 
 from converters import jsontext
 from converters.conversion import Conversion
+from converters.errors import Fault
 from tests import referee
 from tests.converters.conversions import EACH_PROTOCOL, STREAMS, opened, replay, request_body
 
@@ -56,3 +57,21 @@ def test_a_good_answer_surprises_nobody(protocol: str) -> None:
     conversion = opened(protocol)
     replay(conversion, [STREAMS[protocol]])
     assert (conversion.surprise, conversion.fault, conversion.failed) == ("", None, False)
+
+
+@EACH_PROTOCOL
+def test_a_response_has_ended_before_its_connection_does(protocol: str) -> None:
+    conversion, stream = opened(protocol), STREAMS[protocol]
+    ended = []
+    for record in stream.split(b"\n\n")[:-1]:
+        ended.append(conversion.ended)
+        conversion.feed(record + b"\n\n")
+    assert conversion.ended and not any(ended[:-2])
+
+
+@EACH_PROTOCOL
+def test_a_response_that_failed_has_ended(protocol: str) -> None:
+    conversion = opened(protocol)
+    assert not conversion.ended
+    conversion.fail(Fault("timeout", "too slow"))
+    assert conversion.ended

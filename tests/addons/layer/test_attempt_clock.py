@@ -86,3 +86,20 @@ def test_the_time_that_a_hook_takes_is_not_the_answers() -> None:
     clock.hold()
     clock.rest()
     assert clock.left == pytest.approx(60, abs=1)
+
+
+def test_nothing_prolongs_what_has_ended() -> None:
+    clock = running(idle=50.0)
+    clock.connected()
+    clock.ended()
+    clock._ended_at -= 0.6
+    clock.received()
+    clock.ended()
+    assert 0 < clock.left < 0.5
+
+
+def test_no_end_takes_longer_than_silence() -> None:
+    clock = running(idle=0.0)
+    clock.received()
+    clock.ended()
+    assert clock.left <= 0

@@ -270,3 +270,36 @@ def test_the_whole_limit_does_not_run_while_a_person_holds_the_answer(hand: Hand
     assert b"FAILED" not in harness.to_client
     pass_time(harness, hand, 10)
     assert harness.to_client.endswith(chunk(b"FAILED timeout") + END)
+
+
+def test_a_connection_that_stays_open_after_the_end_is_not_waited_for(hand: Hand) -> None:
+    addon = ScriptedAddon(attempt(1), **limits())
+    harness = harness_after_first_chunk(addon)
+    harness.upstream_sends(chunk(b"two."))
+    for _ in range(4):
+        pass_time(harness, hand, 0.5)
+        harness.upstream_sends(chunk(b"-"))
+    assert body(harness.to_client) == chunk(b"ONE") + chunk(b"TWO.") + END
+    assert harness.flow("upstream").error is None
+    assert addon.ends == [("answered", None), ("answered", None)]
+    assert "close 1" in harness.log
+
+
+def test_nor_is_it_for_a_client_without_a_stream(hand: Hand) -> None:
+    harness = harness_after_request(
+        ScriptedAddon(attempt(1), answer=lambda: UppercaseConverter(stream=False), **limits())
+    )
+    harness.upstream_sends(OK + chunk(b"one."))
+    pass_time(harness, hand, 1.1)
+    assert body(harness.to_client) == b"ONE."
+
+
+def test_a_connection_that_ends_just_after_its_response_is_used_again(hand: Hand) -> None:
+    harness = harness_after_first_chunk(ScriptedAddon(attempt(1), attempt(1), **limits()))
+    harness.upstream_sends(chunk(b"two."))
+    pass_time(harness, hand, 0.9)
+    harness.upstream_sends(END)
+    pass_time(harness, hand, 10)
+    harness.client_sends()
+    assert harness.log.count("connect 1") == 1
+    assert "close 1" not in harness.log
