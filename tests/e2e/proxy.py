@@ -6,12 +6,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
+EVERYTHING = {"flow_detail": 3, "termlog_verbosity": "debug"}
+"""As much as it can be made to tell: secrets must not be in there."""
+
+SETTINGS = {**EVERYTHING, "retry_wait": 0}
+"""What Codex makes of each failure is looked at, so nothing is waited for and tried again."""
 
 
 @dataclass
@@ -35,15 +40,20 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    folder: Path, routes: str, target: str, keys: dict[str, str], *options: str, program: str = "mitmdump"
+    folder: Path,
+    routes: str,
+    target: str,
+    keys: dict[str, str],
+    *options: str,
+    program: str = "mitmdump",
+    settings: Mapping[str, int | str] = SETTINGS,
 ) -> Iterator[Proxy]:
     """The proxy until the block ends; `routes` is the routes file's text, `target` where all else passes to."""
     (folder / "routes.toml").write_text(routes)
     # scripts/record makes cases of these exchanges.
     flows = Path(os.environ.get("E2E_FLOWS") or folder / "flows.mitm")
     proxy = Proxy(free_port(), folder / "mitmdump.log", flows)
-    # What Codex makes of each failure is looked at here, so nothing is waited for and tried again.
-    chosen = ["--set", f"routes={folder / 'routes.toml'}", "--set", "retry_wait=0", *options]
+    chosen = ["--set", f"routes={folder / 'routes.toml'}", *_as_options(settings), *options]
     with _started(proxy, "route.py", target, keys, chosen, program):
         yield proxy
 
@@ -52,8 +62,12 @@ def running(
 def replaying(folder: Path, cases: Path) -> Iterator[Proxy]:
     """A proxy that answers from cases alone, until the block ends."""
     proxy = Proxy(free_port(), folder / "replay.log", folder / "replay.mitm")
-    with _started(proxy, "replay.py", "http://127.0.0.1:9", {}, ["--set", f"replay={cases}"]):
+    with _started(proxy, "replay.py", "http://127.0.0.1:9", {}, [*_as_options(EVERYTHING), "--set", f"replay={cases}"]):
         yield proxy
+
+
+def _as_options(settings: Mapping[str, int | str]) -> list[str]:
+    return [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
 
 
 @contextmanager
@@ -67,8 +81,6 @@ def _started(
         *("--mode", f"reverse:{target}"),
         *("--listen-host", "127.0.0.1", "--listen-port", str(proxy.port)),
         *("--set", f"confdir={folder}"),
-        # As much as it can be made to tell: secrets must not be in there.
-        *("--set", "flow_detail=3", "--set", "termlog_verbosity=debug"),
         *("-w", str(proxy.flows)),
         *options,
     ]
