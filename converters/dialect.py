@@ -79,8 +79,17 @@ class Dialect(BaseModel):
     )
     """The fields without which a request would be another one: no refusal teaches to leave them out."""
 
-    CONFIGURED: ClassVar[frozenset[str]] = frozenset({"extra_body", "web_search_tool", "thinking_options"})
-    """The flags that only a user sets: they put values of anybody's into requests."""
+    CONFIGURED: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("extra_body", "web_search", "web_search_tool", "thinking_options", "refused_tools"),
+            *("continue_on_length", "continue_on_empty"),
+        }
+    )
+    """The flags that only a user sets: they put values of anybody's into requests, take its tools, or say what a client
+    does next."""
+
+    FEWEST_TOKENS: ClassVar[int] = 1024
+    """The least that may be learned of `max_tokens`: fewer would cut every response."""
 
     images: bool = True
     """False: the model takes text only; images become a placeholder (else 400 on every later turn too)."""
@@ -150,6 +159,8 @@ class Dialect(BaseModel):
         changed = self.model_validate({**self.model_dump(), change.flag: change.value})
         if kept := self.KEPT & {path.partition(".")[0] for path in set(changed.drop) - set(self.drop)}:
             raise ValueError(f"{', '.join(sorted(kept))} cannot be left out")
+        if change.flag == "max_tokens" and (changed.max_tokens or 0) < self.FEWEST_TOKENS:
+            raise ValueError("so short a response is not learned")
         return changed
 
 

@@ -164,7 +164,6 @@ def efforts(dialect: Dialect, message: str) -> Iterator[Step]:
         yield "efforts", tuple(effort for effort in EFFORTS if effort in known)
 
 
-_FEWEST_TOKENS = 1024
 _ABOVE = re.compile(r"[0-9] > ([0-9]{4,7})\b")
 _NUMBER = re.compile(r"(?<![\w.])[0-9]{4,7}(?![\w.]*[0-9])")
 
@@ -173,7 +172,7 @@ def token_limit(dialect: Dialect, message: str) -> Iterator[Step]:
     """The largest limit that a message names below ours; a tiny one would cut every response, and is none."""
     limit, text = dialect.max_tokens, message.replace(",", "")
     named = [int(number) for number in _ABOVE.findall(text) or _NUMBER.findall(text)]
-    if lower := [number for number in named if _FEWEST_TOKENS <= number < (limit or 0)]:
+    if lower := [number for number in named if dialect.FEWEST_TOKENS <= number < (limit or 0)]:
         yield "max_tokens", max(lower)
 
 

@@ -18,7 +18,7 @@ from addons.state.store import StateStore
 from converters import jsontext
 from converters.dialect import Dialect, DialectChange
 from converters.jsontext import Json
-from converters.protocols import Upstream
+from converters.protocols import PROTOCOLS, Upstream
 
 type Place = tuple[str, str]
 """A provider and a model."""
@@ -28,6 +28,8 @@ LONGEST_SECONDS = 7 * 86_400.0
 """After so long what was refused is tried anew: providers learn, too."""
 
 MOST_KEPT = 500
+_LATEST = 1e12
+"""Seconds since 1970 that nobody means."""
 
 
 class Flag(NamedTuple):
@@ -65,10 +67,11 @@ class Lessons:
 
     def absorb(self, rows: Mapping[str, Json | None]) -> None:
         """Takes over what is stored, or what another proxy stored; a row that is none of ours is passed over."""
+        now = self._clock()
         for key, row in rows.items():
             if (flag := _flag(key)) is None:
                 continue
-            if (lesson := _lesson(row)) is not None:
+            if (lesson := _lesson(flag, row, now)) is not None:
                 self._kept.setdefault(flag[:2], {})[flag.name] = lesson
             else:
                 self._forget(flag, stored=False)
@@ -226,7 +229,8 @@ def _flag(key: str) -> Flag | None:
             return None
 
 
-def _lesson(row: Json | None) -> Lesson | None:
+def _lesson(flag: Flag, row: Json | None, now: float) -> Lesson | None:
+    """None for a row that was never a lesson. What seems to be learned in the future was learned now."""
     match row:
         case {
             "protocol": str(protocol),
@@ -234,8 +238,13 @@ def _lesson(row: Json | None) -> Lesson | None:
             "configured": configured,
             "reason": str(reason),
             "learned": int() | float() as learned,
-        }:
-            return Lesson(protocol, value, configured, reason, float(learned))
+        } if protocol in PROTOCOLS and 0 <= learned < _LATEST:
+            try:
+                before = PROTOCOLS[protocol].dialect.model_validate({flag.name: configured})
+                before.changed(DialectChange(flag.name, value, reason))
+            except ValueError:
+                return None
+            return Lesson(protocol, value, configured, reason, min(float(learned), now))
         case _:
             return None
 

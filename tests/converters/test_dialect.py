@@ -76,6 +76,10 @@ def test_an_upstream_is_asked_for_the_one_form_that_it_has() -> None:
     [
         DialectChange("extra_body", {"a": 1}, ""),
         DialectChange("thinking_options", {"a": 1}, ""),
+        DialectChange("refused_tools", ("*",), ""),
+        DialectChange("web_search", "native", ""),
+        DialectChange("continue_on_empty", False, ""),
+        DialectChange("max_tokens", 1023, ""),
         DialectChange("drop", ("tools",), ""),
         DialectChange("drop", ("messages.content",), ""),
         DialectChange("images", "perhaps", ""),

@@ -1,5 +1,6 @@
 """What is learned of upstreams, by a clock of the test's own."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -163,6 +164,56 @@ def test_a_stored_flag_that_only_a_user_sets_is_passed_over(store: MemoryStore, 
     row = {"protocol": "chat", "value": {"a": 1}, "configured": {}, "reason": "", "learned": clock.now}
     store.put(TABLE, '["acme","m","extra_body"]', row)
     assert flags(Lessons(store, clock).applied(endpoint())) == {}
+
+
+def row(**fields: Any) -> Json:
+    return {"protocol": "chat", "value": False, "configured": True, "reason": "", "learned": 1.0, **fields}
+
+
+@pytest.mark.parametrize("learned", [math.nan, math.inf, -1.0, 1e308, pytest.param(10**400, id="huge"), "now", None])
+def test_a_stored_lesson_of_no_time_is_passed_over(store: MemoryStore, clock: Clock, learned: Any) -> None:
+    store.put(TABLE, '["acme","m","images"]', row(learned=learned))
+    lessons = Lessons(store, clock)
+    assert flags(lessons.applied(endpoint())) == {} and lessons.show() == []
+
+
+def test_a_clock_that_was_set_back_lets_no_lesson_live_longer(store: MemoryStore, clock: Clock) -> None:
+    store.put(TABLE, '["acme","m","images"]', row(learned=clock.now + 100 * LONGEST_SECONDS))
+    lessons = Lessons(store, clock)
+    clock.now += LONGEST_SECONDS - 1
+    assert flags(lessons.applied(endpoint())) == {"images": False}
+    clock.now += 1
+    assert flags(lessons.applied(endpoint())) == {}
+
+
+def deep(levels: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("flag", "configured", "value"),
+    [
+        ("refused_tools", [], ["*"]),
+        ("drop", [], ["tools"]),
+        ("drop", [], ["input"]),
+        ("web_search", "drop", "native"),
+        ("continue_on_empty", True, False),
+        ("max_tokens", None, 1),
+        ("max_tokens", None, -5),
+        ("base_url", "https://acme/v1", "https://elsewhere/v1"),
+        ("images", True, deep(300)),
+        ("images", deep(300), False),
+    ],
+)
+def test_a_stored_lesson_that_would_do_harm_is_passed_over(
+    store: MemoryStore, clock: Clock, flag: str, configured: Any, value: Any
+) -> None:
+    store.put(TABLE, f'["acme","m","{flag}"]', row(configured=configured, value=value, learned=clock.now))
+    lessons = Lessons(store, clock)
+    assert flags(lessons.applied(endpoint())) == {} and lessons.show() == []
 
 
 def test_another_protocol_of_the_same_model_has_its_own_dialect(lessons: Lessons) -> None:
