@@ -12,6 +12,9 @@ from addons.state.store import StateStore
 
 _TABLE = "daily_usd"
 _DAY = 86_400.0  # seconds
+_MOST_USD = 1e9
+"""That a stored number may say; more was never spent."""
+
 _MOST_SCOPES = 10_000
 """Beyond it, those that nobody uses are forgotten."""
 
@@ -116,8 +119,8 @@ class LocalCounters:
         today = int(self.clock() // _DAY)
         for name, row in self.store.load(_TABLE).items():
             match row:
-                case {"day": int(day), "usd": int() | float() as usd} if day == today:
-                    self._used[name] = _Used(day=day, usd=usd)
+                case {"day": int(day), "usd": int() | float() as usd} if day == today and 0 <= usd < _MOST_USD:
+                    self._used[name] = _Used(day=day, usd=float(usd))
                 case _:
                     self.store.put(_TABLE, name, None)
 

@@ -9,6 +9,9 @@ from addons.routing.table import Table
 
 _MILLION = 1_000_000
 
+MOST_TOKENS = 20 * _MILLION
+"""Of a request, or of a response; no model takes so many."""
+
 type _Dollars = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 
 
@@ -41,6 +44,6 @@ def total_tokens(usage: Mapping[str, Any] | None) -> int:
 
 
 def _count(table: Any, name: str) -> int:
-    """An upstream's number; 0 for what is none."""
+    """An upstream's number, as far as it can be true; 0 for what is none."""
     count = table.get(name) if isinstance(table, Mapping) else None
-    return count if isinstance(count, int) and count > 0 else 0
+    return min(count, MOST_TOKENS) if isinstance(count, int) and count > 0 else 0

@@ -1,11 +1,14 @@
 """One record of cool-downs and averages; what follows from several is in test_health.py."""
 
 import math
+from typing import get_args
 
 import pytest
 
+from addons.health.cool_downs import LONGEST
 from addons.health.record import PROBE_SECONDS, Record, Use
 from addons.routing.account import Account
+from converters.errors import Kind
 from converters.jsontext import Json
 
 NOW = 1000.0
@@ -47,6 +50,22 @@ def test_a_row_gives_the_same_record() -> None:
     assert again.take(record.row(), latest=0)
     assert again.row() == record.row()
     assert again.available_at(NOW) == math.inf
+
+
+@pytest.mark.parametrize("reason", sorted(set(get_args(Kind.__value__)) - {"auth"}))
+def test_only_a_key_that_is_refused_is_parked_by_a_row(reason: Kind) -> None:
+    record = Record()
+    record.take({"reason": reason, "since": NOW, "until": None}, latest=0)
+    assert record.available_at(NOW + LONGEST) <= NOW + LONGEST
+
+
+@pytest.mark.parametrize("since", [-1e308, 0.0, NOW, 1e308])
+@pytest.mark.parametrize("until", [-1e308, 0.0, NOW + 1, 1e308])
+def test_a_wild_row_never_keeps_anybody_away_for_long(since: float, until: float) -> None:
+    record = Record()
+    assert record.take({"reason": "server", "since": since, "until": until, "used": 1e308}, latest=0)
+    assert record.available_at(NOW) <= NOW + LONGEST
+    assert record.uses(NOW) == 0
 
 
 def test_an_attempt_under_way_does_not_end_what_another_proxy_learned() -> None:

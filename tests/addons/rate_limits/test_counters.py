@@ -1,6 +1,7 @@
 """What is used of each limit."""
 
 import asyncio
+import math
 from collections.abc import Iterable
 
 import pytest
@@ -115,7 +116,9 @@ def test_what_was_spent_today_is_known_after_a_restart(clock: Clock) -> None:
 def test_rows_of_earlier_days_and_foreign_ones_are_forgotten(clock: Clock) -> None:
     today = {"day": 20_000, "usd": 3}
     store = MemoryStore()
-    for name, row in {"old": {"day": 19_999, "usd": 3}, "broken": {"day": "x"}, "empty": {}, "today": today}.items():
+    wild = [{"day": 20_000, "usd": usd} for usd in (-1e9, math.nan, math.inf, 1e308, 10**400, "3")]
+    rows = {"old": {"day": 19_999, "usd": 3}, "broken": {"day": "x"}, "empty": {}, "today": today}
+    for name, row in {**rows, **{str(number): row for number, row in enumerate(wild)}}.items():
         store.put("daily_usd", name, row)
     LocalCounters(store, clock).restore()
     assert store.load("daily_usd") == {"today": today}

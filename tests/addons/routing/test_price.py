@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from addons.routing.price import Price, total_tokens
+from addons.routing.price import MOST_TOKENS, Price, total_tokens
 
 USAGE = {
     "input_tokens": 1_000_000,
@@ -34,6 +34,14 @@ def test_what_was_not_counted_costs_nothing(usage: Any) -> None:
 
 def test_more_cached_tokens_than_there_were_cost_no_less_than_nothing() -> None:
     assert Price(input=2, output=10, cached=0).usd({"input_tokens_details": {"cached_tokens": 10}}) == 0
+
+
+@pytest.mark.parametrize("lie", [10**9, 2**63, 10**400])
+def test_more_tokens_than_any_model_takes_are_not_believed(lie: int) -> None:
+    """An upstream that lies would use up the limits of a route, which other providers share."""
+    usage = {"input_tokens": lie, "output_tokens": lie, "input_tokens_details": {"cached_tokens": lie}}
+    assert total_tokens(usage) == 2 * MOST_TOKENS
+    assert Price(input=1, output=1).usd(usage) <= 2 * MOST_TOKENS / 1_000_000
 
 
 def test_tokens_are_those_of_the_request_and_the_response() -> None:
