@@ -169,8 +169,8 @@ class Record:
             return False
         self.success_rate, self.first_byte, self.used = known.success_rate, known.first_byte, known.used
         self.clear()
-        if known.reason in COOL_DOWNS:
-            parks = known.until is None and math.isinf(COOL_DOWNS[known.reason].first)
+        if known.reason is not None and (rule := COOL_DOWNS.get(known.reason)):
+            parks = known.until is None and math.isinf(rule.first)
             latest_end = math.inf if parks else known.since + LONGEST
             until = latest_end if known.until is None else min(known.until, latest_end)
             self.failures, self.reason, self.since, self.until = known.failures, known.reason, known.since, until
