@@ -10,12 +10,14 @@ a complete response without text or call counts as failed until then; where noth
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from email.utils import formatdate
 
 from converters import errors
 from converters.dialect import DialectChange
-from converters.errors import Client, ClientResponse, Fault
+from converters.errors import ClientResponse, Fault
 from converters.jsontext import Json
 from converters.losses import Losses
+from converters.spec import ConversionSpec
 
 CONVERSION_FAULT = Fault("server", "The provider's answer could not be converted.", 502)
 STREAM_HEADERS = {"content-type": "text/event-stream"}
@@ -47,10 +49,10 @@ class Conversion(ABC):
     learn: "Callable[[Conversion, int, bytes], DialectChange | None] | None" = None
     """The lesson of a refusal of this; set by who opens the conversion, since it takes another one to tell."""
 
-    def __init__(self, provider_name: str, client: Client, losses: Losses, *, reasoning_stripped: bool) -> None:
-        self.provider_name, self.losses = provider_name, losses
-        self._client = client
-        self._has_reasoning = not reasoning_stripped  # as far as there was any
+    def __init__(self, spec: ConversionSpec, losses: Losses) -> None:
+        self.provider_name, self.losses = spec.upstream.provider_name, losses
+        self._client, self._now = spec.client, spec.now
+        self._has_reasoning = not spec.reasoning_stripped  # as far as there was any
         self._held: list[bytes] = []
         self._has_begun = False
         """The upstream has sent some of a response, or its end."""
@@ -164,7 +166,8 @@ class Conversion(ABC):
         return errors.client_response(fault, self._client)
 
     def _refused(self, status: int, headers: Mapping[str, str], body: bytes) -> ClientResponse:
-        self._refusal_fault = errors.read(self.provider_name, status, headers, body)
+        dated = {"date": formatdate(self._now, usegmt=True), **headers}  # where it sends no date of its own
+        self._refusal_fault = errors.read(self.provider_name, status, dated, body)
         self.blames_reasoning = self._has_reasoning and errors.blames_thinking(status, body)
         if self.learn is not None and not self.blames_reasoning:
             self.lesson = self.learn(self, status, body)

@@ -20,7 +20,7 @@ class RelayedConversion(Conversion):
     def __init__(self, raw: Json, spec: ConversionSpec, losses: Losses, *, event_limit: int | None) -> None:
         upstream, dialect = spec.upstream, spec.upstream.dialect
         assert isinstance(dialect, ResponsesDialect)
-        super().__init__(upstream.provider_name, spec.client, losses, reasoning_stripped=spec.reasoning_stripped)
+        super().__init__(spec, losses)
         self.path = "/responses/compact" if spec.compact else "/responses"
         self.headers = dialect.stream_headers()
         self.stream = raw.get("stream") is True and not spec.compact

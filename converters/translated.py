@@ -17,7 +17,7 @@ from converters.spec import ConversionSpec
 class TranslatedConversion(Conversion):
     def __init__(self, request: wire.Request, spec: ConversionSpec, losses: Losses, *, event_limit: int | None) -> None:
         upstream, dialect = spec.upstream, spec.upstream.dialect
-        super().__init__(upstream.provider_name, spec.client, losses, reasoning_stripped=spec.reasoning_stripped)
+        super().__init__(spec, losses)
         protocol = PROTOCOLS[upstream.protocol]
         assert protocol.convert is not None
         self.path = protocol.path_for(upstream.model)

@@ -17,10 +17,11 @@ from converters.errors.client_errors import (
     terminal_event,
 )
 from converters.errors.error_body import ErrorBody, describe, read_body
-from converters.errors.fault import Client, Fault, Kind, RequestError
+from converters.errors.fault import LONGEST_WAIT, Client, Fault, Kind, RequestError
 from converters.errors.one_line import one_line
 
 __all__ = [
+    "LONGEST_WAIT",
     "Client",
     "ClientResponse",
     "ErrorBody",

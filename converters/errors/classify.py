@@ -8,7 +8,7 @@ from typing import Any
 from converters.errors import words
 from converters.errors.codes import kind_of, weak_kind_of
 from converters.errors.error_body import ErrorBody, read_body, read_value
-from converters.errors.fault import Fault, Kind
+from converters.errors.fault import LONGEST_WAIT, Fault, Kind
 from converters.errors.limit_reset import limit_reset
 from converters.errors.retry_after import retry_after
 
@@ -29,8 +29,6 @@ _STATUS: dict[int, Kind] = {
     524: "timeout",
     529: "overloaded",
 }
-_LONGEST_WAIT = 3600
-"""Seconds that a client may be sent to wait; a limit that lasts longer counts as a used-up quota."""
 
 
 def read(provider_name: str, status: int, headers: Mapping[str, str], body: bytes) -> Fault:
@@ -70,7 +68,7 @@ def _fault(provider_name: str, status: int, headers: Mapping[str, str], error_bo
     if kind == "rate_limited" and wait is None:
         wait = limit_reset(headers)
     note = _redirection(headers) if 300 <= status < 400 else ""
-    if kind == "rate_limited" and isinstance(wait, int) and wait > _LONGEST_WAIT:
+    if kind == "rate_limited" and isinstance(wait, int) and wait > LONGEST_WAIT:
         kind, note = "quota", f" (come back in {math.ceil(wait / 3600)} h)"
     return Fault(kind, f"{provider_name} answered {status}{note}: {error_body.message}", status, wait)
 

@@ -9,7 +9,7 @@ carry Retry-After.
 from dataclasses import dataclass
 
 from converters import jsontext, sse
-from converters.errors.fault import Client, Fault, Kind, RequestError
+from converters.errors.fault import LONGEST_WAIT, Client, Fault, Kind, RequestError
 from converters.errors.one_line import few_lines
 from converters.jsontext import Json
 
@@ -123,10 +123,14 @@ def client_response(fault: Fault, client: Client) -> ClientResponse:
         return _stream_that_failed(fault)
     status = error.status or _own_status(fault)
     headers = {"content-type": "application/json"}
-    wait = fault.retry_after or error.retry_after
+    wait = _bounded(fault.retry_after) or error.retry_after
     if wait and status in (429, 502, 503, 504, 529):
         headers["retry-after"] = str(wait)
     return ClientResponse(status, headers, _body(fault.message, error.type, error.code, None))
+
+
+def _bounded(wait: int | str | None) -> int | str | None:
+    return min(wait, LONGEST_WAIT) if isinstance(wait, int) else wait
 
 
 def is_for_client(status: int) -> bool:
@@ -159,7 +163,7 @@ def in_stream(fault: Fault, client: Client) -> Json:
     codex, code, _ = _CLIENT_ERRORS[fault.kind]
     message = fault.message
     if code == "rate_limit_exceeded":
-        wait = fault.retry_after if isinstance(fault.retry_after, int) else codex.retry_after
+        wait = _bounded(fault.retry_after) if isinstance(fault.retry_after, int) else codex.retry_after
         if f"try again in {wait}s" not in message:
             message += f"{'' if message.endswith(_SENTENCE_ENDS) else '.'} Please try again in {wait}s."
     known = client == "codex" or (client == "older-codex" and code == "context_length_exceeded")

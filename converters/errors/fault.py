@@ -44,6 +44,11 @@ class Fault:
         object.__setattr__(self, "message", one_line(self.message))
 
 
+LONGEST_WAIT = 3600
+"""Seconds that a client may be sent to wait, which Codex does without a word; a limit that lasts longer counts as a
+used-up quota."""
+
+
 class RequestError(Exception):
     """The request holds something that cannot be converted; nothing has been sent upstream yet.
 

@@ -1,5 +1,6 @@
 """The laws of an conversion: whatever the upstream sends and however the network cuts it, the client reads one sound answer."""
 
+from email.utils import formatdate
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from converters.responses.dialect import ResponsesDialect
 from tests import referee
 from tests.converters.conversions import (
     EACH_PROTOCOL,
+    NOW,
     ONE_DIALECT,
     STREAMS,
     cut_at,
@@ -386,3 +388,12 @@ def test_whatever_a_request_may_hold_can_be_echoed(protocol: str, echoed: str) -
     with pytest.raises(RequestError) as caught:
         load(body.replace(b"{}", b'{"a":{"a":{}}}'))
     assert str(caught.value.param).startswith(echoed)
+
+
+@pytest.mark.parametrize(("own_date", "wait"), [({}, 42), ({"Date": "Tue, 14 Nov 2023 22:14:00 GMT"}, 2)])
+def test_a_date_to_wait_for_is_taken_by_the_upstreams_clock_or_else_by_ours(
+    own_date: dict[str, str], wait: int
+) -> None:
+    conversion = opened("chat")
+    conversion.refused(429, {"retry-after": formatdate(NOW + 42, usegmt=True), **own_date}, b"")
+    assert conversion.fault is not None and conversion.fault.retry_after == wait

@@ -108,3 +108,13 @@ def test_our_own_words_keep_their_lines_and_nothing_worse() -> None:
     message = jsontext.loads(refused.body)["error"]["message"]
     assert message.startswith("model: no\n   [2Jmodelxxx")
     assert len(message) <= 4000
+
+
+@pytest.mark.parametrize("kind", ["rate_limited", "overloaded", "server", "timeout"])
+@pytest.mark.parametrize("client", ["codex", "older-codex", "other"])
+def test_nobody_is_sent_to_wait_for_longer_than_an_hour(kind: Kind, client: Client) -> None:
+    """Codex would wait without a word."""
+    fault = Fault(kind, "come back next month", 503, 30 * 86_400)
+    response = errors.client_response(fault, client)
+    assert int(response.headers.get("retry-after", "0")) <= 3600
+    assert "2592000" not in str(errors.in_stream(fault, client)) + str(response.body)
