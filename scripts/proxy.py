@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +23,22 @@ class Proxy:
 
 
 @contextmanager
-def mitmdump(addon: Path, folder: Path, *options: str, program: str = "mitmdump") -> Iterator[Proxy]:
+def mitmdump(
+    addon: Path,
+    folder: Path,
+    *options: str,
+    program: str = "mitmdump",
+    port: int | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Proxy]:
     """Runs while the `with` block lasts; its log, certificates and state go to `folder`, the user's are left alone.
+
+    The port is a free one by default; `environment` comes beside our own.
 
     Raises:
         SystemExit: it did not start; the message holds its log.
     """
-    port, log = free_port(), folder / f"{addon.stem}.log"
+    port, log = port or free_port(), folder / f"{addon.stem}.log"
     command = [str(Path(sys.executable).with_name(program)), "-s", str(addon), "--set", f"confdir={folder}"]
     address = ["--listen-host", "127.0.0.1", "--listen-port", str(port)]
     with log.open("wb") as output:
@@ -38,7 +47,7 @@ def mitmdump(addon: Path, folder: Path, *options: str, program: str = "mitmdump"
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env=os.environ | {"PYTHONUNBUFFERED": "1", "XDG_STATE_HOME": str(folder)},
+            env=os.environ | {"PYTHONUNBUFFERED": "1", "XDG_STATE_HOME": str(folder)} | dict(environment or {}),
         )
     try:
         _wait_until_open(process, port, log)
