@@ -43,9 +43,6 @@ class Soak:
         self.kill: Kill | None = None
         self.problems: list[str] = []
         self.clients: list[Client] = []
-        self.attempts_before = 0
-        """Requests that the upstreams saw before the proxy that runs now began."""
-
         self._template = soak_load.template(json.loads(_REQUEST.read_text()), TAG)
         self._stack = ExitStack()
 
@@ -93,10 +90,9 @@ class Soak:
         os.kill(self.life.running.pid, signal.SIGKILL)
         await asyncio.to_thread(os.waitid, os.P_PID, self.life.running.pid, os.WEXITED | os.WNOWAIT)
         kill.rows = self._kept()
-        kill_requests = self.upstreams.requests
         life = await self._start(self.life.running.port)
         kill.cooling_then = (await life.health())["cooling"]
-        self.attempts_before, self.life, kill.back = kill_requests, life, time.monotonic()
+        self.life, kill.back = life, time.monotonic()
 
     @asynccontextmanager
     async def _sampled(self) -> AsyncIterator[None]:
@@ -112,8 +108,9 @@ class Soak:
 
         sampling = asyncio.create_task(sample())
         yield
-        assert not sampling.done()
         sampling.cancel()
+        with suppress(asyncio.CancelledError):
+            await sampling  # which tells if it could not be done
 
     # --- the load ---
 
@@ -150,16 +147,14 @@ class Soak:
         while (await self.life.metrics())["transcodex_exchanges_in_flight"] and time.monotonic() < deadline:
             await asyncio.sleep(0.5)
         await asyncio.sleep(3)  # for the last connections to be closed
-        metrics, alive = await self.life.metrics(), await self.life.alive("?collect")
+        metrics, health, alive = await self.life.metrics(), await self.life.health(), await self.life.alive("?collect")
         await self.life.sample()
         self.problems += soak_checks.resources(self.life, self.idle_tasks, alive)
         self.problems += [f"still open at {seen.provider}" for seen in self.upstreams.open if seen.is_open]
-        requests = self.upstreams.requests - self.attempts_before
-        back = self.kill.back if self.kill else 0.0
-        seen = [exchange for exchange in self.exchanges if exchange.began > back]
+        if metrics["transcodex_exchanges_in_flight"]:
+            self.problems.append(f"{metrics['transcodex_exchanges_in_flight']:.0f} exchanges are in flight at rest")
         if self.kill is None:
-            self.problems += soak_checks.counts(metrics, seen, requests)
-        self.problems += [] if metrics["transcodex_exchanges_in_flight"] == 0 else ["exchanges are in flight"]
+            self.problems += soak_checks.counts(metrics, health, self.exchanges, self.upstreams.requests)
         await self._check_all_slots_are_free()
         self.problems += soak_checks.log(self.life.log())
         self._kept()
@@ -222,9 +217,10 @@ def report(soak: Soak) -> str:
         f"descriptors: at most {max(life.descriptors)}, when all is over {life.descriptors[-1]}",
         f"tasks: {soak.idle_tasks}, then at most {max(tasks)}, when all is over {tasks[-1]}",
     ]
-    if soak.kill:
-        lost = Counter(exchange.began <= soak.kill.at for exchange in soak.lost)
-        lines.append(f"lost by the kill: {lost[True]} in flight, {lost[False]} while it was down")
+    if (kill := soak.kill) is not None:
+        in_flight = sum(exchange.began <= kill.at <= (exchange.ended or kill.at) for exchange in soak.exchanges)
+        lost = Counter(exchange.began <= kill.at for exchange in soak.lost)
+        lines.append(f"lost by the kill: {lost[True]} of {in_flight} in flight, {lost[False]} while it was down")
     return "\n".join(lines)
 
 

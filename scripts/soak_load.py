@@ -68,8 +68,9 @@ def read_response(data: bytes) -> Response:
     else:
         length = re.search(rb"content-length: *(\d+)", head, re.IGNORECASE)
         is_whole = length is not None and int(length[1]) == len(body)
-    records = [line.removeprefix(b"data: ") for line in body.splitlines() if line.startswith(b"data: {")]
-    return Response(status, body, is_whole, turn[1].decode() if turn else None, [json.loads(each) for each in records])
+    lines = body.splitlines() if is_whole else []
+    events = [json.loads(line.removeprefix(b"data: ")) for line in lines if line.startswith(b"data: {")]
+    return Response(status, body, is_whole, turn[1].decode() if turn else None, events)
 
 
 def _dechunked(body: bytes) -> tuple[bytes, bool]:

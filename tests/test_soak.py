@@ -148,6 +148,23 @@ def test_what_a_kill_may_not_cost_is_seen() -> None:
     assert len(list(soak_checks.after_kill(kill, upstreams))) == 6
 
 
+def counted(*, ended: int = 3, attempts: int = 3, in_health: int = 3, requests: int = 3) -> list[str]:
+    """Three exchanges, the last one without an attempt, and one that had two."""
+    exchanges = [Exchange(number, "plain", attempts=[seen()] * count) for number, count in enumerate((1, 2, 0))]
+    sums = {"transcodex_exchanges_total": ended, "transcodex_attempts_total": attempts}
+    metrics = {**sums, "transcodex_failovers_total": 1}
+    health = {"exchanges": {"answered": in_health}, "attempts": {"answered": attempts}}
+    return list(soak_checks.counts(metrics, health, exchanges, requests))
+
+
+def test_counts_that_differ_are_seen() -> None:
+    assert counted() == []
+    assert counted(in_health=2)
+    assert counted(ended=2, in_health=2)
+    assert counted(attempts=4)
+    assert counted(requests=4)
+
+
 @pytest.mark.parametrize(
     ("began", "ended", "is_explained"), [(9, 9.5, False), (9, 10.5, True), (10.5, 10.5, True), (12, 13, False)]
 )
