@@ -192,7 +192,7 @@ def _lasting_port() -> int:
 
 def problems(soak: Soak) -> list[str]:
     """What went wrong, in words; none if all is well."""
-    lost = soak.lost
+    lost = set(soak.lost)
     found = list(soak_checks.exchanges([exchange for exchange in soak.exchanges if exchange not in lost]))
     found += [f"{count} x {problem}" for problem, count in soak.upstreams.problems.items()]
     found += [f"{count} x {problem}" for problem, count in Counter(soak.problems).items()]
