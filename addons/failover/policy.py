@@ -44,6 +44,6 @@ class Failover:
         budget = Budget(options.retry_attempts, options.retry_wait, options.retry_seconds)
         all_ways = ways(exchange.endpoints)
         header = exchange.flow.request.headers.get(TURN_STATE)
-        turn = turn_state.read(header) if len(all_ways) > 1 else None
+        turn = turn_state.read(header)
         ordered = self._chooser.ordered(all_ways, route, exchange.estimated_tokens, turn.account if turn else None)
         return Retries(exchange, ordered, turn, budget.of_route(route.retry) if route else budget, self._collaborators)

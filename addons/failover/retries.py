@@ -25,7 +25,7 @@ from addons.rate_limits.scope import Scope, route_scope, scopes
 from addons.routing.price import total_tokens
 from addons.runtime.printable import printable
 from converters import errors
-from converters.errors import Fault, RequestError
+from converters.errors import Fault, Kind, RequestError
 
 logger = logging.getLogger(__name__)
 
@@ -117,25 +117,28 @@ class Retries:
 
     async def _admitted(self, step: Step) -> _Running | None:
         """The first of these ways that the limits allow."""
-        left = self._exchange.client_left
-        if left.is_set():
-            return None
-        wait = max(0.0, self._longest_wait())
-        options = [self._scopes(way) for way in step.ways]
-        found = await self._with.limiter.acquire_any(options, self._exchange.estimated_tokens, wait, left)
-        if isinstance(found, Spent):
-            self._tell_spent(found)
-            return None
-        if left.is_set():
-            found.lease.undo()
-            return None
-        return self._start(step.ways[found.index], step.wait, found.lease)
+        left, spent = self._exchange.client_left, None
+        for ways in filter(None, (step.ways, step.cooling)):
+            if left.is_set():
+                return None
+            options, wait = [self._scopes(way) for way in ways], max(0.0, self._longest_wait())
+            found = await self._with.limiter.acquire_any(options, self._exchange.estimated_tokens, wait, left)
+            if isinstance(found, Spent):
+                spent = spent or found
+            elif left.is_set():
+                found.lease.undo()
+            else:
+                return self._start(ways[found.index], step.wait, found.lease)
+        if spent is not None and not left.is_set():
+            self._tell_spent(spent)
+        return None
 
     def _start(self, way: Way, wait: float, lease: Lease) -> _Running:
         plan = Plan(way.endpoint, key=way.key, wait=wait, reason=self._reason(way))
-        if self._has_choice:
+        if self._has_choice or self._turn:
             kept = self._turn.upstream if self._turn and self._turn.account.provider == way.provider else ""
-            plan = replace(plan, turn_state=kept, turn_state_prefix=turn_state.prefix(way.account))
+            prefix = turn_state.prefix(way.account) if self._has_choice else ""
+            plan = replace(plan, turn_state=kept, turn_state_prefix=prefix)
         plan = self._mends.applied(plan)
         self._last = way
         self._schedule.begin(way)
@@ -153,7 +156,9 @@ class Retries:
         reported = self._exchange.reported
         if reported is None or reported.fault is None or not is_worth_telling(reported.fault):
             wait = max(1, math.ceil(min(spent.retry_after, _LONGEST_WAIT)))
-            self._exchange.fault = fault = Fault("rate_limited", spent.message, 429, wait)
+            kind: Kind = "rate_limited" if wait <= errors.LONGEST_WAIT else "quota"
+            note = "" if wait <= errors.LONGEST_WAIT else f" (come back in {math.ceil(wait / 3600)} h)"
+            self._exchange.fault = fault = Fault(kind, spent.message + note, 429, wait)
             response = errors.client_response(fault, self._exchange.client)
             self._exchange.flow.response = error_response.response(response)
 

@@ -24,6 +24,8 @@ class Step:
     """The best first; another where its limits do not allow it."""
 
     wait: float = 0.0
+    cooling: Sequence[Way] = ()
+    """Those that may be asked then, too, but rather not: where the limits of all others are spent."""
 
 
 @dataclass
@@ -78,8 +80,10 @@ class Schedule:
         if not ranked:
             return None
         due = self._due(ranked[0], now)
-        others = [way for way in ranked[1:] if self._rank(way, now) <= due]
-        return Step((ranked[0], *others), due - now)
+        possible_then = [way for way in ranked[1:] if self._due(way, now) <= due]
+        others = [way for way in possible_then if self._rank(way, now) <= due]
+        cooling = [way for way in possible_then if way not in others]
+        return Step((ranked[0], *others), due - now, cooling)
 
     def shortest_wait(self, now: float) -> float | None:
         """Seconds until anything that is left may be asked again."""

@@ -86,6 +86,13 @@ async def test_what_a_client_makes_up_changes_nothing(beginning: Beginning) -> N
     assert (name(plan), plan.turn_state) == ("a", "")
 
 
-async def test_where_there_is_no_choice_the_header_is_left_alone(beginning: Beginning) -> None:
-    plan = await beginning.first(A, turn=turn_state.prefix(A.account()) + "its own")
+async def test_where_there_is_no_choice_an_upstreams_own_header_is_left_alone(beginning: Beginning) -> None:
+    plan = await beginning.first(A, turn="its own")
     assert (plan.turn_state, plan.turn_state_prefix) == (None, "")
+
+
+async def test_where_there_is_no_choice_any_more_nobody_gets_the_state_of_another(beginning: Beginning) -> None:
+    """The routes may have changed in the middle of a turn, or its model."""
+    for account, expected in ((A.account(), "its own"), (B.account(), "")):
+        plan = await beginning.first(A, turn=turn_state.prefix(account) + "its own")
+        assert (plan.turn_state, plan.turn_state_prefix) == (expected, "")

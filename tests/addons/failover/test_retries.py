@@ -226,6 +226,54 @@ async def test_another_provider_is_not_limited() -> None:
     assert simulation.tried == "b"
 
 
+async def test_what_cools_is_tried_where_the_limits_of_all_others_are_spent() -> None:
+    """Better a way that may fail than none."""
+    world = World()
+    await Simulation([LIMITED, B], world).run(in_turn(None))
+    await Simulation([B], world, budget=Budget(wait=0)).run(always("server"))
+    assert not world.health.is_available(Account("b"))
+    simulation = Simulation([LIMITED, B], world)
+    attempt = await simulation.run(in_turn(None))
+    assert simulation.tried == "b" and attempt is not None and attempt.fault is None
+
+
+async def test_where_the_limits_of_what_cools_are_spent_too_the_first_are_told() -> None:
+    world, limited = World(), endpoint("b", limits=RateLimits(requests_per_minute=1))
+    await Simulation([LIMITED], world).run(in_turn(None))
+    await Simulation([limited], world, budget=Budget(wait=0)).run(always("server"))
+    simulation = Simulation([LIMITED, limited], world)
+    assert await simulation.run(in_turn()) is None
+    response = simulation.exchange.flow.response
+    assert response is not None and response.status_code == 429
+    assert b"for the provider a" in response.content and b"provider b" not in response.content
+
+
+async def test_a_client_that_leaves_the_line_gets_no_response() -> None:
+    world, single = World(), endpoint("a", limits=RateLimits(concurrent=1))
+    await Simulation([single], world).retries.next_plan()
+    simulation = Simulation([single], world)
+    waiting = asyncio.create_task(simulation.retries.next_plan())
+    await asyncio.sleep(0)
+    simulation.exchange.client_left.set()
+    assert await waiting is None
+    assert simulation.exchange.flow.response is None and simulation.exchange.fault is None
+
+
+async def test_a_client_is_not_sent_to_wait_for_a_whole_day() -> None:
+    """Codex would wait without a word."""
+    world = World()
+    priced = endpoint("a", limits=RateLimits(daily_usd=1.0), price=Price(input=1e6, output=1e6))
+    first = Simulation([priced], world)
+    plan = await first.retries.next_plan()
+    assert plan is not None
+    first.attempted(plan, None, usage={"input_tokens": 1, "output_tokens": 1})
+    simulation = Simulation([priced], world)
+    assert await simulation.retries.next_plan() is None
+    fault = simulation.exchange.fault
+    assert fault is not None and fault.kind == "quota"
+    assert fault.message == "no more is allowed now: 1 USD a day for the provider a (come back in 23 h)"
+
+
 async def test_a_failure_that_tells_more_than_a_limit_is_told() -> None:
     world = World()
     await Simulation([LIMITED], world).run(in_turn(None))
