@@ -41,11 +41,11 @@ class Schedule:
     _failures: Counter[str] = field(default_factory=Counter)
     _not_before: dict[Way, float] = field(default_factory=dict)
     _again: Way | None = None
-    _was_cooling: bool = False
-    """The last way, when it was begun."""
+    _was_in_trouble: bool = False
+    """The last way, when it was begun: it cooled, or this is the probe of whether it is well again."""
 
     def begin(self, way: Way) -> None:
-        self._was_cooling = way not in self._not_before and not self.health.is_available(way.account)
+        self._was_in_trouble = way not in self._not_before and not self.health.is_well(way.account)
 
     def fail(self, way: Way, fault: Fault, now: float) -> None:
         """What this failure leads to for the way, its provider, and all others."""
@@ -53,7 +53,7 @@ class Schedule:
         concerned = [other for other in self.left if _concerns(other, way, fault, consequence)]
         counted = str(way.account) if consequence.concerns == "key" else way.provider
         self._failures[counted] += 1
-        is_hopeless = self._was_cooling and not consequence.worth_a_wait
+        is_hopeless = self._was_in_trouble and not consequence.worth_a_wait
         if self._failures[counted] > consequence.repeats or is_hopeless:
             self.left = [other for other in self.left if other not in concerned]
             return

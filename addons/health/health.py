@@ -67,6 +67,10 @@ class Health:
         """False while it cools, is parked, or is being probed by another attempt."""
         return self.available_at(account) <= self._clock()
 
+    def is_well(self, account: Account) -> bool:
+        """Whether nothing has failed there since the last success."""
+        return all(record.reason is None for record in self._known(account))
+
     def available_at(self, account: Account) -> float:
         """When it is available, in seconds since the epoch; infinite where it is parked."""
         now = self._clock()
@@ -131,9 +135,9 @@ class Health:
     def _close(self, use: Use) -> bool:
         if use.ended:
             return False
-        use.ended = True
+        use.ended, now = True, self._clock()
         for record in use.records:
-            record.end(use)
+            record.end(use, now)
         return True
 
     def _succeed(self, use: Use, first_byte_seconds: float | None) -> None:

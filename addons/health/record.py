@@ -118,8 +118,9 @@ class Record:
         self.used = now
         self.in_flight += 1
 
-    def end(self, use: Use) -> None:
+    def end(self, use: Use, now: float) -> None:
         """It is over, whatever came of it: another may probe."""
+        self._uses, self.used = self.uses(now), now
         self.in_flight = max(0, self.in_flight - 1)
         if self._probe is use:
             self._probe = None

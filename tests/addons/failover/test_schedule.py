@@ -156,6 +156,15 @@ def test_who_cooled_before_is_not_tried_again_for_what_would_have_to_pass() -> N
     assert course.fail("server") is None
 
 
+def test_a_probe_that_fails_is_not_repeated() -> None:
+    course = Course(endpoint("a"), B)
+    course.fail("server")
+    course.clock.now += 60
+    course.begin()
+    assert keys(course.step()) == ["a", "b"], "its cool-down is over"
+    assert keys(course.fail("server")) == ["b"]
+
+
 def test_what_is_repeated_is_repeated_at_once() -> None:
     course = Course(A, B)
     step = course.step()

@@ -50,6 +50,23 @@ def available(health: Health) -> list[Account]:
     return [account for account in (FIRST, SECOND, OTHER) if health.is_available(account)]
 
 
+def test_it_is_well_until_something_fails_and_again_after_a_success(health: Health, clock: Clock) -> None:
+    assert health.is_well(FIRST)
+    health.end(health.begin(FIRST), "server")
+    clock.now += 60
+    assert health.is_available(FIRST) and not health.is_well(FIRST)
+    health.end(health.begin(FIRST))
+    assert health.is_well(FIRST)
+
+
+def test_what_fails_after_many_days_is_remembered(health: Health, clock: Clock) -> None:
+    use = health.begin(OTHER)
+    clock.now += 31 * 86_400
+    health.end(use, "unreachable")
+    health.begin(FIRST)
+    assert not health.is_available(OTHER)
+
+
 def test_whoever_is_unknown_is_available(health: Health) -> None:
     assert available(health) == [FIRST, SECOND, OTHER]
     assert health.cooling() == health.show() == []
@@ -428,7 +445,8 @@ class HealthMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.floats(-1e6, 1e6) | st.sampled_from([1.0, 5.0, PROBE_SECONDS, 600.0, 3600.0]))
     def time_passes(self, seconds: float) -> None:
-        self.clock.now += seconds
+        """Not so much in all that anything is forgotten."""
+        self.clock.now = min(self.clock.now + seconds, START + 29 * 86_400)
         self.clock_jumped |= seconds < 0
 
     @rule(target=under_way)

@@ -25,7 +25,7 @@ def test_the_states_of_a_cool_down() -> None:
     states += [record.state(NOW + 4.9), record.state(NOW + 5)]
     record.begin(probe, NOW + 5)
     states.append(record.state(NOW + 5))
-    record.end(probe)
+    record.end(probe, NOW)
     states.append(record.state(NOW + 6))
     record.succeed(probe, None)
     states.append(record.state(NOW + 6))
