@@ -217,6 +217,8 @@ def report(soak: Soak) -> str:
         f"descriptors: at most {max(life.descriptors)}, when all is over {life.descriptors[-1]}",
         f"tasks: {soak.idle_tasks}, then at most {max(tasks)}, when all is over {tasks[-1]}",
     ]
+    if late := sum(exchange.was_late for exchange in soak.exchanges):
+        lines.append(f"this machine was too busy for its upstreams' pace: in {late} exchanges")
     if (kill := soak.kill) is not None:
         in_flight = sum(exchange.began <= kill.at <= (exchange.ended or kill.at) for exchange in soak.exchanges)
         lost = Counter(exchange.began <= kill.at for exchange in soak.lost)

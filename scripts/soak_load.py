@@ -54,6 +54,12 @@ class Response:
         return "".join(event["delta"] for event in self.events if event["type"] == "response.output_text.delta")
 
     @property
+    def error(self) -> str:
+        """Of a stream that failed, or of another status."""
+        failed = self.events[-1].get("response", {}).get("error") if self.events else None
+        return str(failed or self.body[:300])
+
+    @property
     def calls(self) -> list[str]:
         items = [event["item"] for event in self.events if event["type"] == "response.output_item.done"]
         return [item["call_id"] for item in items if item["type"] == "function_call"]
@@ -175,7 +181,9 @@ def judged(exchange: Exchange, response: Response) -> tuple[str, str]:
         return "no one end", f"ends {response.ends}"
     else:
         outcome, problem = response.ends[0], _wrong_content(exchange, response)
-    return outcome, problem or ("" if outcome in _expected(exchange, outcome) else "another end than expected")
+    if not problem and outcome not in _expected(exchange, outcome) and not (outcome == "failed" and exchange.was_late):
+        problem = f"another end than expected: {response.error}"
+    return outcome, problem
 
 
 def _expected(exchange: Exchange, outcome: str) -> tuple[str, ...]:

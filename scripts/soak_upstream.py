@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from scripts import soak_responses
 from scripts.soak_responses import BEFORE, END, HANG, RESET, STREAM, WITHIN, chunk
-from scripts.soak_routes import BUDGETS, REFUSED_KEYS, REFUSING_USAGE, is_refused, protocol_of
+from scripts.soak_routes import BUDGETS, REFUSED_KEYS, REFUSING_USAGE, SILENT_AFTER, is_refused, protocol_of
 
 _REQUEST_LINE = re.compile(rb"POST /([a-z-]+)/")
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
@@ -44,6 +44,8 @@ class SeenAttempt:
     """The text that it sends."""
 
     call_id: str | None = None
+    was_late: bool = False
+    """This machine was too busy for the pace that was meant."""
 
     @property
     def is_open(self) -> bool:
@@ -75,6 +77,11 @@ class Exchange:
     problem: str = ""
     attempts: list[SeenAttempt] = field(default_factory=list)
     faults: int = 0
+
+    @property
+    def was_late(self) -> bool:
+        """So that the proxy may have taken an upstream for a silent one."""
+        return any(seen.was_late for seen in self.attempts)
 
 
 class Upstreams:
@@ -185,7 +192,9 @@ class Upstreams:
                 seen.is_over = False
             writer.write(chunk(record))
             await writer.drain()
+            written = time.monotonic()
             await asyncio.sleep(self._pause)
+            seen.was_late |= time.monotonic() - written > SILENT_AFTER - _LATE
             if not seen.is_open:
                 return False
         seen.is_over = True

@@ -98,6 +98,15 @@ def test_half_a_response_and_an_error_in_no_known_form_are_problems() -> None:
     assert problem(refused % (11, b'{"error":1}'))  # another attempt would have been answered
 
 
+def test_a_failure_is_expected_where_this_machine_had_no_time_for_its_upstream() -> None:
+    late = SeenAttempt("plain-chat", "key", 0.0, words=["a"])
+    data = response(text("a"), {"type": "response.failed"})
+    exchange = Exchange(1, "plain", attempts=[late])
+    assert judged(exchange, read_response(data))[1]
+    late.was_late = True
+    assert judged(exchange, read_response(data)) == ("failed", "")
+
+
 def noted(exchange: Exchange, *, attempts: int = 1) -> Upstreams:
     upstreams = Upstreams(rate=5)
     for _ in range(attempts):
