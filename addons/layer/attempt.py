@@ -101,6 +101,7 @@ class RunningAttempt:
         response.reason = strict.text(response.reason)
         if self._is_error(response):
             self._stream_mask = StreamMask(strict)
+            self.clock.refused()
         return response
 
     def _is_error(self, response: http.Response) -> bool:

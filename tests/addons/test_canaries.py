@@ -48,6 +48,11 @@ providers = ["keyless"]
 [[routes]]
 models = ["own-*"]
 providers = ["own"]
+
+[[routes]]
+models = ["each-*"]
+providers = ["own", "chat", "keyless", "anthropic"]
+retry = { wait = 0 }
 """
 PROVIDER = """
 [providers.{name}]
@@ -91,7 +96,7 @@ def log(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 @pytest.mark.slow
-async def test_nobody_finds_a_canary(tmp_path: Path, log: pytest.LogCaptureFixture) -> None:
+async def test_nobody_finds_a_canary(tmp_path: Path, state: Path, log: pytest.LogCaptureFixture) -> None:
     echo, saved, all_of_them = EchoUpstream(), tmp_path / "saved.mitm", tmp_path / "all"
     (tmp_path / "routes.toml").write_text("")
     settings = {"save_stream_file": str(saved), "capture_all": str(all_of_them), "proxy_debug": True}
@@ -111,13 +116,17 @@ async def test_nobody_finds_a_canary(tmp_path: Path, log: pytest.LogCaptureFixtu
             for flow in [*proxy.flows, *(flow.copy() for flow in proxy.flows[::7])]:
                 await proxy.replay(flow)
             again = [str(flow.get_state()) for flow in proxy.flows]
-            health = await proxy.send("GET", "/health", b"", CLIENT)
-            shown = [*proxy.command("routes.show"), *proxy.command("keys.show")]
+            pages = [await proxy.send("GET", path, b"", CLIENT) for path in ("/health", "/metrics")]
+            commands = ("routes.show", "keys.show", "health.show", "lessons.show")
+            shown = [line for command in commands for line in proxy.command(command)]
             proxy.command("capture.save", proxy.flows[:2], "chat/canary", "No canary is in it.")
             await asyncio.gather(*proxy.master.addons.get("capture").saving)
 
     assert [
-        canary for name, answer in responses.items() if not name.startswith("own-") for canary in found(answer)
+        canary
+        for name, answer in responses.items()
+        if not name.startswith(("own-", "each-"))
+        for canary in found(answer)
     ] == []
     assert [canary for answer in responses.values() for canary in found(answer, OURS)] == []
     assert set(found_in(passed)) >= set(THEIRS), "what passes through passes as it is"
@@ -126,13 +135,15 @@ async def test_nobody_finds_a_canary(tmp_path: Path, log: pytest.LogCaptureFixtu
         *live,
         *again,
         saved.read_bytes(),
-        health,
+        *pages,
         shown,
+        *texts(state),
         log.text,
         *texts(all_of_them),
         *texts(tmp_path / "cases"),
     ):
         assert found(where) == []
+    assert texts(state) and "parked" in str(shown) and "next provider anthropic" in log.text
     check_wire(requests)
     check_wire(echo.heads)
     assert not any("withheld" in head for head in echo.heads)
@@ -142,7 +153,7 @@ async def test_nobody_finds_a_canary(tmp_path: Path, log: pytest.LogCaptureFixtu
 async def exchanges(proxy: LiveProxy) -> dict[str, bytes]:
     """What a client reads, by the model's name: streamed and whole."""
     responses = {}
-    for provider in PROVIDERS:
+    for provider in (*PROVIDERS, "each"):
         for ending in ENDINGS:
             for stream in (True, False) if ending == "ok" else (True,):
                 model = f"{provider}-{ending}"

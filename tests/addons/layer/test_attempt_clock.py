@@ -3,6 +3,7 @@ import math
 import pytest
 
 from addons.exchange.exchange import Limits
+from addons.layer import attempt_clock
 from addons.layer.attempt_clock import Clock
 
 
@@ -103,3 +104,20 @@ def test_no_end_takes_longer_than_silence() -> None:
     clock.received()
     clock.ended()
     assert clock.left <= 0
+
+
+def test_an_error_has_seconds_to_come_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(attempt_clock.time, "monotonic", lambda: now)
+    clock = running(idle=300.0)
+    clock.connected()
+    clock.refused()
+    now += 6
+    clock.received()
+    assert clock.left == 4
+    clock.hold()
+    now += 60
+    clock.rest()
+    assert clock.left == 10, "a person looked at it"
+    now += 10
+    assert clock.overdue == "had not finished its error after 10 s"

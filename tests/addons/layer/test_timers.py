@@ -303,3 +303,16 @@ def test_a_connection_that_ends_just_after_its_response_is_used_again(hand: Hand
     harness.client_sends()
     assert harness.log.count("connect 1") == 1
     assert "close 1" not in harness.log
+
+
+def test_an_error_whose_body_drips_is_not_waited_for(hand: Hand) -> None:
+    addon = ScriptedAddon(attempt(1), attempt(2))
+    harness = harness_after_request(addon)
+    harness.upstream_sends(b"HTTP/1.1 503 No\r\ncontent-length: 999\r\n\r\n")
+    for _ in range(6):
+        harness.upstream_sends(b"x")
+        pass_time(harness, hand, 5)
+        if "connect 2" in harness.log:
+            break
+    assert "connect 2" in harness.log
+    assert addon.ends[0][0] == "refused" and addon.ends[0][1] is not None and addon.ends[0][1].kind == "overloaded"

@@ -161,6 +161,9 @@ def test_a_local_server_can_be_given_a_key() -> None:
     assert router.providers["vllm"].endpoint("vllm", "m", {"VLLM_API_KEY": "k"}).keys == ("k",)
 
 
+ROUTE = '[[routes]]\nmodels = ["a"]\nproviders = ["zai"]\n'
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [
@@ -213,6 +216,25 @@ def test_a_local_server_can_be_given_a_key() -> None:
             '[[routes]]\nmodels = ["a"]\nproviders = ["zai"]\nmodel = { deepseek = "b" }',
             "routes[0].model.deepseek: unknown name; known: zai",
         ),
+        (
+            f'{ROUTE}policy = "fast"',
+            "routes[0].policy: Input should be 'in-order', 'fastest', 'cheapest' or 'weighted'",
+        ),
+        (f"{ROUTE}weights = {{ zai = 2 }}", 'routes[0].weights: have a meaning with policy = "weighted" alone'),
+        (f'{ROUTE}policy = "weighted"\nweights = {{ zai = -1 }}', "routes[0].weights.zai: Input should be greater"),
+        (f'{ROUTE}policy = "weighted"\nweights = {{ zai = inf }}', "routes[0].weights.zai: Input should be a finite"),
+        (
+            f'{ROUTE}policy = "weighted"\nweights = {{ deepseek = 2 }}',
+            "routes[0].weights.deepseek: unknown name; known: zai",
+        ),
+        (f"{ROUTE}retry = {{ attempts = 0 }}", "routes[0].retry.attempts: Input should be greater than or equal to 1"),
+        (f'{ROUTE}retry = {{ wait = "20" }}', "routes[0].retry.wait: Input should be a valid number"),
+        (f"{ROUTE}retry = {{ seconds = nan }}", "routes[0].retry.seconds: Input should be"),
+        (f"{ROUTE}retry = {{ atempts = 1 }}", "routes[0].retry.atempts: unknown key (did you mean attempts?)"),
+        (f"{ROUTE}retry = 3", "routes[0].retry: "),
+        (f"{ROUTE}limits = {{ concurrent = 0 }}", "routes[0].limits.concurrent: Input should be greater than 0"),
+        (f"{ROUTE}limits = {{ daily_usd = -1 }}", "routes[0].limits.daily_usd: Input should be greater than 0"),
+        (f"{ROUTE}limits = {{ rpm = 1 }}", "routes[0].limits.rpm: unknown key"),
         ("[providers]\nx = 1", "providers.x: must be a table"),
         ('[providers.x]\nprotocol = "chat"', "providers.x.base_url: is missing"),
         (
