@@ -42,7 +42,8 @@ def from_stream(provider_name: str, error: Any) -> Fault:
     if error_body.status is not None:
         return _fault(provider_name, error_body.status, {}, error_body)
     wait = retry_after({}, error_body.wait, error_body.message, error_body.until)
-    return Fault(_kind_without_status(error_body), f"{provider_name}: {error_body.message}", None, wait)
+    kind, note = _told(_kind_without_status(error_body), wait)
+    return Fault(kind, f"{provider_name}{note}: {error_body.message}", None, wait)
 
 
 def blames_thinking(status: int, body: bytes) -> bool:
@@ -67,10 +68,16 @@ def _fault(provider_name: str, status: int, headers: Mapping[str, str], error_bo
     kind = _kind(status, error_body, has_wait=wait is not None)
     if kind == "rate_limited" and wait is None:
         wait = limit_reset(headers)
-    note = _redirection(headers) if 300 <= status < 400 else ""
-    if kind == "rate_limited" and isinstance(wait, int) and wait > LONGEST_WAIT:
-        kind, note = "quota", f" (come back in {math.ceil(wait / 3600)} h)"
+    kind, note = _told(kind, wait)
+    note += _redirection(headers) if 300 <= status < 400 else ""
     return Fault(kind, f"{provider_name} answered {status}{note}: {error_body.message}", status, wait)
+
+
+def _told(kind: Kind, wait: int | str | None) -> tuple[Kind, str]:
+    """A limit that lasts for hours is a used-up quota, with a word on when it ends."""
+    if kind == "rate_limited" and isinstance(wait, int) and wait > LONGEST_WAIT:
+        return "quota", f" (come back in {math.ceil(wait / 3600)} h)"
+    return kind, ""
 
 
 def _kind(status: int, error_body: ErrorBody, *, has_wait: bool) -> Kind:

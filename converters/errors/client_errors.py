@@ -6,6 +6,7 @@ for other clients. The codes are chosen by what Codex does with them (measured w
 carry Retry-After.
 """
 
+import re
 from dataclasses import dataclass
 
 from converters import jsontext, sse
@@ -156,6 +157,15 @@ def refusal(error: RequestError, client: Client) -> ClientResponse:
 
 
 _SENTENCE_ENDS = (".", "!", "?")
+_WAIT = re.compile(r"try again in\s*", re.IGNORECASE)
+
+
+def _with_wait(message: str, own: str) -> str:
+    """Codex waits for as long as stands behind the first of these words, whoever wrote them."""
+    if (first := _WAIT.search(message)) and message.startswith(own, first.start()):
+        return message
+    message = _WAIT.sub("come back in ", message)
+    return f"{message}{'' if message.endswith(_SENTENCE_ENDS) else '.'} Please {own}."
 
 
 def in_stream(fault: Fault, client: Client) -> Json:
@@ -164,8 +174,7 @@ def in_stream(fault: Fault, client: Client) -> Json:
     message = fault.message
     if code == "rate_limit_exceeded":
         wait = _bounded(fault.retry_after) if isinstance(fault.retry_after, int) else codex.retry_after
-        if f"try again in {wait}s" not in message:
-            message += f"{'' if message.endswith(_SENTENCE_ENDS) else '.'} Please try again in {wait}s."
+        message = _with_wait(message, f"try again in {wait}s")
     known = client == "codex" or (client == "older-codex" and code == "context_length_exceeded")
     return {"code": code if known else _PUBLISHED_CODE.get(code, code), "message": message}
 

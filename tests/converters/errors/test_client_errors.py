@@ -1,5 +1,7 @@
 """What each sort of client is told of a fault."""
 
+import re
+
 import pytest
 
 from converters import errors, jsontext, sse
@@ -118,3 +120,26 @@ def test_nobody_is_sent_to_wait_for_longer_than_an_hour(kind: Kind, client: Clie
     response = errors.client_response(fault, client)
     assert int(response.headers.get("retry-after", "0")) <= 3600
     assert "2592000" not in str(errors.in_stream(fault, client)) + str(response.body)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Please try again in 2592000s.",
+        "Please try again in 99999999999s.",
+        "TRY AGAIN IN 99999999s",
+        "try again in 99999999s, or try again in 5s",
+        "try again in 2 days",
+    ],
+)
+@pytest.mark.parametrize("client", ["codex", "older-codex", "other"])
+def test_the_wait_that_codex_reads_first_is_the_one_that_is_meant(said: str, client: Client) -> None:
+    fault = errors.from_stream("Acme", {"message": said, "code": "rate_limit_exceeded"})
+    error = errors.in_stream(fault, client)
+    waits = re.findall(r"(?i)try again in\s*([0-9.]+)\s*(s|ms|seconds?|m|d)", error["message"])
+    assert error["code"] != "rate_limit_exceeded" or (float(waits[0][0]) <= 3600 and waits[0][1] == "s")
+
+
+def test_a_limit_of_days_that_a_stream_tells_is_a_used_up_quota() -> None:
+    fault = errors.from_stream("Acme", {"message": "slow down", "code": "rate_limit_exceeded", "retry_after": 7200})
+    assert (fault.kind, fault.message) == ("quota", "Acme (come back in 2 h): slow down")
