@@ -48,3 +48,8 @@ def test_the_client_reads_the_attempt_whose_fault_is_the_exchanges() -> None:
     for failed in attempts:
         assert Exchange(tflow.tflow(), attempts=attempts, fault=failed.fault).read_attempt is failed
     assert Exchange(tflow.tflow(), attempts=attempts, fault=Fault("rate_limited", "spent")).read_attempt is None
+
+
+def test_a_client_that_waits_within_a_response_hears_something_before_half_a_minute() -> None:
+    """Proxies on the way, and Codex itself, give up a connection on which nothing comes."""
+    assert 0 < Exchange(tflow.tflow()).quiet < 30

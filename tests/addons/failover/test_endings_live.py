@@ -13,7 +13,16 @@ from addons.cases.case import Case
 from addons.exchange.flow_metadata import ATTEMPT
 from addons.failover import turn_state
 from addons.routing.account import Account
-from tests.addons.failover.test_failover_live import ANTHROPIC_HELLO, Provider, ask, between, comments, ok, response
+from tests.addons.failover.test_failover_live import (
+    ANTHROPIC_HELLO,
+    Provider,
+    ask,
+    between,
+    comments,
+    ok,
+    record,
+    response,
+)
 from tests.addons.live_proxy import TIMEOUT_SECONDS, LiveProxy, live_proxy
 from tests.addons.proxy_under_test import CODEX, HttpMessage, raw_request, request_body
 
@@ -61,6 +70,44 @@ async def test_who_answers_with_nothing_for_ever_is_asked_no_more_than_the_budge
     async with between(tmp_path, "retry = { attempts = 2 }", a=provider) as proxy:
         assert ends(await ask(proxy)) == [b"response.completed"]
     assert len(provider.requests) == 2
+
+
+# --- a response that the upstream has forgotten ---
+
+FORGOTTEN = response(
+    400, b'{"error":{"message":"Previous response with id \'resp_1\' not found.","code":"previous_response_not_found"}}'
+)
+ANSWERED = record(
+    type="response.completed",
+    response={
+        "id": "resp_2",
+        "status": "completed",
+        "output": [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hello"}]}],
+    },
+)
+HISTORY = [
+    {"type": "message", "role": "user", "content": "hi"},
+    {"type": "message", "role": "assistant", "content": "Hello"},
+    {"type": "message", "role": "user", "content": "go on"},
+]
+
+
+async def test_a_previous_response_that_is_not_known_is_left_out_once(tmp_path: Path) -> None:
+    upstream = Provider(FORGOTTEN, ok(ANSWERED))
+    async with between(tmp_path, AT_ONCE, r=upstream) as proxy:
+        answer = await ask(proxy, previous_response_id="resp_1", input=HISTORY)
+    assert ends(answer) == [b"response.completed"]
+    assert ["previous_response_id" in sent for _, sent in upstream.requests] == [True, False]
+    assert [len(sent["input"]) for _, sent in upstream.requests] == [3, 3]
+
+
+@pytest.mark.parametrize("history", [HISTORY, "go on"])
+async def test_where_that_does_not_help_the_client_reads_its_code(tmp_path: Path, history: Any) -> None:
+    upstream = Provider(FORGOTTEN)
+    async with between(tmp_path, AT_ONCE, r=upstream) as proxy:
+        answer = await ask(proxy, previous_response_id="resp_1", input=history)
+    assert (answer.status, answer.error["code"]) == (400, "previous_response_not_found")
+    assert len(upstream.requests) == (2 if history is HISTORY else 1)
 
 
 # --- what people do meanwhile ---

@@ -74,7 +74,7 @@ class Provider:
         writer.close()
 
 
-PROTOCOLS = {"a": "chat", "b": "anthropic", "c": "chat"}
+PROTOCOLS = {"a": "chat", "b": "anthropic", "c": "chat", "r": "responses"}
 
 
 @asynccontextmanager
