@@ -22,6 +22,9 @@ _MOST_ACCOUNTS = 1000
 _FORGOTTEN_AFTER = 30 * 86400.0
 """Seconds without use."""
 
+_SAVED_EVERY = 30.0
+"""Seconds between successes that are stored: they change averages alone, and no disk should work for each."""
+
 
 class AccountHealth(NamedTuple):
     """For people. Times are in seconds; `until` is since the epoch, infinite for what is parked."""
@@ -141,9 +144,12 @@ class Health:
         return True
 
     def _succeed(self, use: Use, first_byte_seconds: float | None) -> None:
+        now = self._clock()
         for account, record in zip(_both(use.account), use.records, strict=True):
+            was_well = record.reason is None
             record.succeed(use, first_byte_seconds)
-            self._save(account, record)
+            if not was_well or abs(now - record.saved) >= _SAVED_EVERY:
+                self._save(account, record)
 
     def _fail(self, use: Use, kind: Kind, account: Account, retry_after: float | None) -> None:
         if kind == "auth" and not account.key:
@@ -208,6 +214,7 @@ class Health:
 
     def _save(self, account: Account, record: Record) -> None:
         if self._records.get(account) is record:
+            record.saved = self._clock()
             self._store.put(TABLE, _name(account), record.row())
 
 

@@ -83,6 +83,9 @@ class Record:
     """Of the cool-down; infinite where it is parked."""
 
     used: float = 0.0
+    saved: float = -math.inf
+    """When its row was last stored."""
+
     in_flight: int = 0
     _cooled_at: int = 0
     """The number of the latest use when the cool-down began."""

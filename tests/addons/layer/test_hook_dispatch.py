@@ -66,11 +66,34 @@ async def test_one_that_halts_is_the_last(manager: addonmanager.AddonManager) ->
     assert (halts.calls, last.calls) == (1, 0)
 
 
-async def test_one_that_comes_later_is_found(manager: addonmanager.AddonManager) -> None:
-    held: list[object] = []
-    outer, late = Holds("outer"), Counts("late")
+async def test_one_that_comes_later_is_found_and_one_that_goes_is_not(manager: addonmanager.AddonManager) -> None:
+    early, late = Counts("script"), Counts("script")
+    outer = Holds("outer")
+    held: list[object] = [early]
     outer.addons = held  # type: ignore[assignment]  # as a script's, which is read anew
     manager.add(outer)
-    held.append(late)
     await manager.trigger_event(HttpRequestHook(tflow.tflow()))
-    assert late.calls == 1
+    manager.remove(early)
+    held[:] = [manager.register(late)]
+    await manager.trigger_event(HttpRequestHook(tflow.tflow()))
+    assert (early.calls, late.calls) == (1, 1)
+
+
+async def test_a_module_with_the_name_of_a_hook_is_none(
+    manager: addonmanager.AddonManager, caplog: pytest.LogCaptureFixture
+) -> None:
+    imports, last = Deaf(), Counts("last")
+    imports.request = pytest  # type: ignore[attr-defined]
+    manager.add(imports, last)
+    await manager.trigger_event(HttpRequestHook(tflow.tflow()))
+    assert last.calls == 1
+    assert caplog.text == ""
+
+
+async def test_where_one_within_another_breaks_the_rest_of_that_is_left_out(
+    manager: addonmanager.AddonManager,
+) -> None:
+    broken, beside, last = Counts("broken", ValueError("oops")), Counts("beside"), Counts("last")
+    manager.add(Holds("outer", broken, beside), last)
+    await manager.trigger_event(HttpRequestHook(tflow.tflow()))
+    assert (broken.calls, beside.calls, last.calls) == (1, 0, 1)

@@ -69,7 +69,7 @@ def test_without_what_responds_or_protects_nothing_is_installed(
     [
         (internals.HttpLayer, "event_to_child", internals.HttpLayer, "_handle_event"),
         (addonmanager, "safecall", addonmanager.AddonManager, "trigger_event"),
-        (addonmanager.AddonManager, "invoke_addon", addonmanager.AddonManager, "trigger_event"),
+        (addonmanager, "traverse", addonmanager.AddonManager, "trigger_event"),
     ],
 )
 def test_what_is_only_faster_is_left_out_with_a_line_where_it_does_not_fit(
