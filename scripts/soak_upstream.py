@@ -194,7 +194,7 @@ class Upstreams:
             await writer.drain()
             written = time.monotonic()
             await asyncio.sleep(self._pause)
-            seen.was_late |= time.monotonic() - written > SILENT_AFTER - _LATE
+            seen.was_late |= time.monotonic() - written > SILENT_AFTER / 2
             if not seen.is_open:
                 return False
         seen.is_over = True
