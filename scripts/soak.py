@@ -121,8 +121,16 @@ class Soak:
             await killing
 
     async def _kill_in_the_middle(self) -> None:
+        """As soon as there is something to remember."""
         await asyncio.sleep(self._arguments.seconds / 2)
+        deadline = time.monotonic() + self._arguments.seconds / 4
+        while not await self._has_learned() and time.monotonic() < deadline:
+            await asyncio.sleep(1)
         await self._kill()
+
+    async def _has_learned(self) -> bool:
+        reasons = {row["reason"] for row in (await self.life.health())["cooling"]}
+        return {"auth", "quota"} <= reasons and "lessons" in {table for table, _ in self._kept()}
 
     async def _client(self, number: int, until: float) -> None:
         """One stream after the other, as one Codex would request them."""

@@ -28,7 +28,7 @@ DONE = {"type": "response.completed"}
     [
         pytest.param(["--seconds", "10", "--faults", "0.3"], id="mitmdump"),
         pytest.param(["--seconds", "10", "--faults", "0.3", "--program", "mitmweb"], id="mitmweb"),
-        pytest.param(["--seconds", "24", "--kill"], id="killed"),
+        pytest.param(["--seconds", "32", "--kill"], id="killed"),
     ],
 )
 def test_each_of_many_streams_with_faults_has_one_end(options: list[str]) -> None:
