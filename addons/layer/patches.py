@@ -19,8 +19,18 @@ from mitmproxy.proxy.layers import http as internals
 from mitmproxy.proxy.layers.http import HttpLayer, HttpStream, _http1
 from mitmproxy.proxy.layers.http._http1 import Http1Connection
 from mitmproxy.proxy.layers.http._http2 import Http2Connection
+from mitmproxy.proxy.server import ConnectionHandler
 
-from addons.layer import debug_log, hook_dispatch, http1, http2, message_checks, proxy_errors, write_coalescing
+from addons.layer import (
+    debug_log,
+    hook_dispatch,
+    http1,
+    http2,
+    message_checks,
+    proxy_errors,
+    server_connections,
+    write_coalescing,
+)
 from addons.layer.exchange_stream import ExchangeStream
 from addons.runtime import dependencies
 
@@ -77,6 +87,7 @@ _REQUIRED = (
     Patch(internals, "Http2Server", http2.Http2Server, _HTTP2),
     Patch(_http1, "make_error_response", proxy_errors.serialized, {}),
     Patch(layer.Layer, "_Layer__debug", debug_log.debug, {}),
+    Patch(ConnectionHandler, "open_connection", server_connections.open_connection, server_connections.USES),
 )
 _FASTER = (
     Patch(HttpLayer, "_handle_event", write_coalescing.handle_event, write_coalescing.USES),
