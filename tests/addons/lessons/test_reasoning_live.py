@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from converters import seal, sse
-from converters.jsontext import Json
-from tests import referee
+from converters.jsontext import Json, loads
 from tests.addons.lessons.test_learning_live import Strict, asked, proxy_before
 from tests.addons.proxy_under_test import request_body
 
@@ -59,9 +58,10 @@ async def test_intact_thinking_goes_back_byte_for_byte(tmp_path: Path) -> None:
     async with proxy_before(upstream, tmp_path, "anthropic", THINKS) as proxy:
         first = await asked(proxy, request_body(reasoning={"effort": "high", "summary": "auto"}))
         stream = b"".join(line + b"\n" for line in first.body.split(b"\r\n") if not line.strip().isalnum())
+        events = [loads(message.data) for message in sse.Parser().feed(stream)]
         (reasoning,) = [
             event["item"]
-            for event in referee.read(stream)
+            for event in events
             if event["type"] == "response.output_item.done" and event["item"]["type"] == "reasoning"
         ]
         second = await asked(proxy, turn(reasoning))

@@ -5,7 +5,7 @@ from addons.routing.account import fingerprint
 from addons.routing.provider import Provider
 from addons.routing.rate_limits import RateLimits
 
-KEY = "sk-canary-of-one-key-9876"
+KEY = "key-canary-of-one-key-9876"
 ENVIRON = {"K": f"{KEY},second-key-of-it"}
 
 

@@ -2,7 +2,7 @@ import re
 
 from addons.routing.account import fingerprint, last_four
 
-KEY = "sk-acme-0123456789abcdef"
+KEY = "key-acme-0123456789abcdef"
 
 
 def test_a_fingerprint_tells_keys_apart_and_holds_nothing_of_them() -> None:

@@ -76,13 +76,13 @@ def test_models_that_no_route_leads_to_are_reported() -> None:
 
 
 def test_each_key_is_listed_by_its_last_characters_and_where_it_came_from(tmp_path: Path) -> None:
-    (tmp_path / "keys").write_text("sk-canary-of-a-file-1111\nshort\n")
+    (tmp_path / "keys").write_text("key-canary-of-a-file-1111\nshort\n")
     (tmp_path / "keys").chmod(0o600)
     environ = {
-        "DEEPSEEK_API_KEY": "sk-canary-first-abcd,sk-canary-second-wxyz",
+        "DEEPSEEK_API_KEY": "key-canary-first-abcd,key-canary-second-wxyz",
         "MOONSHOT_API_KEY_FILE": str(tmp_path / "keys"),
         "ZAI_CODING_API_KEY_FILE": "/nowhere",
-        "ZHIPU_API_KEY": "sk-canary-else-7890",
+        "ZHIPU_API_KEY": "key-canary-else-7890",
         "ZAI_API_KEY": " ",
     }
     lines = describe_keys(config.load(None), environ)
