@@ -120,19 +120,8 @@ def _make_private_file(path: Path) -> None:
 
 def _prepare(connection: sqlite3.Connection) -> bool:
     """Makes what is missing of it, and removes what is too old or too much; returns whether it was empty."""
-    application, form = _pragma(connection, "application_id"), _pragma(connection, "user_version")
-    is_new = application == 0 and not connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-    if not is_new and application != _APPLICATION:
-        raise _NotOurs("it is the database of another program")
-    if form not in (0, _FORM):
-        raise OSError("it is of another version of transcodex")
-    if _pragma(connection, "quick_check(1)") != "ok":
-        raise _NotOurs("it is damaged")
-    with contextlib.suppress(sqlite3.OperationalError):  # it needs the file for itself; another proxy may be at it
-        _pragma(connection, "journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")  # in WAL this keeps the file whole, whenever the power goes
-    connection.execute("PRAGMA journal_size_limit = 1048576")
-    with _transaction(connection):
+    with _transaction(connection):  # from the first look on: another proxy may be about to make it
+        is_new = _is_new(connection)
         connection.execute(f"PRAGMA application_id = {_APPLICATION}")
         connection.execute(f"PRAGMA user_version = {_FORM}")
         connection.execute(
@@ -145,6 +134,23 @@ def _prepare(connection: sqlite3.Connection) -> bool:
             " (SELECT name, key FROM rows ORDER BY updated DESC LIMIT -1 OFFSET ?)",
             (_MOST_ROWS,),
         )
+    with contextlib.suppress(sqlite3.OperationalError):  # it needs the file for itself; another proxy may be at it
+        _pragma(connection, "journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")  # in WAL this keeps the file whole, whenever the power goes
+    connection.execute("PRAGMA journal_size_limit = 1048576")
+    return is_new
+
+
+def _is_new(connection: sqlite3.Connection) -> bool:
+    """Raises _NotOurs or OSError for what must not be used."""
+    application, form = _pragma(connection, "application_id"), _pragma(connection, "user_version")
+    is_new = application == 0 and not connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    if not is_new and application != _APPLICATION:
+        raise _NotOurs("it is the database of another program")
+    if form not in (0, _FORM):
+        raise OSError("it is of another version of transcodex")
+    if _pragma(connection, "quick_check(1)") != "ok":
+        raise _NotOurs("it is damaged")
     return is_new
 
 

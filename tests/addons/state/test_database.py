@@ -6,6 +6,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -238,3 +239,24 @@ def test_several_processes_may_begin_the_same_file(folder: Path) -> None:
     assert [process.wait() for process in writers] == [0, 0, 0]
     assert {key[0] for _, key in found(folder)} == {"a", "b", "c"}
     assert set_aside(folder) == []
+
+
+def test_another_proxy_may_make_the_file_while_it_is_looked_at(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    look, another = database._pragma, threading.Thread(target=written, args=(folder,))
+
+    def and_meanwhile(connection: sqlite3.Connection, name: str) -> object:
+        value = look(connection, name)
+        if name == "application_id" and another.ident is None:
+            another.start()
+            another.join(0.2)  # it has written all, or waits for us
+        return value
+
+    folder.mkdir(parents=True)
+    (folder / FILE_NAME).touch()  # by a third one
+    monkeypatch.setattr(database, "_pragma", and_meanwhile)
+    Database(folder).close()
+    another.join()
+    assert found(folder) == FOUND
+    assert caplog.text == ""
