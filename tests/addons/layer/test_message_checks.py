@@ -17,10 +17,10 @@ def test_a_message_leaves_nothing_for_the_collector() -> None:
     gc.collect()
     gc.disable()
     try:
-        for _ in range(10):
+        for _ in range(100):
             http.Request.make("POST", "http://host/path", b"x", {"a": "b"})
             http.Response.make(200, b"x", {"a": "b"})
-        assert gc.collect() == 0
+        assert gc.collect() < 100, "less than one for each; threads of other tests may leave something"
     finally:
         gc.enable()
 
