@@ -3,6 +3,7 @@
 import time
 from array import array
 from dataclasses import dataclass, field
+from email.utils import formatdate
 
 from mitmproxy import connection, flow, http
 from mitmproxy.net.http import url
@@ -204,7 +205,9 @@ class RunningAttempt:
     def _conclude(self, outcome: Outcome | None) -> None:
         record, response = self.record, self.flow.response
         if outcome == "refused" and response is not None:
-            self.conversion.refused(response.status_code, dict(response.headers.items()), readable(response))
+            now = formatdate(time.time(), usegmt=True)  # by which a date to wait for is read, where it sends none
+            headers = {"date": now, **dict(response.headers.items())}
+            self.conversion.refused(response.status_code, headers, readable(response))
         record.outcome = outcome or ("failed" if self.conversion.fault else "answered")
         record.fault = None if outcome == "client_left" else self.conversion.fault
         record.ended = time.time()

@@ -1,5 +1,7 @@
 import base64
 import gzip
+import time
+from email.utils import formatdate
 
 import pytest
 from mitmproxy import http
@@ -215,3 +217,15 @@ def test_a_killed_flow_keeps_its_reason() -> None:
     running.flow.kill()
     running.end("was stopped")
     assert running.flow.error and running.flow.error.msg == "Connection killed."
+
+
+@pytest.mark.parametrize(("own", "wait"), [({}, 60), ({"Date": formatdate(1_800_000_040, usegmt=True)}, 20)])
+def test_a_date_to_wait_for_is_read_by_the_upstreams_clock_or_else_by_the_present(
+    own: dict[str, str], wait: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = started()
+    until = formatdate(1_800_000_060, usegmt=True)
+    running.flow.response = http.Response.make(429, b"", {"Retry-After": until, **own})
+    monkeypatch.setattr(time, "time", lambda: 1_800_000_000.9)
+    running.end("refused", "refused")
+    assert running.record.fault and running.record.fault.retry_after == wait
