@@ -16,9 +16,6 @@ _SLACK_MB = 6
 _WARM_AFTER = 60
 """Seconds: before that memory is still on its way to what it takes."""
 
-_MORE_EXCHANGES = 3
-"""A leak shows by dozens; what a frame or the collector still holds of the last ones is none."""
-
 _MORE_TASKS = 3
 """Than at the start, when all is over; the one that answers the question is among them."""
 
@@ -66,7 +63,7 @@ def resources(life: Life, idle_tasks: int, alive: Mapping[str, Any]) -> Iterator
         yield f"{life.descriptors[-1]} descriptors are open when all is over, {life.descriptors[0]} were at the start"
     if sum(alive["tasks"].values()) > idle_tasks + _MORE_TASKS:
         yield f"tasks when all is over, {idle_tasks} were at the start: {alive['tasks']}"
-    if alive["exchanges"] > _MORE_EXCHANGES:
+    if alive["exchanges"]:
         yield f"{alive['exchanges']} exchanges are in memory when all is over"
     yield from (f"when all is over: {line}" for line in alive["health"] if "in flight" in line)
 

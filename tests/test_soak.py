@@ -143,7 +143,7 @@ def test_what_grows_is_seen() -> None:
     life.memory_mb = [100.0] * 60 + [150.0] * 30
     life.tasks = [12] * 60 + [90] * 30
     life.descriptors = [10] * 89 + [40]
-    alive = {"tasks": {"serve": 90}, "exchanges": 40, "health": ["acme: ok, 1 in flight"]}
+    alive = {"tasks": {"serve": 90}, "exchanges": 1, "health": ["acme: ok, 1 in flight"]}
     assert len(list(soak_checks.resources(life, 12, alive))) == 6
 
 

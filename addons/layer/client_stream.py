@@ -91,7 +91,10 @@ class ClientStream(LimitedStream):
         yield from self.abandon_attempt(flow.Error.KILLED_MESSAGE if killed else CLIENT_LEFT, outcome)
         self._keep_sent_body()
         yield from self.end_exchange(outcome)
-        return (yield from self.check_killed(True))
+        yield from self.check_killed(True)
+        yield DropStream(self.stream_id)
+        self._release()
+        return True
 
     def write(self, data: bytes) -> CommandGenerator[None]:
         """The response's head goes out with the first bytes: until then another attempt is possible."""

@@ -75,6 +75,8 @@ class TimedStream(ClientStream):
             return
         if not self.head_sent and self._head_is_due():
             yield from self._send_to_client(attempt, attempt.conversion.commit())
+            if self._attempt is not attempt:  # the client left in a hook
+                return
         if self._quiet_left() <= 0:
             yield from self._send_to_client(attempt, attempt.conversion.keepalive())
             self.last_write = time.monotonic()  # also if there was nothing to send

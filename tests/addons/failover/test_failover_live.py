@@ -1,8 +1,10 @@
 """A real proxy between scripted providers: what its client reads, and what each provider was asked."""
 
 import asyncio
+import gc
 import json
 import logging
+import weakref
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from addons.exchange.exchange import Exchange
 from tests.addons.live_proxy import HELLO, TIMEOUT_SECONDS, LiveProxy, live_proxy
 from tests.addons.proxy_under_test import CODEX, HttpMessage, raw_request, request_body
 
@@ -238,3 +241,39 @@ async def test_a_failover_is_one_line_in_the_log(tmp_path: Path, caplog: pytest.
             await ask(proxy)
         lines = [record.getMessage() for record in caplog.records if "next provider" in record.getMessage()]
         assert lines == [f"{proxy.flows[0].id[:8]}: a failed (402 quota), next provider b"]
+
+
+class Remembers:
+    """All exchanges, as long as somebody else holds them."""
+
+    def __init__(self) -> None:
+        self.exchanges: weakref.WeakSet[Exchange] = weakref.WeakSet()
+        self.count = 0
+
+    def next_attempt(self, exchange: Exchange) -> None:
+        self.exchanges.add(exchange)
+        self.count += 1
+
+
+async def test_an_exchange_whose_client_leaves_the_line_leaves_nothing_for_the_collector(tmp_path: Path) -> None:
+    remembers = Remembers()
+    async with between(tmp_path, "limits = { concurrent = 1 }", a=Provider(None)) as proxy:
+        proxy.master.addons.add(remembers)
+        gc.collect()
+        gc.disable()
+        try:
+            clients = []
+            for _ in range(2):
+                _, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+                writer.write(raw_request("POST", "/v1/responses", request_body(), CODEX | {"host": "localhost"}))
+                clients.append(writer)
+                await asyncio.sleep(0.2)
+            for writer in reversed(clients):
+                writer.close()
+                await asyncio.sleep(0.2)
+            proxy.flows.clear()
+            await asyncio.sleep(0.2)
+            assert remembers.count == 2
+            assert list(remembers.exchanges) == []
+        finally:
+            gc.enable()
