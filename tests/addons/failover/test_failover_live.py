@@ -247,16 +247,14 @@ class Remembers:
     """All exchanges, as long as somebody else holds them."""
 
     def __init__(self) -> None:
-        self.exchanges: weakref.WeakSet[Exchange] = weakref.WeakSet()
-        self.count = 0
+        self.exchanges: list[weakref.ref[Exchange]] = []
 
     def next_attempt(self, exchange: Exchange) -> None:
-        self.exchanges.add(exchange)
-        self.count += 1
+        self.exchanges.append(weakref.ref(exchange))
 
 
 async def test_an_exchange_whose_client_leaves_the_line_leaves_nothing_for_the_collector(tmp_path: Path) -> None:
-    remembers = Remembers()
+    remembers, request = Remembers(), raw_request("POST", "/v1/responses", request_body())
     async with between(tmp_path, "limits = { concurrent = 1 }", a=Provider(None)) as proxy:
         proxy.master.addons.add(remembers)
         gc.collect()
@@ -264,16 +262,15 @@ async def test_an_exchange_whose_client_leaves_the_line_leaves_nothing_for_the_c
         try:
             clients = []
             for _ in range(2):
-                _, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
-                writer.write(raw_request("POST", "/v1/responses", request_body(), CODEX | {"host": "localhost"}))
-                clients.append(writer)
-                await asyncio.sleep(0.2)
-            for writer in reversed(clients):
+                reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+                writer.write(request.replace(b"host: proxy", b"host: localhost"))
+                clients.append((reader, writer))
+                await asyncio.sleep(0.4)
+            for _, writer in reversed(clients):
                 writer.close()
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.3)
             proxy.flows.clear()
-            await asyncio.sleep(0.2)
-            assert remembers.count == 2
-            assert list(remembers.exchanges) == []
+            await asyncio.sleep(0.5)
+            assert [exchange() for exchange in remembers.exchanges] == [None, None]
         finally:
             gc.enable()
